@@ -1,0 +1,34 @@
+/**
+ * The little that the edge needs of a WebSocket. `ws` stands behind it (`ws-socket.ts`); a
+ * connection of our own on `net.Socket`, or a native write path, can take its place without the
+ * hub noticing. Everything of an upgrade request that is needed later is copied before: nothing
+ * per connection holds the request (2.9 KB each).
+ */
+export interface Socket {
+  /**
+   * Writes frames that were made by `frame`, ready for the wire, in one write. Never blocks;
+   * `buffered` grows by what the kernel did not take.
+   */
+  write(frames: Uint8Array): void;
+  /** Sends a WebSocket ping behind everything written before. */
+  ping(payload: Uint8Array): void;
+  /** Starts the closing handshake; `terminate` follows when the peer does not answer in time. */
+  close(code: number, reason: string): void;
+  /** Ends the connection now, without a handshake. */
+  terminate(): void;
+  /** Stops and restarts reading from the peer. */
+  pause(): void;
+  resume(): void;
+  /** Bytes written and not yet taken by the kernel. */
+  readonly buffered: number;
+}
+
+/** How a socket speaks to its owner. Set once, right after the upgrade. */
+export interface SocketOwner {
+  onMessage(data: Uint8Array, binary: boolean): void;
+  onPong(payload: Uint8Array): void;
+  /** `buffered` fell to zero after it had been above. */
+  onDrain(): void;
+  /** Exactly once, whatever ended it. 1006: without a closing handshake. */
+  onClose(code: number, reason: string): void;
+}
