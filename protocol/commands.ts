@@ -6,8 +6,9 @@ import type { Position } from './position.ts';
  * every field is already checked against `limits.ts`.
  *
  * `id` numbers a request (1 … 2^53−1, chosen by the client); the answer carries the same number.
+ * `Data` is what stands for the application's data: bytes in a gateway, a value in the client.
  */
-export type Command = Hello | Sub | Unsub | Pub | Ack | Auth | Ping;
+export type Command<Data = Payload> = Hello | Sub | Unsub | Pub<Data> | Ack | Auth | Ping;
 
 export interface Hello {
   readonly type: 'hello';
@@ -40,11 +41,11 @@ export interface Unsub {
   readonly topics: readonly string[];
 }
 
-export interface Pub {
+export interface Pub<Data = Payload> {
   readonly type: 'pub';
   readonly id: number;
   readonly topic: string;
-  readonly data: Payload;
+  readonly data: Data;
   /** Idempotency: the same (producer, seq) is written at most once per topic and identity. */
   readonly producer?: ProducerSeq;
   /** When the publish counts as done. Default: the topic's. */
@@ -64,7 +65,12 @@ export type AckLevel = 'leader' | 'replicas';
 /** Cumulative: everything up to the position was processed. Moves a server-kept cursor. */
 export interface Ack {
   readonly type: 'ack';
-  readonly positions: readonly { readonly topic: string; readonly position: Position }[];
+  readonly positions: readonly TopicPosition[];
+}
+
+export interface TopicPosition {
+  readonly topic: string;
+  readonly position: Position;
 }
 
 export interface Auth {

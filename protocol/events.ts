@@ -1,9 +1,19 @@
 import type { ErrorName, GapReason } from './codes.ts';
+import type { TopicPosition } from './commands.ts';
 import type { Payload } from './payload.ts';
 import type { Position } from './position.ts';
 
 /** What the server says, apart from how it is written. `at` is always milliseconds since 1970. */
-export type ServerEvent = Welcome | Subbed | Msg | Acked | Err | GapEvent | Stale | Tick | Pong;
+export type ServerEvent<Data = Payload> =
+  | Welcome
+  | Subbed
+  | Msg<Data>
+  | Acked
+  | Err
+  | GapEvent
+  | Stale
+  | Tick
+  | Pong;
 
 export interface Welcome {
   readonly type: 'welcome';
@@ -30,11 +40,11 @@ export type SubbedTopic =
   | { readonly topic: string; readonly position: Position; readonly replay: number }
   | { readonly topic: string; readonly error: ErrorName; readonly message: string };
 
-export interface Msg {
+export interface Msg<Data = Payload> {
   readonly type: 'msg';
   readonly topic: string;
   readonly position: Position;
-  readonly data: Payload;
+  readonly data: Data;
   /** The publisher's `producer:seq`, when it gave one. */
   readonly id?: string;
   readonly at: number;
@@ -88,7 +98,7 @@ export interface Stale {
 export interface Tick {
   readonly type: 'tick';
   readonly at: number;
-  readonly positions: readonly { readonly topic: string; readonly position: Position }[];
+  readonly positions: readonly TopicPosition[];
 }
 
 export interface Pong {

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import * as arbitrary from './arbitrary.ts';
+import type { Codec, Decoded } from './codec.ts';
+import { errorCodes } from './codes.ts';
+import { jsonCodec } from './json.ts';
+import { limits } from './limits.ts';
+import { msgpackCodec } from './msgpack.ts';
+import type { Payload } from './payload.ts';
+import { toEncoding } from './transcode.ts';
+
+/** With `data` in the codec's own encoding, so that nothing is rewritten on the way. */
+function inEncodingOf<T extends { type: string }>(codec: Codec, value: T): T {
+  if (!('data' in value)) return value;
+  const encoding = codec.binary ? 'msgpack' : 'json';
+  return {
+    ...value,
+    data: { encoding, bytes: plain(toEncoding(value.data as Payload, encoding)) },
+  };
+}
+
+/** A plain Uint8Array of the same bytes: deepEqual tells a Buffer from one. */
+const plain = (bytes: Uint8Array) => new Uint8Array(bytes);
+
+function assertOutcome(outcome: Decoded<unknown>): void {
+  if (outcome.ok) return;
+  assert.ok(outcome.code in errorCodes, `unknown code ${outcome.code}`);
+  assert.ok(outcome.message.length > 0 && outcome.message.length < 400, outcome.message);
+}
+
+for (const codec of [jsonCodec, msgpackCodec]) {
+  describe(`codec ${codec.subprotocol}`, () => {
+    it('gives back every command that it wrote', () => {
+      fc.assert(
+        fc.property(arbitrary.command, (command) => {
+          const original = inEncodingOf(codec, command);
+          const outcome = codec.decodeCommand(plain(codec.encodeCommand(original)));
+          assert.deepEqual(outcome, { ok: true, value: original });
+        }),
+        { numRuns: 1_000 },
+      );
+    });
+
+    it('gives back every event that it wrote', () => {
+      fc.assert(
+        fc.property(arbitrary.event, (event) => {
+          const original = inEncodingOf(codec, event);
+          const outcome = codec.decodeEvent(plain(codec.encodeEvent(original)));
+          assert.deepEqual(outcome, { ok: true, value: original });
+        }),
+        { numRuns: 1_000 },
+      );
+    });
+
+    it('answers any bytes with a value or a refusal, and never throws', () => {
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+          assertOutcome(codec.decodeCommand(bytes));
+          assertOutcome(codec.decodeEvent(bytes));
+        }),
+        { numRuns: 3_000 },
+      );
+    });
+
+    it('answers any damage to a real frame with a value or a refusal', () => {
+      const damage = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), {
+        minLength: 1,
+        maxLength: 4,
+      });
+      fc.assert(
+        fc.property(arbitrary.command, damage, fc.nat(), (command, edits, cut) => {
+          const frame = plain(codec.encodeCommand(command));
+          for (const [at, byte] of edits) frame[at % frame.length] = byte;
+          assertOutcome(codec.decodeCommand(frame));
+          assertOutcome(codec.decodeCommand(frame.subarray(0, cut % frame.length)));
+        }),
+        { numRuns: 3_000 },
+      );
+    });
+
+    it('refuses nesting at one level over the limit and takes it at the limit', () => {
+      const nested = (levels: number) => {
+        let value: unknown = 1;
+        for (let level = 0; level < levels; level += 1) value = [value];
+        const bytes = new TextEncoder().encode(JSON.stringify(value));
+        const data: Payload = { encoding: 'json', bytes };
+        return codec.decodeCommand(codec.encodeCommand({ type: 'pub', id: 1, topic: 't', data }));
+      };
+      // The frame itself is one level.
+      assert.equal(nested(limits.depth - 1).ok, true);
+      const refused = nested(limits.depth);
+      assert.equal(refused.ok, false);
+      assert.match(refused.ok ? '' : refused.message, /deep/);
+    });
+
+    it('survives a hundred thousand brackets', () => {
+      const open = codec.binary ? 0x91 : 0x5b;
+      assertOutcome(codec.decodeCommand(new Uint8Array(100_000).fill(open)));
+      assert.equal(codec.decodeCommand(new Uint8Array(100_000).fill(open)).ok, false);
+    });
+  });
+}
+
+describe('payloads between encodings', () => {
+  it('carries every JSON value through msgpack and back', () => {
+    fc.assert(
+      fc.property(arbitrary.jsonPayload, (payload) => {
+        const packed: Payload = { encoding: 'msgpack', bytes: toEncoding(payload, 'msgpack') };
+        const back = new TextDecoder().decode(toEncoding(packed, 'json'));
+        const before = JSON.parse(new TextDecoder().decode(payload.bytes));
+        assert.deepEqual(JSON.parse(back), JSON.parse(JSON.stringify(before)));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('hands out the publisher’s own bytes where the encoding is the same', () => {
+    const payload: Payload = { encoding: 'json', bytes: new TextEncoder().encode('1e400') };
+    assert.equal(toEncoding(payload, 'json'), payload.bytes);
+  });
+
+  it('writes msgpack bytes as base64 and keeps the digits of large integers', () => {
+    const binary: Payload = { encoding: 'msgpack', bytes: Uint8Array.of(0xc4, 3, 1, 2, 3) };
+    assert.equal(new TextDecoder().decode(toEncoding(binary, 'json')), '"AQID"');
+    const large: Payload = {
+      encoding: 'msgpack',
+      bytes: Uint8Array.of(0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+    };
+    assert.equal(new TextDecoder().decode(toEncoding(large, 'json')), '18446744073709551615');
+  });
+});

@@ -1,0 +1,93 @@
+import type { Decoded } from './codec.ts';
+import type { Command, TopicPosition } from './commands.ts';
+import type { ServerEvent } from './events.ts';
+import { isFields } from './fields.ts';
+import { formatPosition } from './position.ts';
+import { readEvent } from './read-event.ts';
+import { decoded, Refusal } from './refusal.ts';
+
+/**
+ * `wscluster.v1` as a client writes and reads it: text frames, with the application's data as a
+ * JavaScript value. Has no dependency and stays small: it is part of the client package.
+ */
+
+/** The members that stand for a command on the wire; positions become text. */
+export function commandMembers(command: Command<unknown>): object {
+  switch (command.type) {
+    case 'sub':
+      return {
+        ...command,
+        topics: command.topics.map((wanted) =>
+          wanted.position === undefined
+            ? wanted.topic
+            : { topic: wanted.topic, position: formatPosition(wanted.position) },
+        ),
+      };
+    case 'ack':
+      return { ...command, positions: positionMembers(command.positions) };
+    default:
+      return command;
+  }
+}
+
+function positionMembers(positions: readonly TopicPosition[]): object[] {
+  return positions.map(({ topic, position }) => ({ topic, position: formatPosition(position) }));
+}
+
+/** The members that stand for an event on the wire. */
+export function eventMembers(event: ServerEvent<unknown>): object {
+  switch (event.type) {
+    case 'msg':
+    case 'gap':
+      return { ...event, position: formatPosition(event.position) };
+    case 'acked':
+      if (event.position === undefined) return event;
+      return { ...event, position: formatPosition(event.position) };
+    case 'subbed':
+      return {
+        ...event,
+        topics: event.topics.map((one) =>
+          'error' in one ? one : { ...one, position: formatPosition(one.position) },
+        ),
+      };
+    case 'tick':
+      return { ...event, positions: positionMembers(event.positions) };
+    default:
+      return event;
+  }
+}
+
+/**
+ * A command as a text frame.
+ *
+ * @throws TypeError when `data` has no JSON form (undefined, a function, a cycle, a BigInt).
+ */
+export function commandText(command: Command<unknown>): string {
+  if (command.type !== 'pub') return JSON.stringify(commandMembers(command));
+  const { data, ...rest } = command;
+  const text: string | undefined = JSON.stringify(data);
+  if (text === undefined) {
+    throw new TypeError(`data: a value with a JSON form, not ${typeof data}`);
+  }
+  return `${JSON.stringify(rest).slice(0, -1)},"data":${text}}`;
+}
+
+/** An event from a text frame. Whatever the text, the outcome is a value or a refusal. */
+export function eventFromText(frame: string): Decoded<ServerEvent<unknown>> {
+  return decoded(
+    () => {
+      const fields = parse(frame);
+      if (!isFields(fields)) throw new Refusal('bad_frame', 'a frame is one JSON object');
+      return readEvent<unknown>(fields, fields['data']);
+    },
+    () => undefined,
+  );
+}
+
+function parse(frame: string): unknown {
+  try {
+    return JSON.parse(frame);
+  } catch {
+    throw new Refusal('bad_frame', 'the frame is not JSON');
+  }
+}

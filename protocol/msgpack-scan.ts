@@ -1,0 +1,145 @@
+import type { Span } from './json-scan.ts';
+
+/**
+ * Where values stand in msgpack bytes, without building them: each value's end is found and its
+ * form checked, so that `data` can be passed on untouched and a hostile length or nesting costs
+ * nothing. Extension types and map keys other than strings have no JSON form and are refused.
+ */
+
+export class MsgpackProblem extends Error {
+  override readonly name = 'MsgpackProblem';
+}
+
+/** How a value continues after its first byte. */
+type Shape =
+  | { readonly kind: 'fixed'; readonly bytes: number }
+  | { readonly kind: 'sized'; readonly lengthBytes: 1 | 2 | 4 }
+  | { readonly kind: 'items'; readonly items: number; readonly map: boolean }
+  | { readonly kind: 'counted'; readonly lengthBytes: 2 | 4; readonly map: boolean };
+
+const NIL = 0xc0;
+const FIXED: Readonly<Record<number, number>> = {
+  [NIL]: 0,
+  194: 0,
+  195: 0,
+  202: 4,
+  203: 8,
+  204: 1,
+  205: 2,
+  206: 4,
+  207: 8,
+  208: 1,
+  209: 2,
+  210: 4,
+  211: 8,
+};
+const SIZED: Readonly<Record<number, 1 | 2 | 4>> = {
+  196: 1,
+  197: 2,
+  198: 4,
+  217: 1,
+  218: 2,
+  219: 4,
+};
+
+function shapeOf(byte: number): Shape {
+  if (byte <= 0x7f || byte >= 0xe0) return { kind: 'fixed', bytes: 0 };
+  if (byte <= 0x8f) return { kind: 'items', items: byte & 0x0f, map: true };
+  if (byte <= 0x9f) return { kind: 'items', items: byte & 0x0f, map: false };
+  if (byte <= 0xbf) return { kind: 'fixed', bytes: byte & 0x1f };
+  const fixed = FIXED[byte];
+  if (fixed !== undefined) return { kind: 'fixed', bytes: fixed };
+  const sized = SIZED[byte];
+  if (sized !== undefined) return { kind: 'sized', lengthBytes: sized };
+  if (byte === 0xdc || byte === 0xde)
+    return { kind: 'counted', lengthBytes: 2, map: byte === 0xde };
+  if (byte === 0xdd || byte === 0xdf)
+    return { kind: 'counted', lengthBytes: 4, map: byte === 0xdf };
+  throw new MsgpackProblem('extension types are not allowed');
+}
+
+export const isString = (byte: number | undefined) =>
+  byte !== undefined && ((byte >= 0xa0 && byte <= 0xbf) || (byte >= 0xd9 && byte <= 0xdb));
+
+const isMap = (byte: number | undefined) =>
+  byte !== undefined && ((byte >= 0x80 && byte <= 0x8f) || byte === 0xde || byte === 0xdf);
+
+function unsigned(bytes: Uint8Array, at: number, length: number): number {
+  if (at + length > bytes.length) throw new MsgpackProblem('cut short');
+  let value = 0;
+  for (let index = at; index < at + length; index += 1) value = value * 256 + (bytes[index] ?? 0);
+  return value;
+}
+
+/** What follows the first byte: where contents begin, how many bytes or items they are. */
+interface Header {
+  readonly contents: number;
+  readonly bytes: number;
+  readonly items: number;
+  readonly map: boolean;
+}
+
+function headerAt(bytes: Uint8Array, at: number): Header {
+  const first = bytes[at];
+  if (first === undefined) throw new MsgpackProblem('cut short');
+  const shape = shapeOf(first);
+  switch (shape.kind) {
+    case 'fixed':
+      return { contents: at + 1, bytes: shape.bytes, items: 0, map: false };
+    case 'sized': {
+      const length = unsigned(bytes, at + 1, shape.lengthBytes);
+      return { contents: at + 1 + shape.lengthBytes, bytes: length, items: 0, map: false };
+    }
+    case 'items':
+      return { contents: at + 1, bytes: 0, items: shape.items, map: shape.map };
+    case 'counted': {
+      const items = unsigned(bytes, at + 1, shape.lengthBytes);
+      return { contents: at + 1 + shape.lengthBytes, bytes: 0, items, map: shape.map };
+    }
+  }
+}
+
+/** The index after the value at `at`. Each item takes a byte at least, so the loop is bounded. */
+export function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
+  const header = headerAt(bytes, at);
+  let index = header.contents + header.bytes;
+  if (index > bytes.length) throw new MsgpackProblem('cut short');
+  if (header.items > 0 && maxDepth <= 0) throw new MsgpackProblem('nested too deep');
+  for (let item = 0; item < header.items; item += 1) {
+    if (header.map) {
+      if (!isString(bytes[index])) throw new MsgpackProblem('map keys are strings');
+      index = skipValue(bytes, index, 0);
+    }
+    index = skipValue(bytes, index, maxDepth - 1);
+  }
+  return index;
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function stringAt(bytes: Uint8Array, at: number): string {
+  const { contents, bytes: length } = headerAt(bytes, at);
+  try {
+    return decoder.decode(bytes.subarray(contents, contents + length));
+  } catch {
+    throw new MsgpackProblem('a key is not UTF-8');
+  }
+}
+
+/** The members of the map that `bytes` is, whole. Throws `MsgpackProblem`. */
+export function scanMap(bytes: Uint8Array, maxDepth: number): Map<string, Span> {
+  if (!isMap(bytes[0])) throw new MsgpackProblem('a frame is one map');
+  const header = headerAt(bytes, 0);
+  const members = new Map<string, Span>();
+  let index = header.contents;
+  for (let item = 0; item < header.items; item += 1) {
+    if (!isString(bytes[index])) throw new MsgpackProblem('map keys are strings');
+    const start = skipValue(bytes, index, 0);
+    const name = stringAt(bytes, index);
+    if (members.has(name)) throw new MsgpackProblem('a member occurs twice');
+    index = skipValue(bytes, start, maxDepth - 1);
+    members.set(name, { start, end: index });
+  }
+  if (index !== bytes.length) throw new MsgpackProblem('more follows after the map');
+  return members;
+}

@@ -1,0 +1,39 @@
+import { Packr, Unpackr } from 'msgpackr';
+import type { Encoding, Payload } from './payload.ts';
+
+/**
+ * A payload in another encoding than its publisher's. Between JSON and msgpack:
+ * a msgpack `bin` becomes a base64 string in JSON; NaN and infinities become null; integers
+ * beyond 2^53 keep their digits from msgpack to JSON, and become doubles from JSON to msgpack.
+ */
+
+const options = { useRecords: false, mapsAsObjects: false, int64AsType: 'bigint' } as const;
+const packr = new Packr({ useRecords: false, variableMapSize: true });
+const unpackr = new Unpackr(options);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The bytes of `payload` in `encoding`; the payload's own when it already is. */
+export function toEncoding(payload: Payload, encoding: Encoding): Uint8Array {
+  if (payload.encoding === encoding) return payload.bytes;
+  if (encoding === 'json') return encoder.encode(jsonText(unpackr.unpack(payload.bytes)));
+  return packr.pack(JSON.parse(decoder.decode(payload.bytes)));
+}
+
+/** The value as JSON text. Its depth was bounded when it was accepted. */
+function jsonText(value: unknown): string {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Uint8Array) return JSON.stringify(base64(value));
+  if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
+  if (value instanceof Map) {
+    const members = Array.from(value, ([key, item]) => `${JSON.stringify(key)}:${jsonText(item)}`);
+    return `{${members.join(',')}}`;
+  }
+  return JSON.stringify(value ?? null);
+}
+
+function base64(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
