@@ -1,0 +1,40 @@
+/** Waiting for a condition, never for a time. */
+
+export interface Wait {
+  /** Says in the error what did not happen. */
+  readonly for: string;
+  readonly deadlineMs: number;
+  readonly everyMs?: number;
+}
+
+/** The first value of `probe` that is neither undefined nor false; throws after the deadline. */
+export async function until<T>(
+  probe: () => Promise<T | undefined | false> | T | undefined | false,
+  wait: Wait,
+): Promise<T> {
+  const end = performance.now() + wait.deadlineMs;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() >= end) {
+      throw new Error(`not within ${wait.deadlineMs} ms: ${wait.for}`);
+    }
+    await pause(wait.everyMs ?? 10);
+  }
+}
+
+/** `promise`, or an error that names what was waited for. */
+export function within<T>(promise: Promise<T>, wait: Wait): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`not within ${wait.deadlineMs} ms: ${wait.for}`)),
+      wait.deadlineMs,
+    );
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** Lets time pass, where time itself is the fault: the length of an outage, a pace. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
