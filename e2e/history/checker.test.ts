@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { check } from './checker.ts';
+import { corruptions } from './corruptions.ts';
+import type { HistoryRecord } from './records.ts';
+import { type Plot, tell } from './story.ts';
+import { type Expectations, strict, type Verdict } from './verdict.ts';
+
+const lenient: Expectations = { ...strict, perPhase: 10, silenceMs: 60_000 };
+const small: Plot = { topics: 2, subscribers: 4, messages: 12 };
+
+/** Each kind of history, with what its fault may do. */
+const plots: readonly (readonly [string, Plot, Expectations])[] = [
+  ['nothing went wrong', small, lenient],
+  ['a failover lost messages', { ...small, lost: 5 }, { ...lenient, mayLose: true }],
+  ['messages were trimmed', { ...small, trimmed: 5 }, { ...lenient, mayTrim: true }],
+  ['a plain client resumed', { ...small, repeated: 3 }, lenient],
+];
+
+const summary = ({ violations, inconclusive }: Verdict) =>
+  [...inconclusive, ...violations.map((found) => JSON.stringify(found))].slice(0, 5).join('\n');
+
+describe('the history checker', () => {
+  for (const [name, plot, expect] of plots) {
+    it(`passes a good history: ${name}`, () => {
+      const verdict = check(tell(plot), expect);
+      assert.ok(verdict.passed, summary(verdict));
+      assert.equal(verdict.figures.falseGaps, 0);
+    });
+  }
+
+  it('counts what a failover lost and that each loss was signalled to everybody', () => {
+    const { figures } = check(tell({ ...small, lost: 5 }), { ...lenient, mayLose: true });
+    assert.equal(figures.ackedLost, 5 * 2);
+    assert.equal(figures.signalled, 5 * 2 * 4);
+    assert.equal(figures.silent, 0);
+  });
+
+  it('counts repeats on the wire of a resumed plain client', () => {
+    const { figures } = check(tell({ ...small, repeated: 3 }), lenient);
+    assert.equal(figures.wireDuplicates, 3 * 2 * 4);
+  });
+
+  it('does not let a failover lose what replicas acknowledged', () => {
+    const history = tell({ ...small, lost: 5 }).map((record) =>
+      record.kind === 'pub' ? { ...record, level: 'replicas' as const } : record,
+    );
+    assert.ok(check(history, { ...lenient, mayLose: true }).violated.has('I7'));
+  });
+
+  it('calls losses, trims and forgotten histories violations where the fault may not cause them', () => {
+    assert.ok(check(tell({ ...small, lost: 5 }), lenient).violated.has('I7'));
+    assert.ok(check(tell({ ...small, trimmed: 5 }), lenient).violated.has('I8'));
+  });
+
+  it('asks for a gap when a history was wiped', () => {
+    const first = tell(small);
+    const wiped = first.map((record) => wipe(record));
+    const told = [...first.slice(0, -1), ...wiped.filter((record) => record.kind !== 'sub')];
+    const verdict = check(told, { ...lenient, mayForget: true });
+    assert.ok(verdict.violated.has('I6'), summary(verdict));
+  });
+
+  it('takes an unranged gap when a history was wiped', () => {
+    const first = tell(small);
+    const gaps = first.flatMap((record): HistoryRecord[] => {
+      if (record.kind !== 'sub') return [];
+      const { t, subscriber, tap, topic } = record;
+      const reason = 'epoch_unknown';
+      return [{ kind: 'gap', t, subscriber, tap, topic, reason, epoch: 'e9', seq: 0 }];
+    });
+    const wiped = first.map((record) => wipe(record)).filter(({ kind }) => kind !== 'sub');
+    const told = [...first.slice(0, -1), ...gaps, ...wiped];
+    const verdict = check(told, { ...lenient, mayForget: true });
+    assert.ok(verdict.passed, summary(verdict));
+  });
+});
+
+/** The same happenings again, later, in a store that forgot everything. */
+function wipe(record: HistoryRecord): HistoryRecord {
+  const later = 't' in record ? { ...record, t: record.t + 1e9 } : { ...record };
+  if (later.kind === 'pub') {
+    const { inv, ret } = later;
+    return {
+      ...later,
+      inv: inv + 1e9,
+      ret: ret + 1e9,
+      id: `${later.id}b`,
+      epoch: 'e9',
+      pn: later.pn + 1e6,
+    };
+  }
+  if (later.kind === 'entry' || later.kind === 'del') {
+    return { ...later, id: `${later.id}b`, epoch: 'e9' };
+  }
+  if (later.kind === 'fault') return { ...later, start: later.start + 1e9, end: later.end + 1e9 };
+  if (later.kind !== 'lineage') return later;
+  return { ...later, epochs: later.epochs.map((span) => ({ ...span, epoch: 'e9' })) };
+}
+
+describe('the checker of the checker', () => {
+  for (const corruption of corruptions) {
+    it(`flags: ${corruption.name}`, () => {
+      let applied = 0;
+      fc.assert(
+        fc.property(fc.constantFrom(...plots), fc.nat(), ([, plot, expect], seed) => {
+          const spoilt = corruption.spoil(tell(plot), (count) => seed % count);
+          if (spoilt === undefined) return;
+          applied += 1;
+          const { violated } = check(spoilt, expect);
+          const found = corruption.breaks.some((invariant) => violated.has(invariant));
+          assert.ok(found, `only ${[...violated.keys()].join(', ') || 'nothing'} was flagged`);
+        }),
+        { numRuns: 60 },
+      );
+      assert.ok(applied >= 10, `applied only ${applied} times`);
+    });
+  }
+
+  it('calls a run inconclusive whose fault did not bite, or bit nobody', () => {
+    const history = tell(small);
+    const harmless = history.map((record) =>
+      record.kind === 'fault' ? { ...record, evidence: { reconnects: 0 } } : record,
+    );
+    assert.match(check(harmless, lenient).inconclusive.join(), /nothing shows that it bit/);
+    const calm = history.filter((record) => record.kind !== 'fault');
+    assert.match(check(calm, lenient).inconclusive.join(), /no fault was recorded/);
+    const few = check(history, { ...lenient, perPhase: 1_000 });
+    assert.match(few.inconclusive.join(), /96 deliveries before the fault, not 1000/);
+    for (const spoilt of [harmless, calm]) assert.equal(check(spoilt, lenient).passed, false);
+  });
+
+  it('judges a million deliveries in a few seconds', () => {
+    const history = tell({ topics: 20, subscribers: 50, messages: 334, lost: 5 });
+    const begin = performance.now();
+    const verdict = check(history, { ...strict, mayLose: true });
+    assert.ok(verdict.passed, summary(verdict));
+    assert.ok(verdict.figures.deliveries > 1_000_000);
+    assert.ok(performance.now() - begin < 15_000, `${performance.now() - begin} ms`);
+  });
+});
