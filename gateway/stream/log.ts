@@ -14,14 +14,21 @@ export interface Log {
   start(bell: Bell, deadlineMs: number): Promise<void>;
   stop(): Promise<void>;
 
-  /** Appends a batch to one topic, in order, announces it once. One outcome per draft. */
+  /**
+   * Appends a batch to one topic, in order, announces it once. One outcome per draft. Rejects
+   * only when the outcome is the same for all: `StoreDown` or `StoreUnknown`.
+   */
   append(topic: string, batch: readonly LogDraft[], replicas: number): Promise<readonly Outcome[]>;
   /** Resolves the cursor by the rules of epochs and reads on from it. */
   resume(topic: string, request: ResumeRequest): Promise<Resumed>;
   /** What this pod knows of a topic whose lineage changed: highest (epoch, seq) seen or acked. */
   report(lineage: string, known: ReadonlyMap<string, Position>, last: boolean): Promise<void>;
 
-  /** Starts and stops the live copy of a topic. `listen` resolves once it is in force. */
+  /**
+   * Starts and stops the live copy of a topic. `listen` resolves once it is in force; then the
+   * store keeps it through reconnects: it is in force again before `bell.up()`. A `listen` that
+   * rejected is not kept.
+   */
   listen(topic: string): Promise<void>;
   unlisten(topic: string): void;
 
@@ -63,7 +70,10 @@ export interface ResumeRequest {
 
 export interface Resumed {
   readonly lineage: string;
-  /** Milliseconds until the newest change of lineage is settled; 0 when it is. */
+  /**
+   * Milliseconds until what the steps say of lost messages is final, because pods may still
+   * report what they saw before a change of lineage that the cursor crosses. 0: it is final.
+   */
   readonly unsettledMs: number;
   readonly head: Position;
   /** In the order in which a subscriber must see them, gaps between entries where they belong. */

@@ -1,0 +1,198 @@
+import type { Position } from '../../protocol/position.ts';
+import type { Entry, LogGapReason, PageStep } from './stream.ts';
+
+/**
+ * What became of a topic's earlier epochs, newest first. Whoever was in one of `epochs` saw the
+ * common history up to `limit`; from there on the log continues with another epoch, and numbers
+ * above `limit` in it are those of messages that a failover lost. The oldest link is the world's
+ * epoch with limit 0: where a subscriber was before the topic's first message.
+ *
+ * Both stores keep this; the rules that read it are here, so that they exist once.
+ */
+export interface ChainLink {
+  /** Oldest first. More than one where the later ones ended without a message or a loss. */
+  readonly epochs: readonly string[];
+  readonly limit: number;
+  /** Highest seq that some pod saw in these epochs; not above `limit`: nothing was lost. */
+  readonly known: number;
+}
+
+export interface TopicHistory {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly chain: readonly ChainLink[];
+}
+
+/** Bounds of a chain. What falls off makes an old cursor `epoch_unknown`, never a wrong replay. */
+export const chainBounds = { links: 64, epochsPerLink: 16 } as const;
+
+/** A world's epoch can be told from a topic's, so that a wiped store is noticed at once. */
+const WORLD = 'w-';
+
+export const worldEpoch = (fresh: string): string => WORLD + fresh;
+
+export const isWorldEpoch = (epoch: string): boolean => epoch.startsWith(WORLD);
+
+/** The seq after which a cursor reads on; undefined when its epoch is not known. */
+export function readsAfter(history: TopicHistory, from: Position): number | undefined {
+  if (from.epoch === history.epoch) return Math.min(from.seq, history.seq);
+  const link = history.chain[linkOf(history.chain, from.epoch)];
+  return link === undefined ? undefined : Math.min(from.seq, link.limit);
+}
+
+export function linkOf(chain: readonly ChainLink[], epoch: string): number {
+  return chain.findIndex((link) => link.epochs.includes(epoch));
+}
+
+/** The chain after the current epoch ended at `seq`. */
+export function endEpoch({ epoch, seq, chain }: TopicHistory): ChainLink[] {
+  const [newest, older, ...rest] = chain;
+  const ended: ChainLink = { epochs: [epoch], limit: seq, known: 0 };
+  if (newest === undefined || older === undefined || !mergeable(newest, older)) {
+    return [ended, ...chain].slice(0, chainBounds.links);
+  }
+  // The first epoch of a link is the one with the messages; of the idle ones the newest count.
+  const [first, ...idle] = [...older.epochs, ...newest.epochs];
+  const epochs = [first as string, ...idle.slice(1 - chainBounds.epochsPerLink)];
+  return [ended, { ...older, epochs }, ...rest];
+}
+
+/** Nothing was written between the two, and nothing is known to be lost in either. */
+function mergeable(newest: ChainLink, older: ChainLink): boolean {
+  const { limit } = older;
+  return newest.limit === limit && newest.known <= limit && older.known <= limit;
+}
+
+/** The chain after a pod said that it saw `seq` in `epoch`, which is not the current one. */
+export function noteKnown(chain: readonly ChainLink[], epoch: string, seq: number): ChainLink[] {
+  const at = linkOf(chain, epoch);
+  const link = chain[at];
+  if (link === undefined) {
+    // An epoch that began and ended where this log never was: lost as a whole.
+    const limit = chain[0]?.limit ?? 0;
+    return [{ epochs: [epoch], limit, known: seq }, ...chain].slice(0, chainBounds.links);
+  }
+  if (seq <= Math.max(link.limit, link.known)) return [...chain];
+  return chain.with(at, { ...link, known: seq });
+}
+
+/** What was read after `readsAfter`, up to the head or up to a limit of the page. */
+export interface Excerpt {
+  /** Ascending; holes are what was trimmed. */
+  readonly entries: readonly Entry[];
+  /** The log holds nothing more. */
+  readonly exhausted: boolean;
+}
+
+export interface Continued {
+  readonly steps: readonly PageStep[];
+  readonly cursor: Position;
+}
+
+/** What a subscriber at `from` must see, in order, and where it is afterwards. */
+export function continueFrom(
+  history: TopicHistory,
+  from: Position,
+  read: { excerpt: Excerpt; second: number },
+): Continued {
+  const head = { epoch: history.epoch, seq: history.seq, confirmed: read.second };
+  if (readsAfter(history, from) === undefined) return jump('epoch_unknown', head);
+  return new Walk(history, from, head).over(read.excerpt);
+}
+
+/** A gap of unknown range that ends at the head. */
+export function jump(reason: LogGapReason, head: Position): Continued {
+  return { steps: [{ kind: 'gap', gap: { reason, position: head } }], cursor: head };
+}
+
+/** One walk from a cursor towards the head, across the ends of epochs. */
+class Walk {
+  readonly #history: TopicHistory;
+  readonly #from: Position;
+  readonly #head: Position;
+  readonly #start: number;
+  readonly #steps: PageStep[] = [];
+  /** Index of the link in which the subscriber is; -1 in the current epoch. */
+  #link: number;
+  #seq: number;
+  #cursor: Position;
+
+  constructor(history: TopicHistory, from: Position, head: Position) {
+    this.#history = history;
+    this.#from = from;
+    this.#head = head;
+    this.#cursor = from;
+    this.#start = from.epoch === history.epoch ? -1 : linkOf(history.chain, from.epoch);
+    this.#link = this.#start;
+    this.#seq = readsAfter(history, from) ?? history.seq;
+  }
+
+  over({ entries, exhausted }: Excerpt): Continued {
+    if (this.#from.seq > this.#seq) this.#truncated();
+    for (const entry of entries) {
+      this.#reach(entry.seq - 1);
+      this.#seq = entry.seq;
+      this.#cursor = {
+        epoch: entry.epoch,
+        seq: entry.seq,
+        confirmed: Math.floor(entry.at / 1000),
+      };
+      this.#steps.push({ kind: 'entry', entry });
+    }
+    if (exhausted) {
+      this.#reach(this.#head.seq);
+      this.#cursor = this.#head;
+    }
+    return { steps: this.#steps, cursor: this.#cursor };
+  }
+
+  /** Numbers that the subscriber saw, and that were given out again after a failover. */
+  #truncated(): void {
+    const link = this.#history.chain[this.#link];
+    // A known loss follows: until that is told, the subscriber stays where it can be told.
+    const more = link !== undefined && link.known > this.#from.seq;
+    const epoch = more ? this.#from.epoch : this.#epochAfter(this.#link);
+    this.#gap('truncated', [this.#seq + 1, this.#from.seq], epoch);
+  }
+
+  /** Everything up to `target` is behind the subscriber: what is not in the log was trimmed. */
+  #reach(target: number): void {
+    for (;;) {
+      const link = this.#history.chain[this.#link];
+      if (this.#link < 0 || link === undefined || link.limit > target) break;
+      this.#trimmed(link.limit);
+      this.#lost(link);
+      this.#link -= 1;
+    }
+    this.#trimmed(target);
+  }
+
+  #trimmed(to: number): void {
+    if (to <= this.#seq) return;
+    const from = this.#seq + 1;
+    this.#seq = to;
+    const inside = this.#link === this.#start ? this.#from.epoch : this.#epochAfter(this.#link + 1);
+    this.#gap('trimmed', [from, to], inside);
+  }
+
+  #lost(link: ChainLink): void {
+    const seen = this.#link === this.#start ? this.#from.seq : 0;
+    const from = Math.max(link.limit, seen) + 1;
+    if (link.known < from) return;
+    this.#gap('lost', [from, link.known], this.#epochAfter(this.#link));
+  }
+
+  /** The epoch that follows the link: a newer link's, or the current one. */
+  #epochAfter(link: number): string {
+    if (link <= 0) return this.#history.epoch;
+    return this.#history.chain[link - 1]?.epochs[0] ?? this.#history.epoch;
+  }
+
+  #gap(reason: LogGapReason, [from, to]: readonly [number, number], epoch: string): void {
+    const there = { epoch, seq: this.#seq, confirmed: this.#from.confirmed };
+    const atHead = epoch === this.#head.epoch && there.seq === this.#head.seq;
+    const position = atHead ? this.#head : there;
+    this.#cursor = position;
+    this.#steps.push({ kind: 'gap', gap: { reason, from, to, position } });
+  }
+}

@@ -1,0 +1,167 @@
+import type { StreamSettings } from '../settings/declaration.ts';
+import type { ChainLink } from './chain.ts';
+import type { Entry } from './stream.ts';
+
+/** What a topic needs of the store that it is in. */
+export interface TopicHome {
+  readonly nowMs: number;
+  readonly metaMs: number;
+  readonly settings: StreamSettings;
+}
+
+/** What was answered to a (producer, seq). */
+export interface Remembered {
+  readonly fingerprint: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly confirmed: number;
+}
+
+interface Generation {
+  readonly number: number;
+  readonly answers: Map<string, Remembered>;
+}
+
+/** So many entries over the limit are let be, so that trimming costs nothing per publish. */
+const TRIM_SLACK = 64;
+
+/** One topic: its log, its meta, and what its producers were answered. */
+export class MemoryTopic {
+  epoch: string;
+  lineage: string;
+  chain: readonly ChainLink[];
+  seq = 0;
+  metaExpiresAt: number;
+  readonly #home: TopicHome;
+  #entries: Entry[] = [];
+  #logExpiresAt = 0;
+  /** Newest first, at most two: a window that surely covers the last `idempotencyWindowS`. */
+  #generations: Generation[] = [];
+
+  constructor(
+    home: TopicHome,
+    birth: { epoch: string; lineage: string; chain: readonly ChainLink[] },
+  ) {
+    this.#home = home;
+    this.epoch = birth.epoch;
+    this.lineage = birth.lineage;
+    this.chain = birth.chain;
+    this.metaExpiresAt = home.nowMs + home.metaMs;
+  }
+
+  append(content: Pick<Entry, 'id' | 'data'>): Entry {
+    const at = this.#home.nowMs;
+    this.trim();
+    this.seq += 1;
+    const entry: Entry = { epoch: this.epoch, seq: this.seq, at, ...content };
+    this.#entries.push(entry);
+    this.#logExpiresAt = at + this.#home.settings.retentionS * 1000;
+    this.touch();
+    return entry;
+  }
+
+  /** Whoever holds a position of this topic can come back within twice the retention. */
+  touch(): void {
+    this.metaExpiresAt = this.#home.nowMs + this.#home.metaMs;
+  }
+
+  trim(): void {
+    const { retentionS, retentionEntries } = this.#home.settings;
+    const now = this.#home.nowMs;
+    if (this.#entries.length > 0 && this.#logExpiresAt <= now) this.#entries = [];
+    const oldest = now - retentionS * 1000;
+    const over = this.#entries.length - retentionEntries;
+    let drop = over >= TRIM_SLACK ? over : 0;
+    while (drop < this.#entries.length && (this.#entries[drop]?.at ?? now) < oldest) drop += 1;
+    if (drop >= TRIM_SLACK || drop === this.#entries.length) this.#entries.splice(0, drop);
+  }
+
+  /** Entries after `seq`, oldest first, by number and bytes; at least one when there is one. */
+  after(seq: number, limit: { entries: number; bytes: number }) {
+    this.trim();
+    const start = this.#entries.findIndex((entry) => entry.seq > seq);
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (let at = start; at >= 0 && at < this.#entries.length; at += 1) {
+      const entry = this.#entries[at] as Entry;
+      bytes += entry.data.bytes.length;
+      const full = entries.length >= limit.entries || bytes > limit.bytes;
+      if (full && entries.length > 0) return { entries, exhausted: false };
+      entries.push(entry);
+    }
+    return { entries, exhausted: true };
+  }
+
+  /** The newest entries, oldest first. */
+  latest(limit: { entries: number; bytes: number }): Entry[] {
+    this.trim();
+    let start = this.#entries.length;
+    let bytes = 0;
+    while (start > 0 && this.#entries.length - start < limit.entries) {
+      bytes += this.#entries[start - 1]?.data.bytes.length ?? 0;
+      if (bytes > limit.bytes && start < this.#entries.length) break;
+      start -= 1;
+    }
+    return this.#entries.slice(start);
+  }
+
+  get isEmpty(): boolean {
+    this.trim();
+    return this.#entries.length === 0;
+  }
+
+  clear(): void {
+    this.#entries = [];
+  }
+
+  answered(key: string): Remembered | undefined {
+    this.#turn();
+    for (const { answers } of this.#generations) {
+      const found = answers.get(key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** How many answers this window remembers. */
+  get remembered(): number {
+    this.#turn();
+    return this.#generations[0]?.answers.size ?? 0;
+  }
+
+  remember(key: string, answer: Remembered): void {
+    this.#turn();
+    this.#generations[0]?.answers.set(key, answer);
+  }
+
+  #turn(): void {
+    const window = this.#home.settings.idempotencyWindowS * 1000;
+    const number = Math.floor(this.#home.nowMs / window);
+    const kept = this.#generations.filter((old) => old.number >= number - 1);
+    if (kept[0]?.number !== number) kept.unshift({ number, answers: new Map() });
+    this.#generations = kept.slice(0, 2);
+  }
+
+  /** As a replica that lags by `count` entries; never beyond the start of the epoch. */
+  loseLast(count: number): void {
+    const lost = Math.min(count, this.seq - (this.chain[0]?.limit ?? 0));
+    this.seq -= lost;
+    this.#entries = this.#entries.filter((entry) => entry.seq <= this.seq);
+    for (const { answers } of this.#generations) {
+      for (const [key, answer] of answers) if (answer.seq > this.seq) answers.delete(key);
+    }
+  }
+
+  copy(): MemoryTopic {
+    const copy = new MemoryTopic(this.#home, this);
+    copy.seq = this.seq;
+    copy.metaExpiresAt = this.metaExpiresAt;
+    copy.#entries = [...this.#entries];
+    copy.#logExpiresAt = this.#logExpiresAt;
+    copy.#generations = this.#generations.map(({ number, answers }) => ({
+      number,
+      answers: new Map(answers),
+    }));
+    return copy;
+  }
+}
