@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { closeCodes, errorCodes, gapReasons } from '../../protocol/codes.ts';
+import { withCodeTables } from './codes.ts';
+
+const names = ['close-codes', 'error-codes', 'gap-reasons'];
+const section = (name: string) => `<!-- generated:${name} -->\nOUTDATED\n<!-- /generated -->\n`;
+const page = `before\n${names.map(section).join('text\n')}after\n`;
+
+describe('the tables of codes in docs/protocol.md', () => {
+  it('name every code and keep the text around them', () => {
+    const made = withCodeTables(page);
+    for (const { code, name } of Object.values(closeCodes)) {
+      assert.ok(made.includes(`| ${code} | \`${name}\` |`), name);
+    }
+    for (const name of [...Object.keys(errorCodes), ...Object.keys(gapReasons)]) {
+      assert.ok(made.includes(`| \`${name}\` |`), name);
+    }
+    assert.ok(
+      made.startsWith('before\n') && made.endsWith('after\n') && !made.includes('OUTDATED'),
+    );
+  });
+
+  it('are the same when made twice', () => {
+    const once = withCodeTables(page);
+    assert.equal(withCodeTables(once), once);
+  });
+
+  it('need their markers', () => {
+    assert.throws(() => withCodeTables('no markers'), /lacks <!-- generated:close-codes -->/);
+  });
+});

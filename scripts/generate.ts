@@ -1,0 +1,42 @@
+// `npm run generate`: writes what is made from the source. `-- --check` compares byte for byte
+// instead and names what differs.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withCodeTables } from './documents/codes.ts';
+
+interface GeneratedFile {
+  readonly path: string;
+  /** The whole content; `current` is what the file holds now, empty when it does not exist. */
+  make(current: string): string;
+}
+
+const files: readonly GeneratedFile[] = [{ path: 'docs/protocol.md', make: withCodeTables }];
+
+const root = join(import.meta.dirname, '..');
+const check = process.argv.includes('--check');
+let stale = 0;
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+for (const { path, make } of files) {
+  const current = read(join(root, path));
+  const wanted = make(current);
+  if (current === wanted) continue;
+  stale += 1;
+  if (check) process.stdout.write(`${path}: out of date; run \`npm run generate\`\n`);
+  else {
+    writeFileSync(join(root, path), wanted);
+    process.stdout.write(`${path}: written\n`);
+  }
+}
+const verdict = check ? `${stale} out of date` : `${stale} written`;
+process.stdout.write(`${files.length} generated files, ${verdict}\n`);
+process.exitCode = check && stale > 0 ? 1 : 0;

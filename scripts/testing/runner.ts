@@ -1,0 +1,144 @@
+import { relative } from 'node:path';
+import { run } from 'node:test';
+import { inspect } from 'node:util';
+
+/** What happens during a run, reduced to what a report needs. */
+export type TestEvent =
+  | { readonly kind: 'start'; readonly name: string; readonly nesting: number }
+  | (Settled & { readonly kind: 'passed' })
+  | (Settled & { readonly kind: 'skipped'; readonly reason: string })
+  | (Settled & { readonly kind: 'failed'; readonly error: string })
+  | { readonly kind: 'output'; readonly file: string; readonly text: string }
+  /** `problem`: the file itself failed, apart from its tests. */
+  | {
+      readonly kind: 'file-ended';
+      readonly file: string;
+      readonly durationMs: number;
+      readonly problem?: string;
+    };
+
+interface Settled {
+  readonly file: string;
+  readonly name: string;
+  readonly nesting: number;
+}
+
+/** What node:test reports, as far as it is read here. */
+interface RawEvent {
+  readonly type: string;
+  readonly data: {
+    readonly name?: string;
+    readonly nesting?: number;
+    readonly file?: string;
+    /** Absent on the event that stands for a whole file. */
+    readonly entryFile?: string;
+    readonly message?: string;
+    readonly skip?: string | boolean;
+    readonly todo?: string | boolean;
+    readonly details?: {
+      readonly type?: string;
+      readonly error?: unknown;
+    };
+  };
+}
+
+export interface RunOptions {
+  readonly root: string;
+  readonly files: readonly string[];
+  readonly concurrency: number;
+  /** Longest time of one file; then its process is killed and the file has failed. */
+  readonly fileDeadlineMs: number;
+}
+
+/** Runs each file in a process of its own. `onEvent` hears of one file after the other. */
+export async function runTests(
+  options: RunOptions,
+  onEvent: (event: TestEvent) => void,
+): Promise<void> {
+  const waiting = [...options.files];
+  const work = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      for (const event of await runFile(file, options)) onEvent(event);
+    }
+  };
+  await Promise.all(Array.from({ length: options.concurrency }, work));
+}
+
+async function runFile(file: string, options: RunOptions): Promise<TestEvent[]> {
+  const started = performance.now();
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), options.fileDeadlineMs);
+  const raw = run({
+    files: [file],
+    concurrency: false,
+    cwd: options.root,
+    signal: deadline.signal,
+  }) as AsyncIterable<RawEvent>;
+  const events: TestEvent[] = [];
+  let problem: string | undefined;
+  for await (const event of raw) {
+    if (isWholeFile(event)) problem = problemOf(event) ?? problem;
+    else events.push(...translate(event, options.root));
+  }
+  clearTimeout(timer);
+  if (deadline.signal.aborted) problem = `It did not end within ${options.fileDeadlineMs} ms.`;
+  events.push({
+    kind: 'file-ended',
+    file: relative(options.root, file),
+    durationMs: performance.now() - started,
+    ...(problem !== undefined && { problem }),
+  });
+  return events;
+}
+
+/** The runner also reports each file as if it were a test. */
+function isWholeFile({ type, data }: RawEvent): boolean {
+  return (type === 'test:pass' || type === 'test:fail') && data.entryFile === undefined;
+}
+
+function problemOf({ type, data }: RawEvent): string | undefined {
+  return type === 'test:fail' ? errorText(data.details?.error) : undefined;
+}
+
+function* translate({ type, data }: RawEvent, root: string): Generator<TestEvent> {
+  const file = relative(root, data.entryFile ?? data.file ?? '');
+  const name = data.name ?? '';
+  const nesting = data.nesting ?? 0;
+  if (type === 'test:start') yield { kind: 'start', name, nesting };
+  if (type === 'test:stdout' || type === 'test:stderr') {
+    yield { kind: 'output', file, text: data.message ?? '' };
+  }
+  if (type !== 'test:pass' && type !== 'test:fail') return;
+  const outcome = settle(type, data);
+  if (outcome !== undefined) yield { file, name, nesting, ...outcome };
+}
+
+type Outcome =
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'skipped'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly error: string };
+
+function settle(type: string, data: RawEvent['data']): Outcome | undefined {
+  const suite = data.details?.type === 'suite';
+  const excuse = data.skip ?? data.todo;
+  if (excuse !== undefined && excuse !== false) {
+    return { kind: 'skipped', reason: excuse === true ? 'no reason given' : excuse || 'no reason' };
+  }
+  if (type === 'test:pass') return suite ? undefined : { kind: 'passed' };
+  const error = data.details?.error;
+  // A parent that failed only because of its children, which were reported themselves.
+  if (failureType(error) === 'subtestsFailed') return undefined;
+  return { kind: 'failed', error: errorText(error) };
+}
+
+function failureType(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'failureType' in error
+    ? error.failureType
+    : undefined;
+}
+
+/** The error that the test threw, without the wrapper that node:test puts around it. */
+function errorText(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return typeof cause === 'string' ? cause : inspect(cause, { depth: 6 });
+}

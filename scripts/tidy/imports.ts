@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
+import {
+  isCallExpression,
+  isExportDeclaration,
+  isIdentifier,
+  isImportDeclaration,
+  isNamedExports,
+  isNamedImports,
+  isStringLiteral,
+} from 'typescript/unstable/ast/is';
+import { lineOf, walk } from './syntax.ts';
+import type { Module, SourceTree } from './tree.ts';
+
+/** One import, re-export or dynamic import of a file of ours. */
+export interface ImportEdge {
+  readonly from: string;
+  readonly to: string;
+  readonly line: number;
+  readonly typeOnly: boolean;
+  /** Names taken, or all of them. */
+  readonly names: readonly string[] | 'all';
+}
+
+/** A mention of a file of ours that is not an import: a worker, a page, a child process. */
+export interface Mention {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Packages of this repository that are imported by name. */
+const OWN_PACKAGES = new Map([['@wscluster/client', 'client/index.ts']]);
+
+export function importsOf({ modules }: SourceTree): ImportEdge[] {
+  return [...modules.values()].flatMap((module) => moduleImports(module));
+}
+
+function moduleImports({ path, ast }: Module): ImportEdge[] {
+  const edges: ImportEdge[] = [];
+  const add = (node: Node, specifier: Node, rest: Pick<ImportEdge, 'typeOnly' | 'names'>) => {
+    const to = isStringLiteral(specifier) ? resolveSpecifier(path, specifier.text) : undefined;
+    if (to !== undefined) edges.push({ from: path, to, line: lineOf(ast, node), ...rest });
+  };
+  walk(ast, (node) => {
+    if (isImportDeclaration(node)) {
+      add(node, node.moduleSpecifier, importedNames(ast, node));
+    } else if (isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
+      add(node, node.moduleSpecifier, reexportedNames(node));
+    } else if (isCallExpression(node) && node.expression.kind === SyntaxKind.ImportKeyword) {
+      const [specifier] = node.arguments;
+      if (specifier !== undefined) add(node, specifier, { typeOnly: false, names: 'all' });
+    } else if (node.kind === SyntaxKind.ImportType) {
+      const specifier = importTypeSpecifier(node);
+      if (specifier !== undefined) add(node, specifier, { typeOnly: true, names: 'all' });
+    }
+  });
+  return edges;
+}
+
+function importTypeSpecifier(node: Node): Node | undefined {
+  let found: Node | undefined;
+  walk(node, (inner) => {
+    if (found === undefined && isStringLiteral(inner)) found = inner;
+  });
+  return found;
+}
+
+function resolveSpecifier(from: string, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return normalize(join(dirname(from), specifier));
+  return OWN_PACKAGES.get(specifier);
+}
+
+type Taken = Pick<ImportEdge, 'typeOnly' | 'names'>;
+
+function importedNames(ast: SourceFile, node: Node): Taken {
+  if (!isImportDeclaration(node)) throw new Error('not an import');
+  const clause = node.importClause;
+  if (clause === undefined) return { typeOnly: false, names: [] };
+  const typeOnly = /^import\s+type\b/.test(ast.text.slice(node.getStart(ast), node.end));
+  const bindings = clause.namedBindings;
+  if (bindings === undefined) return { typeOnly, names: ['default'] };
+  if (!isNamedImports(bindings)) return { typeOnly, names: 'all' };
+  const names = bindings.elements.map((element) => (element.propertyName ?? element.name).text);
+  const allTypes = bindings.elements.every((element) => element.isTypeOnly);
+  return { typeOnly: typeOnly || allTypes, names };
+}
+
+function reexportedNames(node: Node): Taken {
+  if (!isExportDeclaration(node)) throw new Error('not an export');
+  const clause = node.exportClause;
+  if (clause === undefined || !isNamedExports(clause)) {
+    return { typeOnly: node.isTypeOnly, names: 'all' };
+  }
+  const names = clause.elements.map((element) => (element.propertyName ?? element.name).text);
+  return { typeOnly: node.isTypeOnly, names };
+}
+
+const OWN_FILE = /^[\w./-]+\.(ts|lua|css|html|py|mjs)$/;
+
+/** Strings that name a file, relative to the module, to the root, or of the module's folder. */
+export function mentionsOf({ root, modules }: SourceTree): Mention[] {
+  const mentions: Mention[] = [];
+  for (const { path, ast } of modules.values()) {
+    walk(ast, (node) => {
+      const text = stringOf(node);
+      if (text === undefined || !OWN_FILE.test(text)) return;
+      for (const candidate of [normalize(join(dirname(path), text)), normalize(text)]) {
+        if (existsSync(join(root, candidate))) mentions.push({ from: path, to: candidate });
+      }
+    });
+  }
+  return mentions;
+}
+
+function stringOf(node: Node): string | undefined {
+  if (isStringLiteral(node)) return node.text;
+  const template = node.kind === SyntaxKind.NoSubstitutionTemplateLiteral;
+  return template && 'text' in node && typeof node.text === 'string' ? node.text : undefined;
+}
+
+/** A name that a module exports. */
+export interface ExportedName {
+  readonly name: string;
+  readonly line: number;
+  readonly isType: boolean;
+}
+
+export function exportsOf({ ast }: Module): ExportedName[] {
+  const exported: ExportedName[] = [];
+  ast.forEachChild((statement) => {
+    const head = ast.text.slice(statement.getStart(ast), statement.end);
+    if (!/^export\s/.test(head)) return;
+    const line = lineOf(ast, statement);
+    const isType = /^export\s+(type|interface)\b/.test(head);
+    if (isExportDeclaration(statement)) {
+      const clause = statement.exportClause;
+      if (statement.moduleSpecifier !== undefined || clause === undefined) return;
+      if (!isNamedExports(clause)) return;
+      for (const { name } of clause.elements) exported.push({ name: name.text, line, isType });
+      return;
+    }
+    for (const name of declaredNames(statement)) exported.push({ name, line, isType });
+  });
+  return exported;
+}
+
+/** Names that a declaration statement introduces. */
+function declaredNames(statement: Node): string[] {
+  if (statement.kind === SyntaxKind.ExportAssignment) return ['default'];
+  if (statement.kind !== SyntaxKind.VariableStatement) return nameOf(statement);
+  const names: string[] = [];
+  walk(statement, (node) => {
+    const { parent } = node;
+    if (node.kind !== SyntaxKind.VariableDeclaration) return;
+    if (parent.parent === statement) names.push(...nameOf(node));
+  });
+  return names;
+}
+
+function nameOf(declaration: Node): string[] {
+  const name: unknown = 'name' in declaration ? declaration.name : undefined;
+  const isNode = typeof name === 'object' && name !== null && 'kind' in name;
+  return isNode && isIdentifier(name as Node) ? [(name as Node & { text: string }).text] : [];
+}

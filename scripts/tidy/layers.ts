@@ -1,0 +1,111 @@
+import type { Node, SourceFile } from 'typescript/unstable/ast';
+import { isImportDeclaration, isStringLiteral } from 'typescript/unstable/ast/is';
+
+/** A part of the product, and the parts that it may import besides itself. */
+interface Layer {
+  readonly name: string;
+  readonly matches: RegExp;
+  /** Names of layers; `*`: all. */
+  readonly mayImport: readonly string[];
+}
+
+const layer = (name: string, matches: RegExp, mayImport: readonly string[]): Layer => ({
+  name,
+  matches,
+  mayImport,
+});
+
+/** The first that matches a path counts. Data moves one way: edge → hub → stream. */
+const layers: readonly Layer[] = [
+  layer('protocol', /^protocol\//, []),
+  layer('client', /^client\//, ['protocol']),
+  layer('gateway/settings', /^gateway\/settings\//, ['protocol']),
+  layer('gateway/logger.ts', /^gateway\/logger\.ts$/, []),
+  layer('gateway/stream', /^gateway\/stream\//, [
+    'protocol',
+    'gateway/settings',
+    'gateway/logger.ts',
+  ]),
+  layer('gateway/hub', /^gateway\/hub\//, [
+    'protocol',
+    'gateway/settings',
+    'gateway/logger.ts',
+    'gateway/stream',
+  ]),
+  layer('gateway/edge', /^gateway\/(edge|auth)\//, [
+    'protocol',
+    'gateway/settings',
+    'gateway/logger.ts',
+    'gateway/stream',
+    'gateway/hub',
+  ]),
+  layer('gateway/http', /^gateway\/(http|admin)\//, [
+    'protocol',
+    'gateway/settings',
+    'gateway/logger.ts',
+    'gateway/stream',
+    'gateway/hub',
+    'gateway/edge',
+  ]),
+  layer('gateway', /^gateway\/[^/]+\.ts$/, [
+    'protocol',
+    'gateway/settings',
+    'gateway/logger.ts',
+    'gateway/stream',
+    'gateway/hub',
+    'gateway/edge',
+    'gateway/http',
+  ]),
+  layer('embedded/page', /^embedded\/page\//, ['protocol', 'client', 'embedded/contract']),
+  layer('embedded/contract', /^embedded\/contract\.ts$/, []),
+  layer('embedded', /^embedded\//, [
+    'protocol',
+    'client',
+    'gateway',
+    'gateway/settings',
+    'gateway/logger.ts',
+    'gateway/stream',
+    'embedded/contract',
+  ]),
+  layer('e2e', /^e2e\//, ['*']),
+  layer('bench', /^bench\//, ['*']),
+  layer('scripts', /^scripts\//, ['*']),
+];
+
+export function layerOf(path: string): string | undefined {
+  return layers.find(({ matches }) => matches.test(path))?.name;
+}
+
+export function mayImport(from: string, to: string): boolean {
+  if (from === to) return true;
+  const allowed = layers.find(({ name }) => name === from)?.mayImport ?? [];
+  return allowed.includes(to) || allowed.includes('*');
+}
+
+export function allowedOf(name: string): string {
+  const allowed = layers.find((candidate) => candidate.name === name)?.mayImport ?? [];
+  return allowed.length === 0 ? 'nothing of ours' : allowed.join(', ');
+}
+
+/**
+ * Files that are started, not imported: they may end the process. A program beside others is
+ * called `<name>-main.ts`.
+ */
+export function isMain(path: string): boolean {
+  if (path.endsWith('.test.ts')) return false;
+  return /(^|[/-])main\.ts$|^e2e\/faults\.ts$|^scripts\/[^/]+\.(ts|mjs)$/.test(path);
+}
+
+/** Code that only tests load: test files, suites that several of them share, arbitraries. */
+export function isTestCode(path: string, ast: SourceFile): boolean {
+  if (path.endsWith('.test.ts')) return true;
+  return ast.statements.some((statement) => {
+    const module = importedFrom(statement);
+    return module === 'node:test' || module === 'fast-check';
+  });
+}
+
+function importedFrom(statement: Node): string | undefined {
+  if (!isImportDeclaration(statement)) return undefined;
+  return isStringLiteral(statement.moduleSpecifier) ? statement.moduleSpecifier.text : undefined;
+}
