@@ -1,0 +1,182 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Child, type Exit } from './child.ts';
+import { until } from './deadline.ts';
+import { freePort } from './redis-server.ts';
+
+/** A setting's value, or a section of them. */
+export type SettingsTree = {
+  readonly [name: string]: string | number | boolean | readonly string[] | SettingsTree;
+};
+
+export interface GatewayOptions {
+  readonly name: string;
+  /** As in `gateway/settings/declaration.ts`; host, ports and pod are chosen here. */
+  readonly settings: SettingsTree;
+  /** Modules that node loads first; how a known bug gets into a gateway under test. */
+  readonly imports?: readonly string[];
+  /** Admin ports of the others. */
+  readonly peers?: readonly number[];
+  readonly port?: number;
+  readonly adminPort?: number;
+}
+
+const ROOT = join(import.meta.dirname, '..');
+const START_MS = 20_000;
+
+/** A real gateway process, as a pod runs it. */
+export class GatewayProcess {
+  readonly name: string;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly #options: GatewayOptions;
+  #child: Child | undefined;
+  /** It was told to end: its exit is no accident. */
+  #planned = false;
+
+  private constructor(options: GatewayOptions, ports: { port: number; adminPort: number }) {
+    this.name = options.name;
+    this.port = ports.port;
+    this.adminPort = ports.adminPort;
+    this.#options = options;
+  }
+
+  /** Starts it and waits until it is ready. */
+  static async start(options: GatewayOptions): Promise<GatewayProcess> {
+    const ports = {
+      port: options.port ?? (await freePort()),
+      adminPort: options.adminPort ?? (await freePort()),
+    };
+    const gateway = new GatewayProcess(options, ports);
+    await gateway.restart();
+    return gateway;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? -1;
+  }
+
+  get exit(): Exit | undefined {
+    return this.#child?.exit;
+  }
+
+  /** It ended although nobody told it to. */
+  get crashed(): boolean {
+    return this.exit !== undefined && !this.#planned;
+  }
+
+  /** The newest of what it wrote. */
+  get output(): string {
+    return this.#child?.output ?? '';
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/ws`;
+  }
+
+  get http(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get admin(): string {
+    return `http://127.0.0.1:${this.adminPort}`;
+  }
+
+  /** Starts it on the same ports; it must not be running. */
+  async restart(): Promise<void> {
+    this.#planned = false;
+    const imports = (this.#options.imports ?? []).flatMap((module) => ['--import', module]);
+    const child = new Child({
+      command: process.execPath,
+      args: [...imports, join(ROOT, 'gateway/main.ts')],
+      cwd: ROOT,
+      env: environment(this.#settings()),
+    });
+    this.#child = child;
+    await until(
+      () => {
+        if (child.exit !== undefined) throw new Error(`${this.name} ended: ${child.output}`);
+        return this.ready();
+      },
+      { for: `${this.name} to become ready\n${child.output}`, deadlineMs: START_MS, everyMs: 40 },
+    );
+  }
+
+  #settings(): SettingsTree {
+    const peers = (this.#options.peers ?? []).map((port) => `127.0.0.1:${port}`);
+    return {
+      pod: this.name,
+      host: '127.0.0.1',
+      port: this.port,
+      adminHost: '127.0.0.1',
+      adminPort: this.adminPort,
+      logLevel: 'warn',
+      ...(peers.length > 0 ? { peers } : {}),
+      ...this.#options.settings,
+    };
+  }
+
+  /** What `/readyz` says; false also when nothing answers. */
+  async ready(): Promise<boolean> {
+    try {
+      const answer = await fetch(`${this.admin}/readyz`, { signal: AbortSignal.timeout(1_000) });
+      await answer.body?.cancel();
+      return answer.ok;
+    } catch {
+      // Not listening yet, or frozen: not ready is the answer.
+      return false;
+    }
+  }
+
+  /** The sum of a metric's series, all labels together; undefined when it has none. */
+  async metric(name: string): Promise<number | undefined> {
+    const answer = await fetch(`${this.admin}/metrics`, { signal: AbortSignal.timeout(2_000) });
+    const lines = (await answer.text()).split('\n');
+    const values = lines
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+      .map((line) => Number(line.slice(line.lastIndexOf(' ') + 1)));
+    return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    this.#planned = true;
+    await this.#child?.end('SIGKILL');
+  }
+
+  /** SIGTERM: it drains. Resolves with how it ended, SIGKILL when that takes too long. */
+  async terminate(deadlineMs: number): Promise<Exit | undefined> {
+    this.#planned = true;
+    return this.#child?.end('SIGTERM', deadlineMs);
+  }
+
+  /** SIGSTOP. */
+  freeze(): void {
+    this.#child?.signal('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    this.#child?.signal('SIGCONT');
+  }
+
+  async usage(): Promise<{ fds: number; rssBytes: number }> {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    const kib = /^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? '0';
+    const files = await readdir(`/proc/${this.pid}/fd`);
+    return { fds: files.length, rssBytes: Number(kib) * 1_024 };
+  }
+}
+
+/** `{ redis: { keyPrefix: 'a' } }` is `WSCLUSTER_REDIS_KEY_PREFIX=a`; lists are separated by commas. */
+function environment(tree: SettingsTree, prefix = 'WSCLUSTER'): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const [name, value] of Object.entries(tree)) {
+    const key = `${prefix}_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+    if (Array.isArray(value)) variables[key] = value.join(',');
+    else if (typeof value === 'object')
+      Object.assign(variables, environment(value as SettingsTree, key));
+    else variables[key] = String(value);
+  }
+  return variables;
+}

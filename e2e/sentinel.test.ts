@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { RedisServer } from './redis-server.ts';
+import { startSentinel, talk } from './sentinel.ts';
+
+describe('a Sentinel group of a test', () => {
+  it('promotes a replica that lacks what the master wrote while replication was cut', async () => {
+    const group = await startSentinel();
+    const master = await group.master();
+    await talk(master.port, async (redis) => {
+      await redis.set('kept', '1');
+      assert.equal(await redis.wait(1, 1_000), 1);
+    });
+    await group.lag();
+    await talk(master.port, (redis) => redis.set('lost', '1'));
+    await master.kill();
+    const promoted: RedisServer = await group.promoted(master, 20_000);
+    assert.notEqual(promoted.port, master.port);
+    await talk(promoted.port, async (redis) => {
+      assert.deepEqual(await redis.mget('kept', 'lost'), ['1', null]);
+      await redis.set('after', '1');
+    });
+    await group.stop();
+  });
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Redis, type RedisOptions } from 'ioredis';
+import { within } from './deadline.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+import { TcpProxy } from './tcp-proxy.ts';
+
+const once: RedisOptions = {
+  retryStrategy: () => null,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+};
+
+describe('a proxy that breaks connections', () => {
+  let server: RedisServer;
+  let proxy: TcpProxy;
+  let direct: Redis;
+
+  before(async () => {
+    server = await startRedis();
+    proxy = await TcpProxy.open(server.port);
+    direct = new Redis(server.url);
+  });
+
+  after(async () => {
+    direct.disconnect();
+    await proxy.close();
+    await server.stop();
+  });
+
+  function through(): Redis {
+    const redis = new Redis(proxy.port, '127.0.0.1', once);
+    redis.on('error', () => {});
+    return redis;
+  }
+
+  it('passes everything on', async () => {
+    const redis = through();
+    const large = 'x'.repeat(1_000_000);
+    await redis.set('large', large);
+    assert.equal(await redis.get('large'), large);
+    redis.disconnect();
+  });
+
+  it('loses the reply to a write that happened', async () => {
+    const redis = through();
+    await redis.ping();
+    proxy.loseReply('incr', { times: 1 });
+    await assert.rejects(redis.incr('n'));
+    assert.equal(await direct.get('n'), '1');
+    assert.equal(proxy.counts.repliesLost, 1);
+    proxy.pass();
+  });
+
+  it('cuts a reply in the middle', async () => {
+    const redis = through();
+    await direct.set('long', 'x'.repeat(1_000));
+    proxy.loseReply('get', { times: 1, bytes: 500 });
+    await assert.rejects(redis.get('long'));
+    proxy.pass();
+  });
+
+  it('swallows what is sent and keeps the connection', async () => {
+    const redis = through();
+    await redis.ping();
+    proxy.swallow();
+    const lost = redis.set('never', '1');
+    await assert.rejects(within(lost, { for: 'an answer', deadlineMs: 100 }), /not within/);
+    proxy.pass();
+    await assert.rejects(lost);
+    assert.equal(await direct.get('never'), null);
+    assert.ok(proxy.counts.swallowedBytes > 0);
+  });
+
+  it('refuses and lets in again', async () => {
+    proxy.refuse();
+    const refused = through();
+    await assert.rejects(refused.ping());
+    refused.disconnect();
+    proxy.pass();
+    const redis = through();
+    assert.equal(await redis.ping(), 'PONG');
+    redis.disconnect();
+  });
+
+  it('delays in order', async () => {
+    proxy.delay(50);
+    const redis = through();
+    const begin = performance.now();
+    const answers = await Promise.all([redis.incr('d'), redis.incr('d'), redis.incr('d')]);
+    assert.deepEqual(answers, [1, 2, 3]);
+    assert.ok(performance.now() - begin >= 90);
+    proxy.delay(0);
+    redis.disconnect();
+  });
+});

@@ -1,0 +1,181 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './redis-server.ts';
+
+/** A proxy on the loopback that can break a connection in the ways that networks do. */
+export class TcpProxy {
+  readonly port: number;
+  /** What it did, for evidence. */
+  readonly counts = { accepted: 0, cut: 0, refused: 0, swallowedBytes: 0, repliesLost: 0 };
+  readonly #target: number;
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  #refusing = false;
+  #swallowing = false;
+  #delayMs = 0;
+  #trap: Trap | undefined;
+
+  private constructor(port: number, target: number) {
+    this.port = port;
+    this.#target = target;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** Listens on a free port and passes everything to `target` on the loopback. */
+  static async open(target: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(await freePort(), target);
+    await new Promise<void>((resolve, reject) => {
+      proxy.#server.once('error', reject);
+      proxy.#server.listen(proxy.port, '127.0.0.1', resolve);
+    });
+    return proxy;
+  }
+
+  /** Ends every connection with a reset. */
+  cut(): void {
+    for (const link of this.#links) {
+      this.counts.cut += 1;
+      link.end();
+    }
+  }
+
+  /** Cuts, and resets whoever comes, until `pass`. */
+  refuse(): void {
+    this.#refusing = true;
+    this.cut();
+  }
+
+  /** Half-open: connections stay, every byte in both directions disappears, until `pass`. */
+  swallow(): void {
+    this.#swallowing = true;
+  }
+
+  /** Everything arrives later by so much, in order. 0: at once. */
+  delay(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  /**
+   * The next `times` requests that hold `text` reach the target; of the answer `bytes` bytes come
+   * back, then the connection is reset.
+   */
+  loseReply(text: string, options: { times: number; bytes?: number }): void {
+    this.#trap = { text, times: options.times, bytes: options.bytes ?? 0 };
+  }
+
+  /** Back to normal. What was swallowed is gone: connections that missed bytes are reset. */
+  pass(): void {
+    if (this.#swallowing) this.cut();
+    this.#refusing = false;
+    this.#swallowing = false;
+    this.#trap = undefined;
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.#links) link.end();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #accept(client: Socket): void {
+    if (this.#refusing) {
+      this.counts.refused += 1;
+      client.on('error', ignore);
+      client.resetAndDestroy();
+      return;
+    }
+    this.counts.accepted += 1;
+    const target = connect(this.#target, '127.0.0.1');
+    const link = new Link(client, target);
+    this.#links.add(link);
+    link.onEnd = () => this.#links.delete(link);
+    client.on('data', (data) => this.#request(link, bytes(data)));
+    target.on('data', (data) => this.#reply(link, bytes(data)));
+  }
+
+  #request(link: Link, data: Buffer): void {
+    if (this.#lost(data)) return;
+    const trap = this.#trap;
+    if (trap !== undefined && trap.times > 0 && data.includes(trap.text)) {
+      trap.times -= 1;
+      link.left = trap.bytes;
+    }
+    this.#later(() => link.toTarget(data));
+  }
+
+  #reply(link: Link, data: Buffer): void {
+    if (this.#lost(data)) return;
+    if (link.left === undefined) {
+      this.#later(() => link.toClient(data));
+      return;
+    }
+    const part = data.subarray(0, link.left);
+    link.left -= part.length;
+    if (part.length > 0) link.toClient(part);
+    if (link.left > 0) return;
+    this.counts.repliesLost += 1;
+    link.end();
+  }
+
+  #lost(data: Buffer): boolean {
+    if (this.#swallowing) this.counts.swallowedBytes += data.length;
+    return this.#swallowing;
+  }
+
+  /** Timers of one length fire in the order in which they were set. */
+  #later(task: () => void): void {
+    if (this.#delayMs === 0) task();
+    else setTimeout(task, this.#delayMs);
+  }
+}
+
+interface Trap {
+  readonly text: string;
+  readonly bytes: number;
+  times: number;
+}
+
+class Link {
+  /** Bytes of the reply that still pass before the link is reset; undefined: all. */
+  left: number | undefined;
+  onEnd: () => void = ignore;
+  readonly #client: Socket;
+  readonly #target: Socket;
+
+  constructor(client: Socket, target: Socket) {
+    this.#client = client;
+    this.#target = target;
+    for (const socket of [client, target]) {
+      socket.setNoDelay(true);
+      // Whatever ends one side ends the other; the error itself is the peers' to notice.
+      socket.on('error', ignore);
+      socket.on('close', () => this.end());
+    }
+  }
+
+  toTarget(data: Buffer): void {
+    relay(data, this.#client, this.#target);
+  }
+
+  toClient(data: Buffer): void {
+    relay(data, this.#target, this.#client);
+  }
+
+  end(): void {
+    this.#client.resetAndDestroy();
+    this.#target.resetAndDestroy();
+    this.onEnd();
+  }
+}
+
+/** A slow reader must be felt by the writer, as it is without a proxy. */
+function relay(data: Buffer, from: Socket, to: Socket): void {
+  if (to.destroyed || to.write(data)) return;
+  from.pause();
+  to.once('drain', () => from.resume());
+}
+
+/** No encoding is set, so it is bytes already. */
+function bytes(data: string | Buffer): Buffer {
+  return typeof data === 'string' ? Buffer.from(data) : data;
+}
+
+function ignore(): void {}
