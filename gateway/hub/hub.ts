@@ -8,7 +8,11 @@ import type { Entry } from '../stream/stream.ts';
  * hole or double, and hands everything to outlets; it knows nothing of sockets or codecs.
  */
 export interface Hub {
-  /** Answers through `outlet.deliver`: one `subbed` first, then entries and gaps, in order. */
+  /**
+   * Answers through `outlet.deliver`, never before this returns: one `subbed` first, then entries
+   * and gaps, in order; or `refused`. Subscribing to a topic again starts afresh from `from`: what
+   * the older subscription had not been given yet is not given, and `subbed` comes again.
+   */
   subscribe(outlet: Outlet, topic: string, from: Position | undefined, request: number): void;
   /** Nothing of the topic is delivered after this returns. False: there was no subscription. */
   unsubscribe(outlet: Outlet, topic: string): boolean;
@@ -16,13 +20,18 @@ export interface Hub {
   leave(outlet: Outlet): void;
   /** Where the outlet is in each topic: everything up to there was delivered to it. */
   positions(outlet: Outlet): Map<string, Position>;
+  /**
+   * Positions of the live topics of which the outlet got nothing newer than the Redis second
+   * `olderThan`, and which were confirmed since: worth a tick, so that its cursor does not age.
+   */
+  confirmed(outlet: Outlet, olderThan: number): Map<string, Position>;
   /** The outlet has room again: what it missed while it had none is read from the log. */
   drained(outlet: Outlet): void;
   /** Delivers what is pending now instead of at the end of the turn. */
   flush(): void;
 }
 
-/** One subscriber, usually a connection. */
+/** One subscriber, usually a connection. Its methods may call the hub; they never throw. */
 export interface Outlet {
   /** The hub's own notes about this outlet; nobody else touches it. */
   subscriptions: unknown;
@@ -68,6 +77,7 @@ export interface GapDelivery {
 export interface RefusedDelivery {
   readonly kind: 'refused';
   readonly topic: string;
+  /** 0: `subbed` had been delivered; the subscription ended later. */
   readonly request: number;
   readonly code: ErrorName;
   readonly message: string;
