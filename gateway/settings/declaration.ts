@@ -5,7 +5,8 @@ import { z } from 'zod';
  * environment names (`WSCLUSTER_REDIS_URL`), the command-line options (`--redis-url`), `--help`
  * and `docs/settings.md`; later the CRD and the chart.
  *
- * A name's last word is its unit where it has one: `Ms`, `S`, `Bytes`.
+ * A name's last word is its unit where it has one: `Ms`, `S`, `Bytes`. `form` says in words what a
+ * pattern wants; `absent` what is done without the setting; `alias` is a shorter option.
  */
 
 const ms = (fallback: number, [min, max]: readonly [number, number], text: string) =>
@@ -15,11 +16,11 @@ const seconds = (fallback: number, [min, max]: readonly [number, number], text: 
 const bytes = (fallback: number, [min, max]: readonly [number, number], text: string) =>
   z.int().min(min).max(max).default(fallback).meta({ unit: 'bytes', description: text });
 const count = (fallback: number, [min, max]: readonly [number, number], text: string) =>
-  z.int().min(min).max(max).default(fallback).meta({ unit: 'count', description: text });
+  z.int().min(min).max(max).default(fallback).meta({ description: text });
 const flag = (fallback: boolean, text: string) =>
   z.boolean().default(fallback).meta({ description: text });
-const words = (text: string) =>
-  z.array(z.string().min(1).max(512)).max(64).default([]).meta({ description: text });
+const words = (text: string, item: z.ZodString = z.string().min(1).max(512)) =>
+  z.array(item).max(64).default([]).meta({ description: text });
 const optional = (text: string, extra: { secret?: true } = {}) =>
   z
     .string()
@@ -32,18 +33,50 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const DAY = 86_400;
 
+const address = (text: string) =>
+  z
+    .string()
+    .regex(/^[0-9A-Za-z.:_-]{1,255}$/)
+    .default('127.0.0.1')
+    .meta({ form: 'an IP address or a host name', description: text });
+const hostAndPort = z
+  .string()
+  .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/)
+  .meta({ form: 'host:port' });
+const origin = z
+  .string()
+  .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#,]{1,255})$/)
+  .meta({ form: 'an origin such as https://app.example.com, or *' });
+const pattern = z
+  .string()
+  .min(1)
+  .max(256)
+  .meta({ form: 'a topic pattern of 1 to 256 characters such as room.*' });
+
 export const redisSettings = z.strictObject({
-  url: optional('Redis to use, `redis://` or `rediss://`; absent: memory, one process only.', {
-    secret: true,
-  }),
+  url: z
+    .string()
+    .max(4096)
+    .regex(/^rediss?:\/\/\S+$/)
+    .optional()
+    .meta({
+      secret: true,
+      alias: 'redis',
+      form: 'redis://… or rediss://…',
+      description: 'Redis to use, `redis://` or `rediss://`.',
+      absent: 'memory, for one process only',
+    }),
   urlFile: optional('File that holds the Redis URL; re-read when it changes.'),
-  sentinels: words('`host:port` of each Sentinel; then `sentinelName` is needed too.'),
+  sentinels: words('`host:port` of each Sentinel; then `sentinelName` is needed too.', hostAndPort),
   sentinelName: optional('Name of the master group that the Sentinels watch.'),
   keyPrefix: z
     .string()
     .regex(/^[\w./-]{1,128}$/)
     .default('wscluster')
-    .meta({ description: 'Begins every key and channel. Two clusters on one Redis need two.' }),
+    .meta({
+      form: '1 to 128 of 0-9 A-Z a-z _ . / -',
+      description: 'Begins every key and channel. Two clusters on one Redis need two.',
+    }),
   replicas: count(0, [0, 10], 'Replicas that must have a publish at level `replicas`.'),
   connectTimeoutMs: ms(5_000, [100, 60_000], 'Longest wait for a connection to be set up.'),
   socketTimeoutMs: ms(3_000, [200, 60_000], 'Silence after which a connection counts as dead.'),
@@ -70,6 +103,12 @@ export const hubSettings = z.strictObject({
   recentTopicBytes: bytes(256 * KIB, [0, 64 * MIB], 'Recent entries kept in memory per topic.'),
   recentBytes: bytes(64 * MIB, [0, 8192 * MIB], 'Recent entries kept in memory in all.'),
   coalesceMs: ms(4, [0, 100], 'Under load, what arrives within this leaves together.'),
+  openTimeoutMs: ms(15_000, [100, 600_000], 'A topic not open by then: subscribing is refused.'),
+  catchUpTimeoutMs: ms(
+    120_000,
+    [100, 3_600_000],
+    'A subscription whose history cannot be read this long is refused.',
+  ),
 });
 
 export const edgeSettings = z.strictObject({
@@ -86,9 +125,20 @@ export const edgeSettings = z.strictObject({
   markerMs: ms(1_000, [20, 60_000], 'Shortest time between two marker pings of a session.'),
   messagesPerSecond: count(200, [1, 1_000_000], 'Frames per second and connection, sustained.'),
   messagesBurst: count(400, [1, 1_000_000], 'Frames at once, per connection.'),
+  identityPerSecond: count(2_000, [1, 10_000_000], 'Frames per second and identity, sustained.'),
+  identityBurst: count(4_000, [1, 10_000_000], 'Frames at once, per identity.'),
+  publishesInFlight: count(64, [1, 10_000], 'Unanswered publishes at which reading pauses.'),
+  refreshMs: ms(10_000, [0, 600_000], 'A token may be renewed this long after it expired.'),
   drainGraceMs: ms(5_000, [0, 120_000], 'Serves on after it became not ready.'),
   drainDeadlineMs: ms(300_000, [100, 3_600_000], 'A drain is over by then.'),
   movesPerSecond: count(200, [1, 1_000_000], 'Connections that a drain disturbs per second.'),
+});
+
+export const httpSettings = z.strictObject({
+  bodyBytes: bytes(MIB, [KIB, 64 * MIB], 'Largest body of a request.'),
+  publishMessages: count(100, [1, 1_000], 'Messages in one publish request.'),
+  historyEntries: count(1_000, [1, 10_000], 'Most entries that one page of history may ask for.'),
+  requestTimeoutMs: ms(10_000, [100, 300_000], 'Time to send a whole request.'),
 });
 
 export const authSettings = z.strictObject({
@@ -96,38 +146,54 @@ export const authSettings = z.strictObject({
     secret: true,
   }),
   keysFile: optional('File that holds the JWK Set; re-read when it changes.'),
-  jwksUrl: optional('URL of a JWK Set.'),
+  jwksUrl: z
+    .string()
+    .max(4096)
+    .regex(/^https?:\/\/\S+$/)
+    .optional()
+    .meta({
+      form: 'https://… (or http://…)',
+      description: 'URL of a JWK Set of public keys; re-read when a key is unknown.',
+    }),
+  jwksTimeoutMs: ms(5_000, [100, 60_000], 'Longest wait for the JWK Set of `jwksUrl`.'),
+  jwksMaxAgeS: seconds(600, [1, DAY], 'The JWK Set of `jwksUrl` is fetched again after this.'),
+  jwksCooldownMs: ms(10_000, [10, 600_000], 'Unknown keys do not fetch more often than this.'),
   issuer: optional('Required `iss` of a token.'),
   audience: optional('Required `aud` of a token.'),
   leewayS: seconds(30, [0, 300], 'Clock difference that `exp` and `nbf` may have.'),
+  defaultSubscribe: words(
+    'What a token without the claim `wsc` may subscribe to: topic patterns. None: nothing.',
+    pattern,
+  ),
+  defaultPublish: words(
+    'What a token without the claim `wsc` may publish to: topic patterns. None: nothing.',
+    pattern,
+  ),
   apiKeysFile: optional('File with one API key for the HTTP API per line; re-read.'),
   anonymous: flag(false, 'Serve clients without a token from everywhere, read only.'),
   anonymousPublish: flag(false, 'Anonymous clients may publish too.'),
-  allowedOrigins: words('Origins of pages that may connect; `*` allows every one.'),
+  allowedOrigins: words('Origins of pages that may connect; `*` allows every one.', origin),
 });
 
-/** All settings of one gateway. */
+/** All settings of one gateway, as they are given. */
 export const gatewaySettings = z.strictObject({
   pod: z
     .string()
     .regex(/^[\w.-]{1,63}$/)
     .optional()
-    .meta({ description: 'Name of this gateway. Default: host name and port.' }),
-  host: z
-    .string()
-    .min(1)
-    .max(255)
-    .default('127.0.0.1')
-    .meta({ description: 'Address to listen on; `::` for all.' }),
-  port: count(8001, [1, 65_535], 'Port for clients and the HTTP API.'),
-  adminHost: z
-    .string()
-    .min(1)
-    .max(255)
-    .default('127.0.0.1')
-    .meta({ description: 'Address of `/livez`, `/readyz` and `/metrics`.' }),
-  adminPort: count(9001, [1, 65_535], 'Port of `/livez`, `/readyz` and `/metrics`.'),
-  peers: words('`host:port` of the admin ports of other gateways.'),
+    .meta({
+      form: '1 to 63 of 0-9 A-Z a-z _ . -',
+      description: 'Name of this gateway in logs, metrics and `welcome`.',
+      absent: 'host name and port',
+    }),
+  host: address('Address to listen on; `::` for all.'),
+  port: count(8001, [0, 65_535], 'Port for clients and the HTTP API; 0: any free one.'),
+  adminHost: address('Address of `/livez`, `/readyz` and `/metrics`.'),
+  adminPort: z.int().min(0).max(65_535).optional().meta({
+    description: 'Port of `/livez`, `/readyz` and `/metrics`; 0: any free one.',
+    absent: '`port` + 1000',
+  }),
+  peers: words('`host:port` of the admin ports of other gateways.', hostAndPort),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -136,12 +202,21 @@ export const gatewaySettings = z.strictObject({
   stream: streamSettings.prefault({}),
   hub: hubSettings.prefault({}),
   edge: edgeSettings.prefault({}),
+  http: httpSettings.prefault({}),
   auth: authSettings.prefault({}),
 });
 
-export type Settings = z.infer<typeof gatewaySettings>;
+/** What may be given, everything optional. */
+export type SettingsInput = z.input<typeof gatewaySettings>;
+
+/** All settings of one gateway, in force: checked against each other and completed. */
+export type Settings = Omit<z.infer<typeof gatewaySettings>, 'pod' | 'adminPort'> & {
+  readonly pod: string;
+  readonly adminPort: number;
+};
 export type RedisSettings = z.infer<typeof redisSettings>;
 export type StreamSettings = z.infer<typeof streamSettings>;
 export type HubSettings = z.infer<typeof hubSettings>;
 export type EdgeSettings = z.infer<typeof edgeSettings>;
+export type HttpSettings = z.infer<typeof httpSettings>;
 export type AuthSettings = z.infer<typeof authSettings>;

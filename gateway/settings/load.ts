@@ -1,0 +1,140 @@
+import { hostname } from 'node:os';
+import { catalogue, type Field } from './catalogue.ts';
+import { gatewaySettings, type Settings, type SettingsInput } from './declaration.ts';
+import { type Problem, SettingsError, shown } from './problem.ts';
+import { brokenRelations } from './relations.ts';
+import { type Given, readArguments, readEnvironment } from './sources.ts';
+
+export interface Sources {
+  /** Options, without the program's own name. They win over variables. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Whether somebody only wants to know what there is. */
+export function asksForHelp(argv: readonly string[]): boolean {
+  return argv.includes('--help') || argv.includes('-h');
+}
+
+/**
+ * All settings of one gateway, checked, completed and frozen.
+ *
+ * @throws SettingsError with everything that is wrong.
+ */
+export function loadSettings({ argv, env }: Sources): Settings {
+  const fromArguments = readArguments(argv);
+  const fromEnvironment = readEnvironment(env);
+  const given = new Map<string, Given>();
+  for (const one of [...fromEnvironment.given, ...fromArguments.given]) {
+    given.set(one.field.name, one);
+  }
+  const problems = [...fromArguments.problems, ...fromEnvironment.problems];
+  return settle(inputOf(given.values()), given, problems);
+}
+
+/**
+ * The same from an object, for gateways inside another program.
+ *
+ * @throws SettingsError with everything that is wrong.
+ */
+export function settingsFrom(input: SettingsInput): Settings {
+  return settle(input, new Map(), []);
+}
+
+/** The nested object that the texts stand for. */
+function inputOf(given: Iterable<Given>): Record<string, unknown> {
+  const input: Record<string, unknown> = {};
+  for (const { field, text } of given) {
+    const [first = '', second] = field.path;
+    if (second === undefined) {
+      input[first] = parsedValue(field, text);
+    } else {
+      const section = (input[first] ?? {}) as Record<string, unknown>;
+      input[first] = { ...section, [second]: parsedValue(field, text) };
+    }
+  }
+  return input;
+}
+
+/** The value that a text stands for; the text itself where it stands for none. */
+function parsedValue(field: Field, text: string): unknown {
+  switch (field.kind) {
+    case 'integer':
+      return /^\d{1,15}$/.test(text) ? Number(text) : text;
+    case 'boolean':
+      return text === 'true' || text === 'false' ? text === 'true' : text;
+    case 'words':
+      return text.split(',').map((word) => word.trim());
+    case 'text':
+      return text;
+  }
+}
+
+function settle(
+  input: unknown,
+  given: ReadonlyMap<string, Given>,
+  problems: readonly Problem[],
+): Settings {
+  const parsed = gatewaySettings.safeParse(input);
+  if (!parsed.success) {
+    const fields = new Set(parsed.error.issues.map(({ path }) => settingAt(path)));
+    const refused = [...fields].map((name) => refusal(name, given.get(name), input));
+    throw new SettingsError([...problems, ...refused]);
+  }
+  const { pod, adminPort, ...rest } = parsed.data;
+  const settings: Settings = {
+    ...rest,
+    pod: pod ?? defaultPod(rest.port),
+    adminPort: adminPort ?? (rest.port === 0 ? 0 : rest.port + 1_000),
+  };
+  const all = [...problems, ...brokenRelations(settings)];
+  if (all.length > 0) throw new SettingsError(all);
+  return deepFreeze(settings);
+}
+
+function defaultPod(port: number): string {
+  const host = hostname().replace(/[^\w.-]/g, '-');
+  return `${host.slice(0, 57)}-${port}`;
+}
+
+/** The name of the setting at or above a place in the input. */
+function settingAt(path: readonly PropertyKey[]): string {
+  const names = path.filter((part) => typeof part === 'string');
+  return names.slice(0, 2).join('.');
+}
+
+function refusal(name: string, given: Given | undefined, input: unknown): Problem {
+  const field = catalogue.find((candidate) => candidate.name === name);
+  if (field === undefined) return { field: name || 'settings', wanted: unknownMember(name) };
+  if (given === undefined) {
+    const value = shown(String(valueAt(input, field.path)), field.secret);
+    return { field: name, value, wanted: field.wanted };
+  }
+  // Kubernetes gives every pod variables about the Services of its namespace.
+  const injected = given.source === field.variable && given.text.startsWith('tcp://');
+  const note = injected ? ' (from a Service named wscluster? set enableServiceLinks: false)' : '';
+  return {
+    field: given.source,
+    value: shown(given.text, field.secret) + note,
+    wanted: field.wanted,
+  };
+}
+
+function unknownMember(name: string): string {
+  return name === ''
+    ? 'has a member that is no setting'
+    : 'is no setting, or has an unknown member';
+}
+
+function valueAt(input: unknown, path: readonly string[]): unknown {
+  let value = input;
+  for (const part of path) value = (value as Record<string, unknown> | undefined)?.[part];
+  return value;
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) deepFreeze(member);
+  }
+  return Object.freeze(value);
+}

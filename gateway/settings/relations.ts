@@ -1,0 +1,123 @@
+import type { Settings } from './declaration.ts';
+import type { Problem } from './problem.ts';
+
+/** What must hold between settings, beyond the bounds of each. */
+interface Relation {
+  /** The setting that the message names. */
+  readonly field: string;
+  readonly holds: (settings: Settings) => boolean;
+  readonly value?: (settings: Settings) => string;
+  readonly wanted: (settings: Settings) => string;
+}
+
+type NumberOf = (settings: Settings) => number;
+
+/** `field` < `limit`, both in the same unit. */
+function below(field: string, limit: string, [a, b]: readonly [NumberOf, NumberOf]): Relation {
+  return {
+    field,
+    holds: (settings) => a(settings) < b(settings),
+    value: (settings) => String(a(settings)),
+    wanted: (settings) => `must be below ${limit}, which is ${b(settings)}`,
+  };
+}
+
+/** At most one of these may be given. */
+function exclusive(names: readonly [string, ...string[]], values: ValuesOf): Relation {
+  return {
+    field: names[0],
+    holds: (settings) => values(settings).filter((value) => value !== undefined).length <= 1,
+    wanted: () => `only one of ${names.join(', ')} may be given`,
+  };
+}
+
+type ValuesOf = (settings: Settings) => readonly (string | undefined)[];
+
+const relations: readonly Relation[] = [
+  {
+    field: 'adminPort',
+    holds: ({ port, adminPort }) => port === 0 || port !== adminPort,
+    value: ({ adminPort }) => String(adminPort),
+    wanted: ({ port }) => `must differ from port, which is ${port}`,
+  },
+  {
+    field: 'adminPort',
+    holds: ({ adminPort }) => adminPort <= 65_535,
+    value: ({ adminPort }) => String(adminPort),
+    wanted: () => 'port + 1000 is above 65535: give an adminPort too',
+  },
+  exclusive(['redis.url', 'redis.urlFile'], ({ redis }) => [redis.url, redis.urlFile]),
+  {
+    field: 'redis.sentinelName',
+    holds: ({ redis }) => redis.sentinels.length > 0 === (redis.sentinelName !== undefined),
+    wanted: () => 'redis.sentinels and redis.sentinelName are given together or not at all',
+  },
+  exclusive(['auth.keys', 'auth.keysFile', 'auth.jwksUrl'], ({ auth }) => [
+    auth.keys,
+    auth.keysFile,
+    auth.jwksUrl,
+  ]),
+  {
+    field: 'auth.anonymousPublish',
+    holds: ({ auth }) => auth.anonymous || !auth.anonymousPublish,
+    wanted: () => 'means nothing without auth.anonymous',
+  },
+  below('edge.pongTimeoutMs', 'edge.heartbeatMs', [
+    ({ edge }) => edge.pongTimeoutMs,
+    ({ edge }) => edge.heartbeatMs,
+  ]),
+  below('edge.drainGraceMs', 'edge.drainDeadlineMs', [
+    ({ edge }) => edge.drainGraceMs,
+    ({ edge }) => edge.drainDeadlineMs,
+  ]),
+  below('stream.waitTimeoutMs', 'stream.publishTimeoutMs', [
+    ({ stream }) => stream.waitTimeoutMs,
+    ({ stream }) => stream.publishTimeoutMs,
+  ]),
+  below('stream.probeIntervalMs', 'redis.socketTimeoutMs', [
+    ({ stream }) => stream.probeIntervalMs,
+    ({ redis }) => redis.socketTimeoutMs,
+  ]),
+  {
+    field: 'hub.recentTopicBytes',
+    holds: ({ hub }) => hub.recentTopicBytes <= hub.recentBytes,
+    value: ({ hub }) => String(hub.recentTopicBytes),
+    wanted: ({ hub }) => `must not be above hub.recentBytes, which is ${hub.recentBytes}`,
+  },
+];
+
+/** Every relation that these settings break. */
+export function brokenRelations(settings: Settings): Problem[] {
+  return relations
+    .filter(({ holds }) => !holds(settings))
+    .map(({ field, value, wanted }) => ({
+      field,
+      ...(value === undefined ? {} : { value: value(settings) }),
+      wanted: wanted(settings),
+    }));
+}
+
+/** What is allowed and may still surprise somebody, in words for the log. */
+export function settingsWarnings({ auth }: Settings): string[] {
+  const warnings: string[] = [];
+  if (auth.jwksUrl !== undefined && (auth.issuer === undefined || auth.audience === undefined)) {
+    warnings.push(
+      'auth.jwksUrl without auth.issuer and auth.audience: every token that its keys signed, for ' +
+        'whatever application, is accepted',
+    );
+  }
+  if (auth.jwksUrl?.startsWith('http:') && !isLoopback(new URL(auth.jwksUrl).hostname)) {
+    warnings.push('auth.jwksUrl is not https: whoever sits on the way can forge tokens');
+  }
+  if (auth.anonymous) {
+    const may = auth.anonymousPublish ? 'read and publish to' : 'read';
+    warnings.push(`auth.anonymous: everybody who reaches the port may ${may} every topic`);
+  }
+  if (auth.allowedOrigins.includes('*')) {
+    warnings.push('auth.allowedOrigins has *: every page that a user opens may connect');
+  }
+  return warnings;
+}
+
+const isLoopback = (host: string) =>
+  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
