@@ -1,0 +1,136 @@
+import { open, stat } from 'node:fs/promises';
+import type { Clock, Timer } from '../../protocol/clock.ts';
+
+const POLL_MS = 1_000;
+/** No key set, key list or URL is larger; a device file or a log would be. */
+const MAX_BYTES = 1_048_576;
+
+/** Why a content cannot be used. Its message is logged, so it never quotes the content. */
+export class BadContent extends Error {
+  override readonly name = 'BadContent';
+}
+
+export interface SecretFileOptions<T> {
+  readonly path: string;
+  /** Throws `BadContent`. */
+  readonly parse: (text: string) => T | Promise<T>;
+  readonly clock: Clock;
+  /** After the first reading: the file changed, and its new content is in force or refused. */
+  readonly onRead?: (reading: Reading) => void;
+}
+
+export type Reading =
+  | { readonly outcome: 'changed' }
+  | { readonly outcome: 'refused'; readonly reason: string };
+
+/**
+ * A secret in a file that is read again within a second of a change, however it was made: written
+ * in place, replaced by a rename, or by a link that points elsewhere (as Kubernetes mounts do). A
+ * new content that cannot be used is refused, once, and the old one stays.
+ *
+ * Polling, not `fs.watch`: a watch on a file does not see the link above it change, and on network
+ * file systems it sees nothing.
+ */
+export class SecretFile<T> {
+  readonly #options: SecretFileOptions<T>;
+  #value: T;
+  /** What the file looked like when it was last read, or why that could not be told. */
+  #state: string;
+  #timer: Timer | undefined;
+  #closed = false;
+
+  private constructor(options: SecretFileOptions<T>, first: Content<T>) {
+    this.#options = options;
+    this.#value = first.value;
+    this.#state = first.state;
+    this.#poll();
+  }
+
+  /** Reads the file. Rejects with `BadContent` when that cannot be done, naming the path. */
+  static async open<T>(options: SecretFileOptions<T>): Promise<SecretFile<T>> {
+    return new SecretFile(options, await read(options));
+  }
+
+  /** The newest content that could be used. */
+  get value(): T {
+    return this.#value;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  #poll(): void {
+    this.#timer = this.#options.clock.after(POLL_MS, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    const state = await stateOf(this.#options.path);
+    if (state !== this.#state) await this.#reread(state);
+    if (!this.#closed) this.#poll();
+  }
+
+  async #reread(state: string): Promise<void> {
+    // Whatever comes of it, the same state is not tried twice.
+    this.#state = state;
+    try {
+      const { value, state: readState } = await read(this.#options);
+      if (this.#closed) return;
+      this.#value = value;
+      this.#state = readState;
+      this.#options.onRead?.({ outcome: 'changed' });
+    } catch (error) {
+      if (this.#closed) return;
+      this.#options.onRead?.({ outcome: 'refused', reason: reasonOf(error) });
+    }
+  }
+}
+
+interface Content<T> {
+  readonly value: T;
+  readonly state: string;
+}
+
+async function read<T>({ path, parse }: SecretFileOptions<T>): Promise<Content<T>> {
+  // Taken before the reading: a change during it is seen by the next poll.
+  const state = await stateOf(path);
+  let text: string;
+  try {
+    text = await readBounded(path);
+  } catch (error) {
+    throw new BadContent(`${path}: ${reasonOf(error)}`);
+  }
+  try {
+    return { value: await parse(text), state };
+  } catch (error) {
+    throw new BadContent(`${path}: ${reasonOf(error)}`);
+  }
+}
+
+async function readBounded(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES + 1), 0, MAX_BYTES + 1);
+    if (bytesRead > MAX_BYTES) throw new BadContent(`larger than ${MAX_BYTES} bytes`);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function stateOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** Only messages that are known not to quote a content are passed on. */
+function reasonOf(error: unknown): string {
+  if (error instanceof BadContent) return error.message;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  return `cannot be read${code === undefined ? '' : ` (${code})`}`;
+}
