@@ -51,4 +51,10 @@ describe('topic patterns', () => {
       }),
     );
   });
+
+  it('answers at once where backtracking would take years', () => {
+    const covers = compilePattern(`${'*-'.repeat(100)}x`);
+    assert.equal(covers('-'.repeat(256)), false);
+    assert.equal(covers(`${'-'.repeat(255)}x`), true);
+  });
 });
