@@ -7,12 +7,14 @@
 export interface Socket {
   /**
    * Writes frames that were made by `frame`, ready for the wire, in one write. Never blocks;
-   * `buffered` grows by what the kernel did not take.
+   * `buffered` grows by what the kernel did not take. After `close` it writes nothing.
    */
   write(frames: Uint8Array): void;
+  /** Asks for one `onDrain`, once everything written so far was taken by the kernel. */
+  askDrain(): void;
   /** Sends a WebSocket ping behind everything written before. */
   ping(payload: Uint8Array): void;
-  /** Starts the closing handshake; `terminate` follows when the peer does not answer in time. */
+  /** Starts the closing handshake; the owner calls `terminate` when it takes too long. */
   close(code: number, reason: string): void;
   /** Ends the connection now, without a handshake. */
   terminate(): void;
@@ -21,14 +23,23 @@ export interface Socket {
   resume(): void;
   /** Bytes written and not yet taken by the kernel. */
   readonly buffered: number;
+  /**
+   * Changes whenever the kernel takes bytes of what is buffered, and only then. It sees into a
+   * large write too, which `buffered` counts until its end. For slow connections only.
+   */
+  readonly progress: number;
 }
 
 /** How a socket speaks to its owner. Set once, right after the upgrade. */
 export interface SocketOwner {
   onMessage(data: Uint8Array, binary: boolean): void;
+  /** True: answer it. False: it is over the agreed rate. */
+  onPing(): boolean;
   onPong(payload: Uint8Array): void;
-  /** `buffered` fell to zero after it had been above. */
+  /** What `askDrain` asked for. */
   onDrain(): void;
+  /** The peer broke the rules of WebSocket; the socket is closing itself with this code. */
+  onViolation(code: number): void;
   /** Exactly once, whatever ended it. 1006: without a closing handshake. */
   onClose(code: number, reason: string): void;
 }

@@ -1,0 +1,403 @@
+import { type CloseCode, closeCodes, type ErrorName } from '../../protocol/codes.ts';
+import type { Command } from '../../protocol/commands.ts';
+import type { ServerEvent } from '../../protocol/events.ts';
+import type { Position } from '../../protocol/position.ts';
+import { execute } from './commands.ts';
+import type { EdgeContext } from './context.ts';
+import type { Encoding } from './encoding.ts';
+import { expiryDue, isExpired } from './expiry.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { Identity } from './identity.ts';
+import { Inbox } from './inbox.ts';
+import { notify } from './notices.ts';
+import { type Notice, Outbox, type OutboxOwner } from './outbox.ts';
+import type { Session, SessionOwner } from './session.ts';
+import type { Socket, SocketOwner } from './socket.ts';
+import { freshen, tick } from './tick.ts';
+import type { WheelEntry } from './wheel.ts';
+
+/**
+ * - `opening`: upgraded; `hello`, authentication and the session are under way.
+ * - `open`: served.
+ * - `draining`: it is leaving: nothing more is delivered, answers and cursors are settled, then
+ *   the closing handshake runs.
+ * - `closed`: the socket is gone.
+ */
+export type ConnectionState = 'opening' | 'open' | 'draining' | 'closed';
+
+/** Time for the closing handshake; a peer that does not answer is cut then. */
+const CLOSE_MS = 3_000;
+/** Time for what is settled before it: publishes in flight, the last marker, the cursors. */
+const SETTLE_MS = 6_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/** What is known of a client when its connection begins. */
+export interface Arrival {
+  readonly socket: Socket;
+  readonly encoding: Encoding;
+  readonly loopback: boolean;
+  /** From the upgrade; a secret. */
+  readonly token: string | undefined;
+  /** A plain client, which says no hello and sees messages only. */
+  readonly plain: boolean;
+}
+
+/**
+ * One client: its state, and the one deadline that the wheel keeps for it. What comes in is the
+ * inbox's, what goes out the outbox's, whether it lives the heartbeat's; what commands do is in
+ * files of their own. All fields are set here, in one order, so that ten thousand connections
+ * share one shape.
+ */
+export class Connection implements SocketOwner, OutboxOwner, SessionOwner, WheelEntry {
+  wheelAt = 0;
+  wheelNext: WheelEntry | undefined = undefined;
+  wheelPrevious: WheelEntry | undefined = undefined;
+  /** Where the edge's list holds it. */
+  index = -1;
+  readonly socket: Socket;
+  readonly encoding: Encoding;
+  readonly loopback: boolean;
+  readonly plain: boolean;
+  readonly inbox: Inbox;
+  readonly outbox: Outbox;
+  /** Forgotten once it was judged. */
+  token: string | undefined;
+  greeted = false;
+  identity: Identity | undefined = undefined;
+  /** Present only when the server keeps cursors for it. */
+  session: Session | undefined = undefined;
+  /** Subscriptions, asked for or in force. */
+  topics = 0;
+  /** Where the next partial tick begins among them. */
+  tickFrom = 0;
+  readonly #context: EdgeContext;
+  readonly #heartbeat: Heartbeat;
+  #state: ConnectionState = 'opening';
+  /** Of the state: hello, settling, closing. */
+  #deadline: number;
+  #leaving: CloseCode | undefined = undefined;
+  #closing = 0;
+  #refreshAt = NEVER;
+  #toldStale = false;
+
+  constructor(arrival: Arrival, context: EdgeContext) {
+    const now = context.wheel.now();
+    this.socket = arrival.socket;
+    this.encoding = arrival.encoding;
+    this.loopback = arrival.loopback;
+    this.plain = arrival.plain;
+    this.token = arrival.token;
+    this.#context = context;
+    this.#heartbeat = new Heartbeat(context.settings, now, context.random());
+    this.inbox = new Inbox(this, context, now);
+    const { socket, encoding } = arrival;
+    this.outbox = new Outbox(this, { socket, encoding, limit: context.settings.outboxBytes });
+    this.#deadline = now + context.settings.helloTimeoutMs;
+    context.counts.state(undefined, 'opening');
+    context.counts.health(undefined, this.#heartbeat.health);
+    this.plan();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get health(): Heartbeat['health'] {
+    return this.#heartbeat.health;
+  }
+
+  /** Whether it is served or about to be. */
+  get alive(): boolean {
+    return this.#state === 'opening' || this.#state === 'open';
+  }
+
+  /** The client is known. */
+  open(identity: Identity, session: Session | undefined): void {
+    const context = this.#context;
+    const now = context.wheel.now();
+    this.identity = identity;
+    this.inbox.shared = context.identityRates.join(identity.name, now);
+    this.#become('open');
+    this.#deadline = NEVER;
+    if (!this.plain) this.#refreshAt = now + context.retentionMs / 4;
+    this.session = session;
+    if (session !== undefined) {
+      this.outbox.watched = true;
+      context.holders.enter(session);
+    }
+    this.plan();
+  }
+
+  execute(command: Command): void {
+    execute(this, this.#context, command);
+  }
+
+  /** Says something behind everything said before. It leaves at the end of the turn. */
+  say(event: ServerEvent): void {
+    if (this.#state === 'closed') return;
+    this.outbox.push(event);
+    this.#context.flusher.add(this.outbox);
+  }
+
+  /** Answers with an error; `id` is the request's, where it is known. */
+  fail(code: ErrorName, message: string, id?: number): void {
+    const { counts, clock, logger } = this.#context;
+    const request = this.#context.requestId();
+    counts.failed(code);
+    logger.debug({ request, code, message, identity: this.identity?.name }, 'a request failed');
+    const numbered = id === undefined ? {} : { id };
+    this.say({ type: 'err', ...numbered, code, message, at: clock.wall(), request });
+  }
+
+  /** Something failed that must not: the client is told to come back. */
+  broke(error: unknown): void {
+    this.#context.logger.error({ err: error }, 'serving a connection failed');
+    this.close(closeCodes.internal);
+  }
+
+  tellStale(stale: boolean): void {
+    if (this.#toldStale === stale || this.#state !== 'open') return;
+    this.#toldStale = stale;
+    this.say({ type: 'stale', stale, at: this.#context.clock.wall() });
+  }
+
+  /** Ends a subscription that the identity may not have. */
+  dropForbidden(topic: string): void {
+    if (!this.#context.hub.unsubscribe(this.outbox, topic)) return;
+    this.topics -= 1;
+    this.fail('forbidden', `the token does not allow ${topic} any more`);
+  }
+
+  /** Closes at once: what was said leaves first, nothing is waited for. */
+  close(code: CloseCode): void {
+    if (!this.alive && this.#leaving === undefined) return;
+    this.#leaving = undefined;
+    if (this.#state !== 'draining') this.#stopServing();
+    this.outbox.flush();
+    this.outbox.close();
+    this.session?.end(this.#context.wheel.now());
+    this.#closing = code.code;
+    this.#deadline = this.#context.wheel.now() + CLOSE_MS;
+    this.plan();
+    this.socket.close(code.code, code.name);
+  }
+
+  /** Closes once publishes are answered and cursors are saved, or when that takes too long. */
+  leave(code: CloseCode): void {
+    if (!this.alive) return;
+    const now = this.#context.wheel.now();
+    this.outbox.flush();
+    this.session?.settle(now);
+    this.#leaving = code;
+    this.#stopServing();
+    this.#deadline = now + SETTLE_MS;
+    this.plan();
+    this.tryLeave();
+  }
+
+  /** Something that `leave` waits for may have ended. */
+  tryLeave(): void {
+    if (this.#leaving === undefined || this.inbox.publishes > 0) return;
+    if (this.session?.settled !== false) this.close(this.#leaving);
+  }
+
+  /** Ends it without a word. */
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  /** Sets the wheel to the earliest of its deadlines. */
+  plan(): void {
+    if (this.#state !== 'closed') this.#context.wheel.schedule(this, this.#due());
+  }
+
+  onTime(now: number): void {
+    if (this.#state === 'closed') return;
+    if (now >= this.#deadline) this.#overdue();
+    else if (isExpired(this.identity, this.#context)) this.close(closeCodes.tokenExpired);
+    else this.#work(now);
+    this.plan();
+  }
+
+  onMessage(data: Uint8Array, binary: boolean): void {
+    if (!this.alive) return;
+    const now = this.#context.wheel.now();
+    this.#heartbeat.traffic(now);
+    this.#heard(now);
+    try {
+      this.inbox.receive(data, binary);
+    } catch (error) {
+      this.broke(error);
+    }
+  }
+
+  onPing(): boolean {
+    const now = this.#context.wheel.now();
+    this.#heard(now);
+    return this.inbox.control(now);
+  }
+
+  onPong(payload: Uint8Array): void {
+    const now = this.#context.wheel.now();
+    const answer = this.#heartbeat.pong(payload, now);
+    this.#heard(now);
+    if (answer === undefined) {
+      this.inbox.control(now);
+      return;
+    }
+    if (answer.roundTripMs !== undefined) this.#context.counts.roundTrip(answer.roundTripMs);
+    this.session?.answered(answer.counter, now);
+    this.tryLeave();
+  }
+
+  onDrain(): void {
+    if (!this.outbox.drained()) return;
+    this.#context.counts.slow('ended');
+    if (this.alive) this.#context.hub.drained(this.outbox);
+  }
+
+  onViolation(code: number): void {
+    this.#context.counts.violation(code);
+    this.#closing = code;
+    if (!this.alive) return;
+    this.#stopServing();
+    this.outbox.close();
+    this.#deadline = this.#context.wheel.now() + CLOSE_MS;
+    this.plan();
+  }
+
+  onClose(code: number): void {
+    if (this.#state === 'closed') return;
+    const { hub, holders, counts, identityRates, wheel } = this.#context;
+    if (this.alive) hub.leave(this.outbox);
+    this.#become('closed');
+    wheel.cancel(this);
+    this.inbox.close();
+    this.outbox.close();
+    if (this.session !== undefined) {
+      this.session.end(wheel.now());
+      holders.leave(this.session);
+    }
+    if (this.identity !== undefined) identityRates.leave(this.identity.name);
+    counts.health(this.#heartbeat.health, undefined);
+    counts.closed(this.#closing === 0 ? code : this.#closing);
+    this.#context.gone(this);
+  }
+
+  onNotice(notice: Notice): void {
+    notify(this, this.#context, notice);
+  }
+
+  onSlow(): void {
+    this.#context.counts.slow('began');
+    this.outbox.watch(this.#context.wheel.now() + this.#context.settings.slowTimeoutMs);
+    this.plan();
+  }
+
+  onOverflow(): void {
+    this.#context.counts.slow('closed');
+    this.#closing = closeCodes.slow.code;
+    this.terminate();
+  }
+
+  onWritten(): void {
+    this.session?.written(this.#context.wheel.now());
+  }
+
+  positions(): Map<string, Position> {
+    return this.#context.hub.positions(this.outbox);
+  }
+
+  mark(): number {
+    this.outbox.flush();
+    return this.#heartbeat.ping(this.socket);
+  }
+
+  onSettled(): void {
+    this.tryLeave();
+  }
+
+  onTaken(): void {
+    this.close(closeCodes.sessionTaken);
+  }
+
+  #become(state: ConnectionState): void {
+    this.#context.counts.state(this.#state, state);
+    this.#state = state;
+  }
+
+  #stopServing(): void {
+    this.#become('draining');
+    this.#context.hub.leave(this.outbox);
+    this.inbox.close();
+  }
+
+  #due(): number {
+    if (this.#state === 'draining' && this.#leaving === undefined) return this.#deadline;
+    return Math.min(
+      this.#deadline,
+      this.#heartbeat.due(this.#context.settings),
+      this.inbox.due,
+      this.session?.due ?? NEVER,
+      this.#refreshAt,
+      this.outbox.due,
+      expiryDue(this.identity, this.#context),
+    );
+  }
+
+  /** The time of its state is over. */
+  #overdue(): void {
+    if (this.#state === 'opening') {
+      this.close(this.greeted ? closeCodes.tryLater : closeCodes.helloTimeout);
+    } else if (this.#leaving !== undefined) {
+      this.close(this.#leaving);
+    } else {
+      this.terminate();
+    }
+  }
+
+  #work(now: number): void {
+    this.inbox.onTime(now);
+    this.session?.onTime(now);
+    if (now >= this.outbox.due) this.#judgeSlow(now);
+    this.#beat(now);
+    if (now < this.#refreshAt || this.#state !== 'open') return;
+    this.#refreshAt = now + this.#context.retentionMs / 4;
+    if (!this.outbox.slow) freshen(this, this.#context);
+  }
+
+  #beat(now: number): void {
+    if (!this.alive) return;
+    if (this.outbox.spoke) this.#heartbeat.traffic(now);
+    this.outbox.spoke = false;
+    const beat = this.#heartbeat.beat(this.#context.settings, now, {
+      socket: this.socket,
+      paused: this.inbox.paused,
+    });
+    this.#heartbeat.assess(this.#context.settings, now, this.#context.counts);
+    if (beat === 'dead') {
+      this.#closing = closeCodes.silent.code;
+      this.terminate();
+    } else if (beat === 'interval') {
+      this.session?.refresh(now);
+      if (!this.outbox.wrote && !this.plain && this.#state === 'open') {
+        tick(this, this.#context);
+      }
+      this.outbox.wrote = false;
+    }
+  }
+
+  /** A slow client that reads anything at all keeps its connection. */
+  #judgeSlow(now: number): void {
+    if (this.outbox.watch(now + this.#context.settings.slowTimeoutMs)) return;
+    this.#context.counts.slow('closed');
+    this.close(closeCodes.slow);
+  }
+
+  #heard(now: number): void {
+    this.#heartbeat.heard();
+    // While it is well, the heartbeat judges often enough.
+    if (this.health === 'zombie' || this.health === 'idle')
+      this.#heartbeat.assess(this.#context.settings, now, this.#context.counts);
+  }
+}

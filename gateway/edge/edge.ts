@@ -1,0 +1,249 @@
+import type { Server } from 'node:http';
+import type { Clock, Random, Timer } from '../../protocol/clock.ts';
+import { closeCodes } from '../../protocol/codes.ts';
+import type { Hub } from '../hub/hub.ts';
+import type { Logger } from '../logger.ts';
+import type { EdgeSettings } from '../settings/declaration.ts';
+import type { Stream, StreamEvent } from '../stream/stream.ts';
+import { admissionProblem, type Doors, refuse } from './admission.ts';
+import { Connection, type ConnectionState } from './connection.ts';
+import type { EdgeContext } from './context.ts';
+import type { EdgeCounts } from './counts.ts';
+import { Departures } from './departures.ts';
+import { Drain, type Drained, type DrainPhase } from './drain.ts';
+import { encodingOf } from './encoding.ts';
+import { Flusher } from './flusher.ts';
+import type { Health } from './health.ts';
+import type { Authenticator } from './identity.ts';
+import { IdentityRates } from './identity-rates.ts';
+import { greetPlain } from './opening.ts';
+import { Roster } from './roster.ts';
+import { SessionHolders } from './session-holders.ts';
+import { type Arriving, type Upgraded, Upgrader } from './upgrade.ts';
+import { Wheel } from './wheel.ts';
+
+export interface EdgeParts {
+  readonly hub: Hub;
+  readonly stream: Stream;
+  readonly settings: EdgeSettings;
+  /** `stream.retentionS` of the settings. */
+  readonly retentionS: number;
+  /** `auth.allowedOrigins` of the settings. */
+  readonly allowedOrigins: readonly string[];
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly counts: EdgeCounts;
+  readonly logger: Logger;
+  /** The gateway's name, as `welcome` says it. */
+  readonly pod: string;
+}
+
+export interface EdgeStatus {
+  readonly connections: number;
+  readonly states: Readonly<Partial<Record<ConnectionState, number>>>;
+  readonly healths: Readonly<Partial<Record<Health, number>>>;
+  /** Connections that have more unsent than they may. */
+  readonly slow: number;
+  /** Sessions with cursors that the server keeps. */
+  readonly sessions: number;
+  readonly drain: DrainPhase;
+  readonly movingAway: boolean;
+}
+
+/**
+ * The clients' side of a gateway: takes upgrades, serves connections, lets them go. It owns the
+ * connections; the hub owns who listens to what, the stream what was said.
+ */
+export class Edge {
+  readonly #context: EdgeContext;
+  readonly #doors: Doors;
+  readonly #upgrader: Upgrader;
+  readonly #roster = new Roster();
+  readonly #drain: Drain;
+  #away: Departures | undefined;
+  #servers: { readonly server: Server; readonly onUpgrade: UpgradeListener }[] = [];
+  #stopped: (() => void) | undefined;
+  #stopTimer: Timer | undefined;
+
+  constructor(parts: EdgeParts) {
+    this.#context = contextOf(parts, (connection) => this.#gone(connection));
+    this.#doors = {
+      configured: parts.authenticator.configured,
+      allowedOrigins: parts.allowedOrigins,
+      maxConnections: parts.settings.maxConnections,
+    };
+    this.#upgrader = new Upgrader(parts.settings.frameBytes);
+    this.#drain = new Drain({
+      clock: parts.clock,
+      roster: this.#roster,
+      counts: parts.counts,
+      settings: parts.settings,
+      cut: (connection) => connection.terminate(),
+    });
+  }
+
+  /** Takes the upgrades of a server. Make it with `httpLimits`. */
+  attach(server: Server): void {
+    const onUpgrade: UpgradeListener = (request, socket, head) =>
+      this.#arrive({ request, socket, head });
+    server.on('upgrade', onUpgrade);
+    this.#servers.push({ server, onUpgrade });
+  }
+
+  /** What the stream tells its listeners; the hub hears the same. */
+  onStream(event: StreamEvent): void {
+    if (event.type === 'confirmed') {
+      this.#context.second = event.second;
+    } else if (event.type === 'superseded') {
+      this.#context.holders.superseded(event.session, event.generation);
+    } else if (event.type === 'stale') {
+      this.#context.stale = event.stale;
+      for (const connection of this.#roster.all()) connection.tellStale(event.stale);
+    }
+  }
+
+  /** Counted when asked, over all connections: for a status page, not for every metric. */
+  status(): EdgeStatus {
+    const states: Partial<Record<ConnectionState, number>> = {};
+    const healths: Partial<Record<Health, number>> = {};
+    let slow = 0;
+    for (const { state, health, outbox } of this.#roster.all()) {
+      states[state] = (states[state] ?? 0) + 1;
+      healths[health] = (healths[health] ?? 0) + 1;
+      if (outbox.slow) slow += 1;
+    }
+    return {
+      connections: this.#roster.size,
+      states,
+      healths,
+      slow,
+      sessions: this.#context.holders.size,
+      drain: this.#drain.phase,
+      movingAway: this.#away !== undefined,
+    };
+  }
+
+  /** Whether new clients should come here, as far as the edge is concerned. */
+  get ready(): boolean {
+    return this.#drain.phase === 'serving' && this.#away === undefined;
+  }
+
+  /** Leaves for good, in the order that `Drain` says. Resolves when nobody is left. */
+  drain(): Promise<Drained> {
+    return this.#drain.start();
+  }
+
+  /** This gateway is cut off from Redis and others are not: clients go, at the budget's pace. */
+  moveAway(): void {
+    if (this.#away !== undefined) return;
+    const { clock, settings, counts } = this.#context;
+    this.#away = new Departures({
+      clock,
+      code: closeCodes.cutOff,
+      leavers: () => this.#roster.all(),
+      perSecond: settings.movesPerSecond,
+      finishBy: undefined,
+      count: (how) => counts.moved(how),
+    });
+  }
+
+  /** It is not cut off any more, or nobody else is better off: who is still here, stays. */
+  stay(): void {
+    this.#away?.stop();
+    this.#away = undefined;
+  }
+
+  /** Ends everything now. Clients see `going_away`; who does not answer at once is cut. */
+  stop(): Promise<void> {
+    for (const { server, onUpgrade } of this.#servers) server.off('upgrade', onUpgrade);
+    this.#servers = [];
+    this.stay();
+    for (const connection of this.#roster.all()) connection.close(closeCodes.goingAway);
+    return new Promise((resolve) => {
+      this.#stopped = resolve;
+      this.#stopTimer = this.#context.clock.after(STOP_MS, () => {
+        for (const connection of this.#roster.all()) connection.terminate();
+      });
+      this.#checkStopped();
+    });
+  }
+
+  #arrive(arriving: Arriving): void {
+    const problem = admissionProblem(arriving.request, this.#doors, {
+      connections: this.#roster.size,
+      leaving: this.#drain.phase === 'leaving' || this.#drain.phase === 'empty',
+    });
+    if (problem === undefined) {
+      this.#upgrader.upgrade(arriving, (upgraded) => this.#admit(upgraded));
+      return;
+    }
+    this.#context.counts.refused(problem);
+    refuse(arriving.socket, problem);
+  }
+
+  #admit(upgraded: Upgraded): void {
+    const { socket, net, plain, loopback, token } = upgraded;
+    const encoding = encodingOf(upgraded.subprotocol);
+    const arrival = { socket, encoding, loopback, token, plain: plain !== undefined };
+    const connection = new Connection(arrival, this.#context);
+    socket.attach(net, connection);
+    this.#roster.add(connection);
+    if (plain !== undefined) greetPlain(connection, this.#context, plain);
+  }
+
+  #gone(connection: Connection): void {
+    this.#roster.remove(connection);
+    this.#drain.gone();
+    this.#checkStopped();
+  }
+
+  #checkStopped(): void {
+    if (this.#stopped === undefined || this.#roster.size > 0) return;
+    this.#stopTimer?.cancel();
+    this.#drain.stop();
+    this.#context.wheel.stop();
+    this.#stopped();
+  }
+}
+
+type UpgradeListener = (
+  request: Arriving['request'],
+  socket: Arriving['socket'],
+  head: Arriving['head'],
+) => void;
+
+/** Time for the closing handshakes of `stop`. */
+const STOP_MS = 1_000;
+
+function contextOf(parts: EdgeParts, gone: EdgeContext['gone']): EdgeContext {
+  const { hub, stream, settings, authenticator, clock, random, counts, logger, pod } = parts;
+  let requests = 0;
+  return {
+    hub,
+    stream,
+    settings,
+    retentionMs: parts.retentionS * 1_000,
+    authenticator,
+    clock,
+    random,
+    counts,
+    logger,
+    pod,
+    wheel: new Wheel(clock),
+    flusher: new Flusher(),
+    holders: new SessionHolders(),
+    identityRates: new IdentityRates({
+      perSecond: settings.identityPerSecond,
+      burst: settings.identityBurst,
+    }),
+    rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },
+    stale: false,
+    second: 0,
+    requestId() {
+      requests += 1;
+      return `${pod}-${requests.toString(36)}`;
+    },
+    gone,
+  };
+}

@@ -1,0 +1,135 @@
+import type { EdgeCounts } from './counts.ts';
+import { type Health, judge } from './health.ts';
+import type { Socket } from './socket.ts';
+
+/** The settings that a heartbeat needs. */
+export interface HeartbeatSettings {
+  readonly heartbeatMs: number;
+  readonly pongTimeoutMs: number;
+  readonly missedPings: number;
+  readonly idleAfterMs: number;
+}
+
+const PAYLOAD_BYTES = 4;
+
+/**
+ * Whether the peer of one connection is alive, by WebSocket pings. Every ping carries a counter,
+ * and a pong answers all pings up to its own (RFC 6455 allows a peer to answer only the newest):
+ * so any ping can also prove what was read before it (`session.ts`).
+ *
+ * All times are the wheel's.
+ */
+export class Heartbeat {
+  #health: Health = 'fast';
+  #counter = 0;
+  #missed = 0;
+  #nextPing: number;
+  /** The counter and the time of the ping that is waited for; 0 and 0: none. */
+  #awaited = 0;
+  #sentAt = 0;
+  /** The socket's progress when that ping was queued behind unsent bytes; otherwise undefined. */
+  #progress: number | undefined = undefined;
+  #trafficAt: number;
+  #roundTrip: number | undefined = undefined;
+
+  /** `phase` in [0, 1) spreads the pings of many connections over the interval. */
+  constructor(settings: HeartbeatSettings, now: number, phase: number) {
+    this.#nextPing = now + phase * settings.heartbeatMs;
+    this.#trafficAt = now;
+  }
+
+  get health(): Health {
+    return this.#health;
+  }
+
+  /** Application traffic, in either direction. */
+  traffic(now: number): void {
+    this.#trafficAt = now;
+  }
+
+  /** A frame of any kind came: the peer is alive. */
+  heard(): void {
+    this.#missed = 0;
+    this.#awaited = 0;
+  }
+
+  /** Sends a ping behind what was written, and returns its counter. */
+  ping(socket: Socket): number {
+    this.#counter = (this.#counter + 1) >>> 0 || 1;
+    const payload = Buffer.allocUnsafe(PAYLOAD_BYTES);
+    payload.writeUInt32BE(this.#counter, 0);
+    socket.ping(payload);
+    return this.#counter;
+  }
+
+  /**
+   * The counter up to which pings are answered, and the round-trip time when it is that of the
+   * awaited ping. Undefined: not an answer to a ping of ours.
+   */
+  pong(payload: Uint8Array, now: number): Answer | undefined {
+    if (payload.length !== PAYLOAD_BYTES) return undefined;
+    const view = new DataView(payload.buffer, payload.byteOffset, PAYLOAD_BYTES);
+    const counter = view.getUint32(0);
+    if (counter > this.#counter) return undefined;
+    if (counter !== this.#awaited) return { counter, roundTripMs: undefined };
+    this.#roundTrip = now - this.#sentAt;
+    return { counter, roundTripMs: this.#roundTrip };
+  }
+
+  /** When `beat` has something to do next. */
+  due(settings: HeartbeatSettings): number {
+    const deadline = this.#awaited === 0 ? this.#nextPing : this.#sentAt + settings.pongTimeoutMs;
+    return Math.min(this.#nextPing, deadline);
+  }
+
+  /** Judges an unanswered ping whose time is up, and sends the next one when it is due. */
+  beat(settings: HeartbeatSettings, now: number, peer: Peer): Beat {
+    if (this.#awaited !== 0 && now >= this.#sentAt + settings.pongTimeoutMs) this.#judge(peer);
+    if (this.#missed >= settings.missedPings) return 'dead';
+    if (now < this.#nextPing) return 'waits';
+    // The phase is kept, also when the turn came late.
+    const intervals = Math.floor((now - this.#nextPing) / settings.heartbeatMs) + 1;
+    this.#nextPing += intervals * settings.heartbeatMs;
+    if (this.#awaited === 0) {
+      this.#awaited = this.ping(peer.socket);
+      this.#sentAt = now;
+      this.#progress = peer.socket.buffered > 0 ? peer.socket.progress : undefined;
+    }
+    return 'interval';
+  }
+
+  /** The one place where health changes. */
+  assess(settings: HeartbeatSettings, now: number, counts: EdgeCounts): void {
+    const health = judge({
+      missed: this.#missed,
+      missedLimit: settings.missedPings,
+      quietMs: now - this.#trafficAt,
+      idleAfterMs: settings.idleAfterMs,
+      roundTripMs: this.#roundTrip,
+    });
+    if (health === this.#health) return;
+    counts.health(this.#health, health);
+    this.#health = health;
+  }
+
+  #judge(peer: Peer): void {
+    this.#awaited = 0;
+    // The answer may wait behind what we do not read, or the ping behind what the peer is reading.
+    const reads = this.#progress !== undefined && this.#progress !== peer.socket.progress;
+    if (!peer.paused && !reads) this.#missed += 1;
+  }
+}
+
+export interface Peer {
+  readonly socket: Socket;
+  /** Whether we stopped reading from it. */
+  readonly paused: boolean;
+}
+
+export interface Answer {
+  readonly counter: number;
+  readonly roundTripMs: number | undefined;
+}
+
+/** `interval`: one heartbeat interval began. `dead`: too many pings were left unanswered. */
+export type Beat = 'waits' | 'interval' | 'dead';

@@ -1,0 +1,194 @@
+import { closeCodes, type ErrorName } from '../../protocol/codes.ts';
+import type { Connection } from './connection.ts';
+import type { EdgeContext } from './context.ts';
+import { pauses } from './pauses.ts';
+import { type Rate, TokenBucket } from './token-bucket.ts';
+
+/**
+ * Frames that may wait while reading is paused. They come from one read of the socket (64 KB):
+ * a publish has 48 bytes at least, so only a flood of smaller frames reaches this.
+ */
+const WAITING_FRAMES = 2_048;
+const WAITING_BYTES = 128 * 1024;
+/** Frames that could not be understood, over the life of a connection. */
+const BAD_FRAMES = 16;
+/** Topics in a command that count like one more frame. */
+const TOPICS_PER_TOKEN = 10;
+
+/** Refusals that say that the peer does not speak the protocol. */
+const badCodes: ReadonlySet<ErrorName> = new Set(['bad_frame', 'bad_request', 'hello_first']);
+
+/**
+ * What comes from one client, in order, within its limits. A client that is too fast is not
+ * refused but read more slowly: the frames that were read already wait, reading stops, and TCP
+ * slows the peer down. Only what no honest client does (floods of tiny frames) ends it.
+ */
+export class Inbox {
+  readonly #connection: Connection;
+  readonly #context: EdgeContext;
+  readonly #bucket: TokenBucket;
+  /** That of the identity, shared by its connections. */
+  shared: TokenBucket | undefined = undefined;
+  #paused = 0;
+  #resumeAt = Number.POSITIVE_INFINITY;
+  #waiting: Uint8Array[] | undefined = undefined;
+  #waitingBytes = 0;
+  #bad = 0;
+  /** Control frames over the rate since there last was none. */
+  #ignored = 0;
+  #publishes = 0;
+
+  constructor(connection: Connection, context: EdgeContext, now: number) {
+    this.#connection = connection;
+    this.#context = context;
+    this.#bucket = new TokenBucket(context.rate, now);
+  }
+
+  get paused(): boolean {
+    return this.#paused !== 0;
+  }
+
+  /** Publishes without an answer. */
+  get publishes(): number {
+    return this.#publishes;
+  }
+
+  /** When `onTime` has something to do. */
+  get due(): number {
+    return this.#resumeAt;
+  }
+
+  receive(data: Uint8Array, binary: boolean): void {
+    if (binary !== this.#connection.encoding.codec.binary) {
+      const kind = binary ? 'text' : 'binary';
+      this.#connection.fail('bad_frame', `${kind} frames were agreed`);
+      this.#connection.close(closeCodes.unsupported);
+      return;
+    }
+    if (this.#paused === 0) this.#handle(data);
+    else this.#wait(data);
+  }
+
+  /** A ping, or a pong that answers nothing. False: over the rate. */
+  control(now: number): boolean {
+    const left = this.#take(now, 1);
+    if (left >= 0) {
+      this.#ignored = 0;
+      return true;
+    }
+    this.#ignored += 1;
+    if (this.#ignored > WAITING_FRAMES) this.#connection.close(closeCodes.rateLimited);
+    return false;
+  }
+
+  /** Stops reading, for one of `pauses`. */
+  pause(why: number): void {
+    if (this.#paused === 0) this.#connection.socket.pause();
+    this.#paused |= why;
+  }
+
+  /** Handles what waited, and reads on when nothing else stands against it. */
+  resume(why: number): void {
+    if ((this.#paused & why) === 0) return;
+    this.#paused &= ~why;
+    while (this.#paused === 0 && this.#waiting !== undefined) {
+      const data = this.#waiting.shift();
+      if (data === undefined) {
+        this.#waiting = undefined;
+        this.#waitingBytes = 0;
+      } else {
+        this.#waitingBytes -= data.length;
+        this.#handle(data);
+      }
+    }
+    if (this.#paused === 0) this.#connection.socket.resume();
+  }
+
+  onTime(now: number): void {
+    if (now < this.#resumeAt) return;
+    this.#resumeAt = Number.POSITIVE_INFINITY;
+    this.resume(pauses.rate);
+  }
+
+  publishBegan(): void {
+    this.#publishes += 1;
+    if (this.#publishes >= this.#context.settings.publishesInFlight) this.pause(pauses.publishes);
+  }
+
+  publishEnded(): void {
+    this.#publishes -= 1;
+    if (this.#publishes < this.#context.settings.publishesInFlight) this.resume(pauses.publishes);
+  }
+
+  /** A command that names many topics costs more than one frame. */
+  charge(topics: number): void {
+    this.#take(this.#context.wheel.now(), Math.floor(topics / TOPICS_PER_TOKEN));
+  }
+
+  /** Nothing is handled any more. */
+  close(): void {
+    this.#waiting = undefined;
+    this.#resumeAt = Number.POSITIVE_INFINITY;
+  }
+
+  #wait(data: Uint8Array): void {
+    this.#waiting ??= [];
+    this.#waiting.push(data);
+    this.#waitingBytes += data.length;
+    // One frame may be larger than a read: it waits alone.
+    const bytes = this.#waiting.length > 1 ? this.#waitingBytes - data.length : 0;
+    if (this.#waiting.length > WAITING_FRAMES || bytes > WAITING_BYTES) {
+      this.#connection.close(closeCodes.rateLimited);
+    }
+  }
+
+  #handle(data: Uint8Array): void {
+    const connection = this.#connection;
+    if (!connection.alive) return;
+    this.#take(this.#context.wheel.now(), 1);
+    const decoded = connection.encoding.codec.decodeCommand(data);
+    if (!decoded.ok) {
+      this.refuse(decoded.code, decoded.message, decoded.id);
+      return;
+    }
+    this.#context.counts.received(decoded.value.type);
+    connection.execute(decoded.value);
+  }
+
+  /** Answers a frame that is not a command, and ends a peer that sends nothing else. */
+  refuse(code: ErrorName, message: string, id: number | undefined): void {
+    this.#connection.fail(code, message, id);
+    if (!badCodes.has(code)) return;
+    this.#bad += 1;
+    if (this.#bad >= BAD_FRAMES) this.#connection.close(closeCodes.badFrame);
+  }
+
+  /** Takes from both buckets; in debt, reading stops until it is paid. Returns what is left. */
+  #take(now: number, amount: number): number {
+    const own = this.#takeFrom(this.#bucket, this.#context.rate, { now, amount, by: 'connection' });
+    const { shared } = this;
+    if (shared === undefined) return own;
+    const { rate } = this.#context.identityRates;
+    return Math.min(own, this.#takeFrom(shared, rate, { now, amount, by: 'identity' }));
+  }
+
+  #takeFrom(bucket: TokenBucket, rate: Rate, taking: Taking): number {
+    const { now, amount, by } = taking;
+    const left = bucket.take(rate, now, amount);
+    if (left >= 0 || !this.#connection.alive) return left;
+    if ((this.#paused & pauses.rate) === 0) {
+      this.#context.counts.limited(by);
+      this.#resumeAt = 0;
+    }
+    this.#resumeAt = Math.max(this.#resumeAt, now + bucket.debtMs(rate, now));
+    this.pause(pauses.rate);
+    this.#connection.plan();
+    return left;
+  }
+}
+
+interface Taking {
+  readonly now: number;
+  readonly amount: number;
+  readonly by: 'connection' | 'identity';
+}

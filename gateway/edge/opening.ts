@@ -1,0 +1,171 @@
+import { closeCodes } from '../../protocol/codes.ts';
+import type { Hello } from '../../protocol/commands.ts';
+import { topicProblem } from '../../protocol/topic.ts';
+import type { Connection } from './connection.ts';
+import type { EdgeContext } from './context.ts';
+import type { Authentication, Identity } from './identity.ts';
+import { pauses } from './pauses.ts';
+import { Session } from './session.ts';
+import { subscribeOne } from './subscribing.ts';
+
+/** The store is asked for a session again after this, until the hello deadline. */
+const RETRY_MS = 200;
+const SESSION_LENGTH = 22;
+const SESSION_LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-';
+
+/**
+ * What begins a connection: a `hello`, or what a plain client put into the URL. One path for
+ * both: who is it, which session, then `welcome`.
+ */
+interface Opening {
+  readonly id: number | undefined;
+  readonly session: string | undefined;
+  readonly acks: boolean;
+  readonly topics: readonly string[];
+}
+
+/** The first command of a client. */
+export function greet(connection: Connection, context: EdgeContext, hello: Hello): void {
+  if (connection.greeted) {
+    connection.inbox.refuse('bad_request', 'hello was said already', hello.id);
+    return;
+  }
+  connection.token ??= hello.token;
+  begin(connection, context, {
+    id: hello.id,
+    session: hello.session,
+    acks: hello.features?.includes('ack') === true,
+    topics: [],
+  });
+}
+
+/** A plain client: its URL says what `hello` and `sub` would have said. */
+export function greetPlain(connection: Connection, context: EdgeContext, plain: PlainHello): void {
+  begin(connection, context, { id: undefined, acks: false, ...plain });
+}
+
+export interface PlainHello {
+  readonly session: string | undefined;
+  readonly topics: readonly string[];
+}
+
+/** Commands that come meanwhile wait. The hello deadline bounds everything here. */
+function begin(connection: Connection, context: EdgeContext, opening: Opening): void {
+  connection.greeted = true;
+  const { token } = connection;
+  connection.token = undefined;
+  if (token === undefined) {
+    const answer = context.authenticator.anonymous({ loopback: connection.loopback });
+    identified(connection, context, { opening, answer });
+    return;
+  }
+  connection.inbox.pause(pauses.busy);
+  context.authenticator
+    .token(token)
+    .then((answer) => identified(connection, context, { opening, answer }))
+    .catch((error: unknown) => connection.broke(error));
+}
+
+function identified(
+  connection: Connection,
+  context: EdgeContext,
+  { opening, answer }: { readonly opening: Opening; readonly answer: Authentication },
+): void {
+  if (connection.state !== 'opening') return;
+  if (!answer.ok) {
+    context.logger.debug({ detail: answer.detail, code: answer.code }, 'a client was refused');
+    const expired = answer.code === 'token_expired';
+    connection.close(expired ? closeCodes.tokenExpired : closeCodes.unauthenticated);
+    return;
+  }
+  const { identity } = answer;
+  const { session } = opening;
+  // Nobody may take the session of somebody else who is anonymous too.
+  const honoured = session !== undefined && (identity.name !== '' || connection.loopback);
+  if (!honoured) {
+    opened(connection, context, { opening, identity, session: undefined });
+    return;
+  }
+  connection.inbox.pause(pauses.busy);
+  openSession(connection, context, { opening, identity, name: session });
+}
+
+interface Wanted {
+  readonly opening: Opening;
+  readonly identity: Identity;
+  readonly name: string;
+}
+
+function openSession(connection: Connection, context: EdgeContext, wanted: Wanted): void {
+  const { opening, identity, name } = wanted;
+  const key = { identity: identity.name, session: name };
+  context.stream.sessions
+    .open(key)
+    .then(
+      ({ generation, cursors }) => {
+        const parts = {
+          owner: connection,
+          store: context.stream.sessions,
+          counts: context.counts,
+          markerMs: context.settings.markerMs,
+          refreshS: context.retentionMs / 4_000,
+        };
+        const open = { key, generation, cursors, acks: opening.acks };
+        opened(connection, context, { opening, identity, session: new Session(parts, open) });
+      },
+      () => {
+        if (connection.state !== 'opening') return;
+        context.clock.after(RETRY_MS, () => {
+          if (connection.state === 'opening') openSession(connection, context, wanted);
+        });
+      },
+    )
+    .catch((error: unknown) => connection.broke(error));
+}
+
+interface Opened {
+  readonly opening: Opening;
+  readonly identity: Identity;
+  readonly session: Session | undefined;
+}
+
+function opened(connection: Connection, context: EdgeContext, result: Opened): void {
+  const { opening, identity, session } = result;
+  if (connection.state !== 'opening') return;
+  connection.open(identity, session);
+  // The session may have been taken again while it was opened.
+  if (!connection.alive) return;
+  if (!connection.plain) {
+    connection.say({
+      type: 'welcome',
+      ...(opening.id === undefined ? {} : { id: opening.id }),
+      session: session?.key.session ?? randomSession(context),
+      ...(identity.name === '' ? {} : { identity: identity.name }),
+      heartbeat: context.settings.heartbeatMs,
+      limits: { frameBytes: context.settings.frameBytes, topics: context.settings.maxTopics },
+      features: [],
+      pod: context.pod,
+    });
+  }
+  connection.tellStale(context.stale);
+  for (const topic of opening.topics) subscribePlain(connection, context, topic);
+  connection.inbox.resume(pauses.busy);
+}
+
+function subscribePlain(connection: Connection, context: EdgeContext, topic: string): void {
+  const problem = topicProblem(topic);
+  if (problem !== undefined) {
+    connection.fail('bad_topic', problem);
+    return;
+  }
+  const error = subscribeOne(connection, context, { request: { topic }, id: 0 });
+  if (error !== undefined) connection.fail(error, `not subscribed to ${topic}`);
+}
+
+function randomSession({ random }: EdgeContext): string {
+  let name = '';
+  while (name.length < SESSION_LENGTH) {
+    name += SESSION_LETTERS[Math.floor(random() * SESSION_LETTERS.length)];
+  }
+  return name;
+}

@@ -1,0 +1,55 @@
+import type { ErrorName } from '../../protocol/codes.ts';
+import type { Sub, TopicRequest, Unsub } from '../../protocol/commands.ts';
+import type { SubbedTopic } from '../../protocol/events.ts';
+import type { Connection } from './connection.ts';
+import type { EdgeContext } from './context.ts';
+
+/** Answers each topic once: those that are refused here, the others by what the hub delivers. */
+export function subscribe(connection: Connection, context: EdgeContext, command: Sub): void {
+  const { id, topics } = command;
+  connection.inbox.charge(topics.length);
+  const refused: SubbedTopic[] = [];
+  const named = new Set<string>();
+  for (const request of topics) {
+    // Each topic is answered once, also when it was named twice.
+    if (named.has(request.topic)) continue;
+    named.add(request.topic);
+    const error = subscribeOne(connection, context, { request, id });
+    if (error !== undefined) {
+      context.counts.failed(error);
+      refused.push({ topic: request.topic, error, message: refusals[error] });
+    }
+  }
+  if (refused.length > 0) connection.say({ type: 'subbed', id, topics: refused });
+}
+
+const refusals = {
+  forbidden: 'the token does not allow to subscribe to it',
+  too_many_topics: 'the connection has as many topics as it may have',
+} as const satisfies Partial<Record<ErrorName, string>>;
+
+/** Subscribes to one topic, again when it was subscribed. Returns why not. */
+export function subscribeOne(
+  connection: Connection,
+  context: EdgeContext,
+  { request, id }: { readonly request: TopicRequest; readonly id: number },
+): keyof typeof refusals | undefined {
+  const { topic, position } = request;
+  if (connection.identity?.maySubscribe(topic) !== true) return 'forbidden';
+  if (context.hub.unsubscribe(connection.outbox, topic)) connection.topics -= 1;
+  if (connection.topics >= context.settings.maxTopics) return 'too_many_topics';
+  connection.topics += 1;
+  const from = position ?? connection.session?.cursor(topic);
+  context.hub.subscribe(connection.outbox, topic, from, id);
+  return undefined;
+}
+
+export function unsubscribe(connection: Connection, context: EdgeContext, command: Unsub): void {
+  connection.inbox.charge(command.topics.length);
+  const now = context.wheel.now();
+  for (const topic of command.topics) {
+    if (context.hub.unsubscribe(connection.outbox, topic)) connection.topics -= 1;
+    connection.session?.forget(topic, now);
+  }
+  connection.say({ type: 'acked', id: command.id });
+}
