@@ -38,6 +38,8 @@ export interface CatchUpContext {
   ready(subscription: Subscription): void;
   /** `next` is to be called at the end of this turn or the next. */
   reads(catchUp: CatchUp): void;
+  /** `forget` is to be called once nobody is ready any more. */
+  keeps(catchUp: CatchUp): void;
 }
 
 /**
@@ -52,6 +54,8 @@ export class CatchUp {
   readonly #parked = new Set<Subscription>();
   /** Subscriptions that still have a page to be given. */
   #users = 0;
+  /** Serves those who come to wait too late for it, while there may be such. */
+  #last: SharedPage | undefined;
   #reading = false;
   #reads = 0;
   #failures = 0;
@@ -66,8 +70,15 @@ export class CatchUp {
     this.#context = context;
   }
 
-  /** Waits for a page, which all who come to wait in this turn share. */
+  /** Waits for a page, which all who come to wait in this turn share; or takes the last one. */
   wait(subscription: Subscription, behind: Behind): void {
+    const { told } = this.#topic;
+    if (told !== undefined && behind.cursor !== undefined) {
+      if (this.#last?.leadsOn(behind.cursor, told)) {
+        this.#hand(this.#last, subscription, behind);
+        return;
+      }
+    }
     behind.at = 'waiting';
     this.#waiting.add(subscription);
     this.#context.reads(this);
@@ -115,6 +126,10 @@ export class CatchUp {
     );
   }
 
+  forget(): void {
+    this.#last = undefined;
+  }
+
   /** Everyone who waits for the topic in any way is refused. */
   refuse(code: ErrorName, message: string): void {
     const { name } = this.#topic;
@@ -133,6 +148,7 @@ export class CatchUp {
   stop(): void {
     this.#retry?.cancel();
     this.#retry = undefined;
+    this.#last = undefined;
     this.#endPatience();
     this.#waiting.clear();
     this.#parked.clear();
@@ -177,14 +193,20 @@ export class CatchUp {
       const { behind } = subscription;
       if (behind?.cursor === undefined || shared.start(behind.cursor) === undefined) continue;
       this.#waiting.delete(subscription);
-      behind.page = shared;
-      if (behind.resume !== undefined) behind.resume = 'log';
+      this.#hand(shared, subscription, behind);
       served += 1;
-      this.#context.ready(subscription);
     }
-    this.#users += served;
+    this.#last = shared;
+    this.#context.keeps(this);
     this.#context.counts.read(served);
     this.next();
+  }
+
+  #hand(shared: SharedPage, subscription: Subscription, behind: Behind): void {
+    behind.page = shared;
+    if (behind.resume !== undefined) behind.resume = 'log';
+    this.#users += 1;
+    this.#context.ready(subscription);
   }
 
   #remember(page: Page, told: Position): void {

@@ -37,6 +37,7 @@ export class Pump {
   readonly #context: PumpContext;
   #queue: Subscription[] = [];
   readonly #readers = new Set<CatchUp>();
+  readonly #keepers = new Set<CatchUp>();
   readonly #batches = new Map<string, Batch>();
 
   constructor(context: PumpContext) {
@@ -59,8 +60,17 @@ export class Pump {
     this.#context.wake();
   }
 
-  /** One turn's work. True: there is more. */
-  run(): boolean {
+  /** A topic keeps its last page for others who are in the queue already. */
+  keeps(catchUp: CatchUp): void {
+    this.#keepers.add(catchUp);
+  }
+
+  get busy(): boolean {
+    return this.#queue.length > 0 || this.#readers.size > 0;
+  }
+
+  /** One turn's work. */
+  run(): void {
     const queue = this.#queue;
     const until = this.#context.clock.now() + TURN_MS;
     let taken = 0;
@@ -72,8 +82,14 @@ export class Pump {
     queue.splice(0, taken);
     for (const reader of this.#readers) reader.next();
     this.#readers.clear();
-    if (queue.length === 0) this.#batches.clear();
-    return queue.length > 0 || this.#readers.size > 0;
+    if (queue.length === 0) this.#forget();
+  }
+
+  /** Nobody is on the way any more who could use what was kept for sharing. */
+  #forget(): void {
+    this.#batches.clear();
+    for (const keeper of this.#keepers) keeper.forget();
+    this.#keepers.clear();
   }
 
   #step(subscription: Subscription): void {

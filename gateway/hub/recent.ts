@@ -17,6 +17,9 @@ export class Recent {
   epoch: string;
   after: number;
   bytes = 0;
+  /** Neighbours in the order of use: a list of links, since a Set is slow to find its first. */
+  older: Recent | undefined;
+  newer: Recent | undefined;
   #entries: Entry[] = [];
   /** Index of the first kept entry: dropping from the front moves this, and seldom the array. */
   #start = 0;
@@ -117,8 +120,9 @@ export interface RecentLimits {
 /** Holds the recent entries of all topics within their limits; the quietest topic goes first. */
 export class RecentBudget {
   readonly #limits: RecentLimits;
-  /** Those that hold something, the one that was used longest ago first. */
-  readonly #order = new Set<Recent>();
+  /** Of those that hold something: used longest ago, and last. */
+  #oldest: Recent | undefined;
+  #newest: Recent | undefined;
   #bytes = 0;
 
   constructor(limits: RecentLimits) {
@@ -161,13 +165,30 @@ export class RecentBudget {
 
   #changed(recent: Recent, before: number): void {
     this.#bytes += recent.bytes - before;
-    this.#order.delete(recent);
-    if (recent.length > 0) this.#order.add(recent);
-    for (const oldest of this.#order) {
-      if (this.#bytes <= this.#limits.recentBytes) return;
+    this.#unlink(recent);
+    if (recent.length > 0) this.#linkNewest(recent);
+    while (this.#bytes > this.#limits.recentBytes && this.#oldest !== undefined) {
+      const oldest = this.#oldest;
       this.#bytes -= oldest.bytes;
       oldest.clear({ epoch: oldest.epoch, seq: oldest.last });
-      this.#order.delete(oldest);
+      this.#unlink(oldest);
     }
+  }
+
+  #linkNewest(recent: Recent): void {
+    recent.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = recent;
+    else this.#newest.newer = recent;
+    this.#newest = recent;
+  }
+
+  #unlink(recent: Recent): void {
+    const { older, newer } = recent;
+    if (older !== undefined) older.newer = newer;
+    else if (this.#oldest === recent) this.#oldest = newer;
+    if (newer !== undefined) newer.older = older;
+    else if (this.#newest === recent) this.#newest = older;
+    recent.older = undefined;
+    recent.newer = undefined;
   }
 }

@@ -33,6 +33,14 @@ export class SharedPage {
     return step?.kind === 'entry' && step.entry.epoch === cursor.epoch ? next : undefined;
   }
 
+  /** Whether it has something for a subscriber at `cursor` whose topic is at `told`. */
+  leadsOn(cursor: Position, told: Position): boolean {
+    if (this.page.head.epoch !== told.epoch) return false;
+    const next = this.start(cursor);
+    if (next === undefined) return false;
+    return this.page.steps[next]?.kind === 'gap' || this.runEnd(next, told) > next;
+  }
+
   /** The end (exclusive) of the entries that begin at `start`, none of them beyond `told`. */
   runEnd(start: number, told: Position): number {
     const { steps } = this.page;

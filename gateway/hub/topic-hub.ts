@@ -82,6 +82,7 @@ export class TopicHub implements Hub, StreamListener {
       catchUpTimeoutMs: settings.catchUpTimeoutMs,
       ready: (subscription) => this.#pump.ready(subscription),
       reads: (catchUp) => this.#pump.reads(catchUp),
+      keeps: (catchUp) => this.#pump.keeps(catchUp),
     };
   }
 
@@ -220,7 +221,7 @@ export class TopicHub implements Hub, StreamListener {
     this.#confirmation.serial += 1;
   }
 
-  /** One turn. True: there is more to do for those who are behind. */
+  /** One turn. True: there is more to do, or outlets made more while they were served. */
   #work(): boolean {
     const fresh = this.#fresh;
     this.#fresh = [];
@@ -229,9 +230,9 @@ export class TopicHub implements Hub, StreamListener {
       this.#staleNews = false;
       this.#outlets.tell(this.#stale);
     }
-    const more = this.#pump.run();
+    this.#pump.run();
     this.#outlets.flush();
-    return more;
+    return this.#pump.busy || this.#staleNews || this.#fresh.length > 0;
   }
 
   #handOut(topic: Topic): void {

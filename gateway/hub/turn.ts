@@ -15,25 +15,21 @@ export class Turn {
   #due: 'no' | 'microtask' | 'timer' = 'no';
   #timer: Timer | undefined;
   #running = false;
-  #again = false;
   #notBefore = Number.NEGATIVE_INFINITY;
 
-  /** `work` hands out everything, or a fair part of it; then it returns true. */
+  /** `work` hands out everything, or a fair part of it; then it returns true, for more. */
   constructor(clock: Clock, coalesceMs: number, work: () => boolean) {
     this.#clock = clock;
     this.#coalesceMs = coalesceMs;
     this.#work = work;
   }
 
-  /** There is something to hand out. */
+  /** There is something to hand out. Inside `work`, its answer says so. */
   request(): void {
-    if (this.#running) {
-      this.#again = true;
-    } else if (this.#due === 'no') {
-      const pause = this.#notBefore - this.#clock.now();
-      if (pause >= SHORTEST_PAUSE_MS) this.#after(pause);
-      else this.#soon();
-    }
+    if (this.#running || this.#due !== 'no') return;
+    const pause = this.#notBefore - this.#clock.now();
+    if (pause >= SHORTEST_PAUSE_MS) this.#after(pause);
+    else this.#soon();
   }
 
   /** Hands out now. Does nothing inside `work`, which is at it already. */
@@ -43,7 +39,6 @@ export class Turn {
     this.#timer = undefined;
     this.#due = 'no';
     this.#running = true;
-    this.#again = false;
     const began = this.#clock.now();
     let more = false;
     try {
@@ -54,7 +49,7 @@ export class Turn {
       this.#notBefore = ended + Math.min(this.#coalesceMs, ended - began);
     }
     // Through a timer, never a microtask: sockets are to be served in between.
-    if (more || this.#again) this.#after(0);
+    if (more) this.#after(0);
   }
 
   stop(): void {
