@@ -33,7 +33,7 @@ export function compilePattern(pattern: string): TopicPattern {
   if (!pattern.includes('*')) return (topic) => topic === pattern;
   const steps = pattern
     .split(/(\*\*|\*)/)
-    .flatMap((part) => (part.startsWith('*') ? [part] : part.split('')));
+    .flatMap((part) => (part.startsWith('*') ? [part] : [...part]));
   return (topic) => covers(steps, topic);
 }
 
@@ -45,8 +45,7 @@ function covers(steps: readonly string[], topic: string): boolean {
   let reached = new Uint8Array(steps.length + 1);
   reached[0] = 1;
   passStars(steps, reached);
-  for (let index = 0; index < topic.length; index += 1) {
-    const unit = topic[index];
+  for (const unit of topic) {
     const next = new Uint8Array(steps.length + 1);
     for (let step = 0; step < steps.length; step += 1) {
       if (reached[step] === 0) continue;
