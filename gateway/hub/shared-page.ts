@@ -35,7 +35,6 @@ export class SharedPage {
 
   /** Whether it has something for a subscriber at `cursor` whose topic is at `told`. */
   leadsOn(cursor: Position, told: Position): boolean {
-    if (this.page.head.epoch !== told.epoch) return false;
     const next = this.start(cursor);
     if (next === undefined) return false;
     return this.page.steps[next]?.kind === 'gap' || this.runEnd(next, told) > next;

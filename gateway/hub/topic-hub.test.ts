@@ -290,6 +290,17 @@ test('a cursor ahead of this pod is not given twice what it saw elsewhere', asyn
   assert.deepEqual(outlet.seqs('a'), [3]);
 });
 
+test('a cursor beyond the log itself is told that what it claims was truncated', async () => {
+  const bench = new Bench();
+  const topic = bench.history('a', 3);
+  const outlet = bench.outlet();
+  bench.subscribe(outlet, 'a', at(topic, 9));
+  await bench.readAll();
+  await bench.publish('a');
+  assert.deepEqual(outlet.kinds(), ['subbed', 'gap', 'entries']);
+  assert.deepEqual(outlet.seqs('a'), [4]);
+});
+
 test('a failover is told once: to the live by the stream, to those behind by their cursor', async () => {
   const reasons: string[] = [];
   const bench = new Bench({
@@ -401,6 +412,45 @@ test('a topic that does not open in time is refused, and the answer names the re
     1,
     'store_unavailable',
   ]);
+});
+
+test('whoever comes after another gave up waiting has the whole time', async () => {
+  const bench = new Bench({ settings: { openTimeoutMs: 500 } });
+  bench.stream.manualOpen = true;
+  const first = bench.outlet('first');
+  bench.subscribe(first, 'a');
+  await turn();
+  await bench.clock.advance(400);
+  bench.hub.leave(first);
+  const second = bench.outlet('second');
+  bench.subscribe(second, 'a');
+  await turn();
+  await bench.clock.advance(400);
+  bench.stream.open('a');
+  await turn();
+  assert.deepEqual(second.kinds(), ['subbed']);
+});
+
+test('a read that ends after its topic was left leaves nothing behind', async () => {
+  const bench = new Bench({ settings: { lingerMs: 0 } });
+  const topic = bench.history('a', 5);
+  const outlet = bench.outlet();
+  bench.subscribe(outlet, 'a', at(topic, 0));
+  await turn();
+  bench.hub.leave(outlet);
+  assert.equal(bench.stream.answer(), 1);
+  await turn();
+  assert.equal(bench.hub.state.recentBytes, 0);
+  assert.equal(bench.clock.timers, 0);
+});
+
+test('an outlet that left within a delivery is not flushed', async () => {
+  const bench = new Bench();
+  const outlet = bench.outlet();
+  bench.subscribe(outlet, 'a');
+  outlet.onDelivery = () => bench.hub.leave(outlet);
+  await turn();
+  assert.deepEqual([outlet.kinds(), outlet.flushes], [['subbed'], 0]);
 });
 
 test('after unsubscribe nothing is delivered, whatever was under way', async () => {
