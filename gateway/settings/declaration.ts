@@ -94,6 +94,7 @@ export const streamSettings = z.strictObject({
   probeIntervalMs: ms(1_000, [20, 60_000], 'How often the live connection is proven alive.'),
   settleMs: ms(5_000, [20, 60_000], 'Pods report what they knew within this after a failover.'),
   parkedBytes: bytes(MIB, [KIB, 64 * MIB], 'Live entries of a topic held while it catches up.'),
+  knownTopics: count(50_000, [100, 10_000_000], 'Topics whose last position is kept for a failover.'),
   pageEntries: count(100, [1, 10_000], 'Entries read from the log at a time.'),
   pageBytes: bytes(256 * KIB, [KIB, 16 * MIB], 'Bytes read from the log at a time.'),
 });
