@@ -12,8 +12,12 @@ export type Authentication =
   | { readonly ok: true; readonly identity: Identity }
   | {
       readonly ok: false;
-      /** `token_expired` for a token that was valid and is no longer. */
-      readonly code: 'unauthenticated' | 'token_expired';
+      /**
+       * `token_expired`: a token that was valid and is no longer. `keys_unavailable`: nobody can
+       * tell, because the keys cannot be had now: the peer may come back with the same token
+       * (close with `try_later`, answer 503), and is not told that its token is wrong.
+       */
+      readonly code: 'unauthenticated' | 'token_expired' | 'keys_unavailable';
       /** For the log only: never sent to the peer, never contains the token. */
       readonly detail: string;
     };
@@ -26,6 +30,9 @@ export interface Authenticator {
   apiKey(key: string): Authentication;
   /** What a peer without any credential is; `loopback`: it connected from this machine. */
   anonymous(peer: { readonly loopback: boolean }): Authentication;
-  /** Whether any key or API key is configured. Without one only loopback is served. */
+  /**
+   * Whether it was decided who may come: by keys, by API keys, or by serving anonymous clients
+   * from everywhere. Without any of these only loopback is served. Never changes.
+   */
   readonly configured: boolean;
 }

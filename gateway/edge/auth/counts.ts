@@ -1,0 +1,20 @@
+/** What authentication counts. Labels are bounded sets of names. */
+export interface AuthCounts {
+  authenticated(by: Credential, outcome: AuthOutcome): void;
+  /** The JWK Set of the URL was fetched, or could not be. */
+  fetched(outcome: 'ok' | 'failed'): void;
+  /** A file with keys changed: the new content is in force, or was refused. */
+  reread(file: 'keys' | 'api_keys', outcome: 'changed' | 'refused'): void;
+}
+
+export type Credential = 'token' | 'api_key' | 'anonymous';
+export type AuthOutcome = 'ok' | 'unauthenticated' | 'token_expired' | 'keys_unavailable';
+
+const nothing = () => {};
+
+/** Counts nothing. */
+export const silentAuthCounts: AuthCounts = {
+  authenticated: nothing,
+  fetched: nothing,
+  reread: nothing,
+};

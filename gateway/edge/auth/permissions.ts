@@ -1,0 +1,76 @@
+import { isFields } from '../../../protocol/fields.ts';
+import { compilePattern, type TopicPattern } from '../../../protocol/topic.ts';
+import type { Identity } from '../identity.ts';
+
+/** What an identity may do with topics. */
+export type Permissions = Pick<Identity, 'maySubscribe' | 'mayPublish'>;
+
+/** The claim that carries permissions. */
+export const CLAIM = 'wsc';
+
+const MAX_PATTERNS = 64;
+const MAX_LENGTH = 256;
+/** Lists of patterns that are kept compiled; many tokens carry the same ones. */
+const MAX_COMPILED = 1_000;
+
+const everything = () => true;
+const nothing = () => false;
+
+export const full: Permissions = { maySubscribe: everything, mayPublish: everything };
+export const readOnly: Permissions = { maySubscribe: everything, mayPublish: nothing };
+
+/** The form of the claim: `{ sub: [patterns], pub: [patterns] }`, an absent list grants nothing. */
+export interface Grant {
+  readonly sub: readonly string[];
+  readonly pub: readonly string[];
+}
+
+/** Turns claims into permissions. */
+export class PermissionReader {
+  readonly #fallback: Grant;
+  readonly #compiled = new Map<string, TopicPattern>();
+
+  /** `fallback`: what a token without the claim gets. */
+  constructor(fallback: Grant) {
+    this.#fallback = fallback;
+  }
+
+  /** The permissions, or in words why the claim is not one: such a token is not valid at all. */
+  read(claim: unknown): Permissions | string {
+    const grant = claim === undefined ? this.#fallback : grantOf(claim);
+    if (typeof grant === 'string') return grant;
+    return { maySubscribe: this.#compile(grant.sub), mayPublish: this.#compile(grant.pub) };
+  }
+
+  #compile(patterns: readonly string[]): TopicPattern {
+    if (patterns.length === 0) return nothing;
+    const key = JSON.stringify(patterns);
+    const known = this.#compiled.get(key);
+    if (known !== undefined) return known;
+    const covering = patterns.map(compilePattern);
+    const any: TopicPattern = (topic) => covering.some((covers) => covers(topic));
+    this.#compiled.set(key, any);
+    if (this.#compiled.size > MAX_COMPILED) {
+      const oldest = this.#compiled.keys().next();
+      if (oldest.done !== true) this.#compiled.delete(oldest.value);
+    }
+    return any;
+  }
+}
+
+function grantOf(claim: unknown): Grant | string {
+  if (!isFields(claim)) return `${CLAIM} is an object with sub and pub`;
+  const { sub = [], pub = [] } = claim;
+  const problem = listProblem('sub', sub) ?? listProblem('pub', pub);
+  return problem ?? { sub: sub as string[], pub: pub as string[] };
+}
+
+function listProblem(name: string, list: unknown): string | undefined {
+  if (!Array.isArray(list) || list.length > MAX_PATTERNS) {
+    return `${CLAIM}.${name} is a list of at most ${MAX_PATTERNS} patterns`;
+  }
+  const good = list.every(
+    (item) => typeof item === 'string' && item.length > 0 && item.length <= MAX_LENGTH,
+  );
+  return good ? undefined : `${CLAIM}.${name}: a pattern has 1 to ${MAX_LENGTH} characters`;
+}
