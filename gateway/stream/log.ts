@@ -94,3 +94,8 @@ export class StoreDown extends Error {
 export class StoreUnknown extends Error {
   override readonly name = 'StoreUnknown';
 }
+
+/** This store can never be used as it is: a Redis Cluster, or a version that is too old. */
+export class StoreRefused extends Error {
+  override readonly name = 'StoreRefused';
+}

@@ -87,8 +87,8 @@ export class MemoryLog implements Log {
 
   /** Nothing is known of the topic: unborn, expired, or lost. */
   #unborn({ from }: ResumeRequest): Resumed {
-    const { epoch, changed, lineage } = this.#store.world();
-    const second = this.#store.second;
+    const { epoch, changed } = this.#store.world();
+    const { lineage, second } = this.#store;
     const head = { epoch, seq: 0, confirmed: second };
     const nothing = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
     if (from === undefined || 'latest' in from) return nothing;
@@ -115,7 +115,8 @@ export class MemoryLog implements Log {
     }
     const start = readsAfter(log, from) ?? log.seq;
     const excerpt = log.after(start, limit);
-    const crosses = from.epoch !== log.epoch;
+    // Whoever was told something after the change does not cross it.
+    const crosses = from.epoch !== log.epoch && from.confirmed <= this.#store.world().changed;
     return {
       ...answer,
       unsettledMs: crosses ? this.#store.unsettledMs() : 0,

@@ -94,8 +94,9 @@ export class MemoryStore {
     return Math.max(Math.floor(this.nowMs / 1000), this.world().changed + 1);
   }
 
+  /** A wiped store is another lineage too. */
   get lineage(): string {
-    return this.#lineage;
+    return `${this.#lineage}/${this.world().epoch}`;
   }
 
   /** Reports that came after their change was settled. */
@@ -203,8 +204,7 @@ export class MemoryStore {
   }
 
   reported(pod: string, lineage: string): void {
-    const world = this.world();
-    if (world.lineage === lineage) world.waiting.delete(pod);
+    if (lineage === this.lineage) this.world().waiting.delete(pod);
   }
 
   /** Forgets what expired, a few times per retention, so that dead topics do not pile up. */

@@ -1,0 +1,21 @@
+-- A sign of life of a pod, and a message to itself.
+--
+-- KEYS  1 world, 2 pods, 3 unreported
+-- ARGV  1 a random epoch, 2 pod, 3 its channel, 4 the message
+-- Returns {lineage, world's epoch, second}; the second is later than the newest change of lineage.
+--
+-- Atomic: all of it. Works when memory is full.
+--@include now
+local fresh = ARGV[1]
+--@include world
+redis.call('PERSIST', KEYS[1])
+local world, changed = note_world()
+if redis.call('HSET', KEYS[2], ARGV[2], now) == 1 then
+  -- A newcomer: the moment to forget those that were not heard of for long.
+  local pods = redis.call('HGETALL', KEYS[2])
+  for i = 2, #pods, 2 do
+    if tonumber(pods[i]) < now - FORGET_MS then redis.call('HDEL', KEYS[2], pods[i - 1]) end
+  end
+end
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return { lineage, world, math.max(math.floor(now / 1000), changed + 1) }

@@ -1,0 +1,59 @@
+-- What a pod knew of topics before the lineage changed, so that what was lost can be told.
+--
+-- KEYS  1 world, 2 pods, 3 unreported; then per topic: log, meta
+-- ARGV  1 a random epoch, 2 the lineage that the pod saw (`<replication id>/<world's epoch>`),
+--       3 pod, 4 '1': its last report; then per topic: epoch, highest seq, confirmed
+-- Returns how many topics came too late: the change was settled before.
+--
+-- Atomic: all of it. Works when memory is full. Safe to repeat.
+--@include now
+local fresh = ARGV[1]
+--@include world
+--@include chain
+redis.call('PERSIST', KEYS[1])
+local world = note_world()
+local topics = (#KEYS - 3) / 2
+local late = 0
+if redis.call('EXISTS', KEYS[3]) == 0 then
+  late, topics = topics, 0
+end
+
+-- The epoch was this topic's, as far as `seq`.
+local function note_known(links, epoch, seq)
+  local at = link_of(links, epoch)
+  if not at then
+    -- It began and ended where this log never was: lost as a whole.
+    table.insert(links, 1, { epoch, links[1] and links[1][2] or 0, seq })
+  elseif seq > links[at][2] then
+    links[at][3] = math.max(links[at][3], seq)
+  end
+end
+
+local function report(log_key, meta_key, epoch, known, confirmed)
+  local meta = redis.call('HMGET', meta_key, 'e', 's', 'r', 'c')
+  local current, seq, links = meta[1], tonumber(meta[2]), read_chain(meta[4] or '')
+  if not current then
+    if math.floor(now / 1000) - confirmed > 2 * RETENTION_MS / 1000 then return end
+    links, current, seq = { { world, 0, 0 } }, fresh, 0
+    redis.call('DEL', log_key)
+  elseif meta[3] ~= lineage or (current == epoch and known > seq) then
+    end_epoch(links, current, seq)
+    current = fresh
+  end
+  if current == epoch then return end
+  note_known(links, epoch, known)
+  redis.call('HSET', meta_key, 'e', current, 's', seq, 'r', lineage, 'c', write_chain(links))
+  if redis.call('PTTL', meta_key) < META_MS then redis.call('PEXPIRE', meta_key, META_MS + STEP_MS) end
+end
+
+for i = 1, topics do
+  local at = 2 + 3 * i
+  local epoch, known = ARGV[at], tonumber(ARGV[at + 1])
+  if known > 0 and string.sub(epoch, 1, 2) ~= 'w-' then
+    report(KEYS[2 + 2 * i], KEYS[3 + 2 * i], epoch, known, tonumber(ARGV[at + 2]))
+  end
+end
+if ARGV[4] == '1' and ARGV[2] == lineage .. '/' .. world then
+  redis.call('SREM', KEYS[3], ARGV[3])
+end
+return late

@@ -1,0 +1,93 @@
+-- Where a cursor is, and what comes after it: one moment of one topic.
+--
+-- KEYS  1 world, 2 pods, 3 unreported, 4 log, 5 meta
+-- ARGV  1 a random epoch, 2 most entries, 3 most bytes,
+--       4 'head' | 'latest' | 'after', 5 how many | epoch, 6 seq
+-- Returns {'unborn', lineage, now, world's epoch, t, ms until settled, log exists}
+--      or {'topic', lineage, now, world's epoch, t, ms until settled, epoch, seq, chain, exhausted,
+--          id, h, m, id, h, m, …}. The chain is '' when the cursor is of the current epoch.
+--
+-- Atomic: all of it. Writes only when the lineage changed or the topic's life must be prolonged,
+-- and these writes work when memory is full.
+--@include now
+local fresh = ARGV[1]
+--@include world
+local meta = redis.call('HMGET', KEYS[5], 'e', 's', 'r')
+local epoch, seq = meta[1], tonumber(meta[2])
+-- PERSIST is never refused for lack of memory, and after a write a script may finish.
+redis.call('PERSIST', KEYS[1])
+local world, changed = note_world()
+
+local function unsettled() return math.max(0, redis.call('PTTL', KEYS[3])) end
+
+if not epoch then
+  return { 'unborn', lineage, now, world, changed, unsettled(), redis.call('EXISTS', KEYS[4]) }
+end
+if meta[3] ~= lineage then
+  --@include chain
+  local links = read_chain(redis.call('HGET', KEYS[5], 'c') or '')
+  end_epoch(links, epoch, seq)
+  epoch = fresh
+  redis.call('HSET', KEYS[5], 'e', epoch, 'r', lineage, 'c', write_chain(links))
+end
+if redis.call('PTTL', KEYS[5]) < META_MS then redis.call('PEXPIRE', KEYS[5], META_MS + STEP_MS) end
+
+local chain, wait, start = '', 0, seq
+if ARGV[4] == 'after' then
+  if ARGV[5] == epoch then
+    start = math.min(tonumber(ARGV[6]), seq)
+  else
+    chain, wait = redis.call('HGET', KEYS[5], 'c') or '', unsettled()
+    for epochs, limit in string.gmatch(chain, '([^:;]+):(%d+)') do
+      if string.find(',' .. epochs .. ',', ',' .. ARGV[5] .. ',', 1, true) then
+        start = math.min(tonumber(ARGV[6]), tonumber(limit))
+      end
+    end
+  end
+end
+
+local out, bytes, taken, exhausted = {}, 0, 0, 1
+local most, room = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+-- False: the page is full.
+local function take(entry)
+  local blob = entry[2][4] or ''
+  if taken > 0 and (taken >= most or bytes + #blob > room) then return false end
+  taken, bytes = taken + 1, bytes + #blob
+  local at = #out
+  out[at + 1], out[at + 2], out[at + 3] = entry[1], entry[2][2] or '', blob
+  return true
+end
+
+if ARGV[4] == 'latest' then
+  most = math.min(most, tonumber(ARGV[5]))
+  local last = '+'
+  while taken < most do
+    local got = redis.call('XREVRANGE', KEYS[4], last, '-', 'COUNT', math.min(most - taken, 32))
+    for _, entry in ipairs(got) do
+      if not take(entry) then most = taken end
+      if taken >= most then break end
+    end
+    if #got == 0 then break end
+    last = '(' .. got[#got][1]
+  end
+elseif start < seq then
+  local next = string.format('(%.0f-0', start)
+  local chunk = 8
+  repeat
+    local got = redis.call('XRANGE', KEYS[4], next, '+', 'COUNT', chunk)
+    for _, entry in ipairs(got) do
+      if not take(entry) then
+        exhausted = 0
+        break
+      end
+    end
+    if #got < chunk or exhausted == 0 then break end
+    next = '(' .. got[#got][1]
+    -- About as many as fill the page, so that large entries are not read for nothing.
+    chunk = math.max(1, math.min(most - taken + 1, math.floor((room - bytes) / (bytes / taken + 1)) + 1))
+  until false
+end
+local reply = { 'topic', lineage, now, world, changed, wait, epoch, seq, chain, exhausted }
+for i = 1, #out do reply[10 + i] = out[i] end
+return reply

@@ -1,0 +1,21 @@
+-- Takes a session over and tells the pod that held it.
+--
+-- KEYS  1 the session
+-- ARGV  1 pod, 2 its channel, 3 `<identity> <session>` as the message carries it
+-- Returns {generation, field, value, …}: `t:<topic>` → position.
+--
+-- The session is a hash: g = generation, p = channel of the pod that holds it, t:<topic>.
+-- Atomic: all of it.
+local held = redis.call('HGET', KEYS[1], 'p')
+local generation = redis.call('HINCRBY', KEYS[1], 'g', 1)
+redis.call('HSET', KEYS[1], 'p', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], META_MS)
+if held then redis.pcall('PUBLISH', held, 's ' .. generation .. ' ' .. ARGV[3]) end
+local reply = { generation }
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 2) == 't:' then
+    reply[#reply + 1], reply[#reply + 2] = fields[i], fields[i + 1]
+  end
+end
+return reply

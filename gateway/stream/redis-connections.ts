@@ -1,0 +1,235 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { Clock, Random, Timer } from '../../protocol/clock.ts';
+import type { RedisSettings } from '../settings/declaration.ts';
+import { StoreDown, StoreRefused } from './log.ts';
+import { leadsElsewhere } from './redis-errors.ts';
+
+/** What a connection tells its owner. */
+export interface ConnectionOwner {
+  /**
+   * The connection is there, nothing was sent on it. It is in use once this resolved; when it
+   * rejects the connection is closed and made anew, after `StoreRefused` never again.
+   */
+  prepare(connection: Connection): Promise<void>;
+  /** It was in use and is lost. */
+  lost(reason: string): void;
+  /** It could not be made, or prepared. */
+  failed(reason: Error): void;
+}
+
+export interface ConnectionOptions {
+  readonly settings: RedisSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Appears in CLIENT LIST. */
+  readonly name: string;
+}
+
+const RETRY_FIRST_MS = 50;
+const RETRY_LONGEST_MS = 2_000;
+
+/**
+ * One connection to the master, remade for ever, by rules that each answer a measured failure:
+ * nothing is queued while it is down, nothing is sent a second time, no call stays unanswered
+ * longer than `socketTimeoutMs`, and a server that says it is no master is left.
+ *
+ * The deadline is our own: the client's `socketTimeout` survives its connection and breaks the
+ * next one.
+ */
+export class Connection {
+  readonly redis: Redis;
+  readonly #owner: ConnectionOwner;
+  readonly #clock: Clock;
+  readonly #deadlineMs: number;
+  readonly #name: string;
+  #usable = false;
+  #closed = false;
+  #pending = 0;
+  #watchdog: Timer | undefined;
+  /** Until then (clock.now) the server may be silent, because it was asked to wait. */
+  #patience = 0;
+  #lastError: Error | undefined;
+
+  constructor(owner: ConnectionOwner, { settings, clock, random, name }: ConnectionOptions) {
+    this.#owner = owner;
+    this.#clock = clock;
+    this.#deadlineMs = settings.socketTimeoutMs;
+    this.#name = name;
+    this.redis = create(settings, {
+      retryStrategy: (attempt) => {
+        const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10));
+        return Math.ceil(longest * (0.5 + random() / 2));
+      },
+    });
+    this.redis.on('error', (error: Error) => {
+      this.#lastError = error;
+    });
+    this.redis.on('ready', () => void this.#prepare());
+    this.redis.on('close', () => this.#lost());
+    this.redis.on('end', () => this.#lost());
+  }
+
+  get usable(): boolean {
+    return this.#usable;
+  }
+
+  /** Connects, and from then on keeps it connected. */
+  open(): void {
+    this.redis.connect().catch((error: Error) => {
+      // Later attempts are the client's own; this one's reason is told like theirs.
+      this.#lastError = error;
+    });
+  }
+
+  /** Ends it for good; calls under way are rejected. */
+  close(): void {
+    this.#closed = true;
+    this.#usable = false;
+    this.#watchdog?.cancel();
+    this.redis.disconnect();
+    this.redis.stream?.destroy();
+  }
+
+  /** Breaks it; it is made anew. */
+  break(reason: string): void {
+    this.#lastError = new Error(reason);
+    this.redis.stream?.destroy();
+  }
+
+  /** Sends one command. Rejects with StoreDown when it cannot be sent. */
+  call(command: string, ...args: readonly (string | Buffer | number)[]): Promise<unknown> {
+    return this.#watched(() => this.redis.callBuffer(command, ...args));
+  }
+
+  subscribe(channels: readonly string[]): Promise<unknown> {
+    return this.#watched(() => this.redis.subscribe(...channels));
+  }
+
+  unsubscribe(channels: readonly string[]): Promise<unknown> {
+    return this.#watched(() => this.redis.unsubscribe(...channels));
+  }
+
+  /** What `send` sends leaves in one write. */
+  together(send: () => void): void {
+    const { stream } = this.redis;
+    stream?.cork();
+    try {
+      send();
+    } finally {
+      stream?.uncork();
+    }
+  }
+
+  /** The server was asked to block for so long before it answers. */
+  allow(extraMs: number): void {
+    this.#patience = Math.max(this.#patience, this.#clock.now() + extraMs);
+    this.#rearm();
+  }
+
+  #watched<T>(send: () => Promise<T>): Promise<T> {
+    if (this.#closed || this.redis.status !== 'ready') {
+      return Promise.reject(new StoreDown(`Redis cannot be reached${this.#because()}`));
+    }
+    this.#pending += 1;
+    if (this.#pending === 1) this.#rearm();
+    const reply = send();
+    const settled = () => {
+      this.#pending -= 1;
+      this.#rearm();
+    };
+    reply.then(settled, settled);
+    return reply;
+  }
+
+  /** The deadline runs while something is unanswered, anew from each answer on. */
+  #rearm(): void {
+    this.#watchdog?.cancel();
+    this.#watchdog = undefined;
+    if (this.#pending === 0 || this.#closed) return;
+    const patience = Math.max(0, this.#patience - this.#clock.now());
+    this.#watchdog = this.#clock.after(this.#deadlineMs + patience, () =>
+      this.break(`no answer within ${this.#deadlineMs} ms`),
+    );
+  }
+
+  async #prepare(): Promise<void> {
+    const { stream } = this.redis;
+    try {
+      // Not the client's own `connectionName`: it would wait for the answer without a deadline.
+      const named = this.call('CLIENT', 'SETNAME', this.#name);
+      // Only a nicety; whoever may not do it can do everything else.
+      named.catch(() => {});
+      await this.#owner.prepare(this);
+      if (this.redis.stream === stream && !this.#closed) this.#usable = true;
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      if (this.#closed) return;
+      if (reason instanceof StoreRefused) this.close();
+      else if (this.redis.stream === stream) this.break(reason.message);
+      this.#owner.failed(reason);
+    }
+  }
+
+  #lost(): void {
+    const wasUsable = this.#usable;
+    this.#usable = false;
+    if (this.#closed) return;
+    const reason = this.#lastError?.message ?? 'closed by Redis';
+    if (wasUsable) this.#owner.lost(reason);
+    else this.#owner.failed(this.#lastError ?? new Error(reason));
+  }
+
+  #because(): string {
+    return this.#lastError === undefined ? '' : `: ${this.#lastError.message}`;
+  }
+}
+
+function create(settings: RedisSettings, own: RedisOptions): Redis {
+  const options: RedisOptions = {
+    ...own,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    enableAutoPipelining: false,
+    disableClientInfo: true,
+    noDelay: true,
+    keepAlive: 10_000,
+    connectTimeout: settings.connectTimeoutMs,
+    disconnectTimeout: settings.socketTimeoutMs,
+    reconnectOnError: (error) => (leadsElsewhere(error) ? 1 : false),
+  };
+  const { url, sentinels, sentinelName } = settings;
+  if (sentinels.length === 0 || sentinelName === undefined) {
+    return url === undefined ? new Redis(options) : new Redis(url, options);
+  }
+  return new Redis({
+    ...options,
+    // With Sentinels the URL says who we are and which database, not where the master is.
+    ...credentials(url),
+    sentinels: sentinels.map(address),
+    name: sentinelName,
+    role: 'master',
+    sentinelCommandTimeout: settings.socketTimeoutMs,
+    sentinelRetryStrategy: (attempt) => Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * attempt),
+  });
+}
+
+function address(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  if (colon < 0) return { host: text, port: 26_379 };
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}
+
+function credentials(url: string | undefined): RedisOptions {
+  if (url === undefined) return {};
+  const { username, password, pathname, protocol } = new URL(url);
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}

@@ -1,0 +1,366 @@
+import type { Clock, Random, Timer } from '../../protocol/clock.ts';
+import { formatPosition, type Position } from '../../protocol/position.ts';
+import type { RedisSettings, StreamSettings } from '../settings/declaration.ts';
+import { continueFrom, isWorldEpoch, jump } from './chain.ts';
+import { encodeSession } from './entry-codec.ts';
+import { encodeName, type Keys, redisKeys } from './keys.ts';
+import {
+  type Bell,
+  type Log,
+  type LogDraft,
+  type Probe,
+  type Resumed,
+  type ResumeRequest,
+  StoreDown,
+  StoreRefused,
+} from './log.ts';
+import { Connection, type ConnectionOwner } from './redis-connections.ts';
+import { judge, storeError } from './redis-errors.ts';
+import { RedisPublisher } from './redis-publisher.ts';
+import {
+  probeReply,
+  resumeReply,
+  sessionReply,
+  type TopicReply,
+  type UnbornReply,
+} from './redis-replies.ts';
+import { redisScripts, type Script, type ScriptName, type Scripts } from './redis-scripts.ts';
+import { RedisSubscriber } from './redis-subscriber.ts';
+import type { CursorChanges, Outcome, SaveResult, SessionKey } from './stream.ts';
+import { readFacts, refusalOf, type ServerFacts, shortcomings } from './suitability.ts';
+
+/** What a RedisLog counts. */
+export interface RedisLogCounts {
+  /** A connection to Redis was lost. */
+  disconnected(connection: ConnectionName): void;
+  /** Reports of what was known came after the change of lineage was settled. */
+  lateLossReports(topics: number): void;
+  /** A batch was written, and Redis refused to send its live copy. */
+  silentPublish(reason: string): void;
+  /** Somebody else's message on one of our channels. */
+  foreignMessage(): void;
+}
+
+export type ConnectionName = 'publish' | 'control' | 'bell';
+
+export interface RedisLogOptions {
+  readonly redis: RedisSettings;
+  readonly stream: StreamSettings;
+  /** Name of this pod; unlike that of every other one. */
+  readonly pod: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly counts?: RedisLogCounts;
+}
+
+const nothing = () => {};
+
+export const silentRedisLogCounts: RedisLogCounts = {
+  disconnected: nothing,
+  lateLossReports: nothing,
+  silentPublish: nothing,
+  foreignMessage: nothing,
+};
+
+type Arg = string | number;
+
+const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const EPOCH_LETTERS = 10;
+/** Topics of one report script, so that Redis is not held up. */
+const TOPICS_PER_SCRIPT = 200;
+
+/**
+ * The log in Redis: a Stream per topic as the truth, PUBLISH as its bell, one script per step.
+ *
+ * Three connections: `publish` carries appends and their WAITs, `control` everything else that is
+ * asked, `bell` hears. A step that was sent is never sent again by itself.
+ */
+export class RedisLog implements Log {
+  readonly #options: RedisLogOptions;
+  readonly #counts: RedisLogCounts;
+  readonly #keys: Keys;
+  readonly #scripts: Scripts;
+  readonly #publishConnection: Connection;
+  readonly #control: Connection;
+  readonly #publisher: RedisPublisher;
+  #bell: RedisSubscriber | undefined;
+  #unsuitable: readonly string[] = [];
+  /** The newest probe that is not back yet. */
+  #awaited: string | undefined;
+  #watchdog: Timer | undefined;
+  #starting: { check(): void; refuse(error: Error): void } | undefined;
+
+  constructor(options: RedisLogOptions) {
+    this.#options = options;
+    this.#counts = options.counts ?? silentRedisLogCounts;
+    this.#keys = redisKeys(options.redis.keyPrefix);
+    this.#scripts = redisScripts(options.stream);
+    const { publish, ...others } = this.#scripts;
+    this.#publishConnection = this.#connection('publish', [publish]);
+    this.#control = this.#connection('control', Object.values(others));
+    this.#publisher = new RedisPublisher({
+      connection: this.#publishConnection,
+      keys: this.#keys,
+      script: publish,
+      settings: options.stream,
+      freshEpoch: () => this.#freshEpoch(),
+      onSilent: (reason) => this.#counts.silentPublish(reason),
+    });
+  }
+
+  get unsuitable(): readonly string[] {
+    return this.#unsuitable;
+  }
+
+  async start(bell: Bell, deadlineMs: number): Promise<void> {
+    const { clock, random, pod, redis } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let reason = 'no connection yet';
+    const timer = clock.after(deadlineMs, () =>
+      reject(new StoreDown(`Redis could not be reached within ${deadlineMs} ms: ${reason}`)),
+    );
+    this.#starting = {
+      check: () => {
+        if (this.#allUsable()) resolve();
+      },
+      refuse: (error) => {
+        reason = error.message;
+        if (error instanceof StoreRefused) reject(error);
+      },
+    };
+    this.#bell = new RedisSubscriber({
+      settings: redis,
+      ...{ clock, random, pod, bell, keys: this.#keys },
+      onForeign: () => this.#counts.foreignMessage(),
+      onProbed: (token) => {
+        if (token === this.#awaited) this.#awaited = undefined;
+      },
+      owner: {
+        // A connection is usable only after its preparation has returned.
+        up: () => queueMicrotask(() => queueMicrotask(() => this.#starting?.check())),
+        down: () => this.#counts.disconnected('bell'),
+        failed: (error) => this.#starting?.refuse(error),
+      },
+    });
+    for (const connection of this.#connections()) connection.open();
+    try {
+      await promise;
+    } catch (error) {
+      await this.#close();
+      throw error;
+    } finally {
+      timer.cancel();
+      this.#starting = undefined;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#control.usable) {
+      // A pod that cannot say goodbye is only waited for a little longer by the others.
+      await this.#run('leave', this.#keys.partition, [this.#options.pod]).catch(() => {});
+    }
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#watchdog?.cancel();
+    for (const connection of this.#connections()) connection.close();
+    this.#bell?.close();
+  }
+
+  #connections(): Connection[] {
+    const bell = this.#bell === undefined ? [] : [this.#bell.connection];
+    return [this.#publishConnection, this.#control, ...bell];
+  }
+
+  #allUsable(): boolean {
+    return this.#connections().every(({ usable }) => usable);
+  }
+
+  #connection(name: ConnectionName, scripts: readonly Script[]): Connection {
+    const { redis, clock, random, pod } = this.#options;
+    const owner: ConnectionOwner = {
+      prepare: async (connection) => {
+        await this.#examine(connection);
+        for (const { text } of scripts) await connection.call('SCRIPT', 'LOAD', text);
+        queueMicrotask(() => queueMicrotask(() => this.#starting?.check()));
+      },
+      lost: () => this.#counts.disconnected(name),
+      failed: (error) => this.#starting?.refuse(error),
+    };
+    return new Connection(owner, { settings: redis, clock, random, name: `${pod}-${name}` });
+  }
+
+  /** Is this a master that we may use? Rejects when it is not, now or ever. */
+  async #examine(connection: Connection): Promise<void> {
+    const facts = await this.#facts(connection);
+    const refused = refusalOf(facts);
+    if (refused !== undefined) throw new StoreRefused(refused);
+    if (facts.loading) throw new StoreDown('Redis is still loading');
+    if (facts.replica) throw new StoreDown('this Redis is a replica');
+    this.#unsuitable = shortcomings(facts);
+  }
+
+  async #facts(connection: Connection): Promise<ServerFacts> {
+    try {
+      return readFacts(String(await connection.call('INFO')));
+    } catch (error) {
+      const hidden = error instanceof Error && /NOPERM|unknown command/i.test(error.message);
+      if (!hidden) throw error;
+      return readFacts('');
+    }
+  }
+
+  append(topic: string, batch: readonly LogDraft[], replicas: number): Promise<Outcome[]> {
+    return this.#publisher.append(topic, batch, replicas);
+  }
+
+  async resume(topic: string, request: ResumeRequest): Promise<Resumed> {
+    const keys = [...this.#keys.partition, this.#keys.log(topic), this.#keys.meta(topic)];
+    const { from, maxBytes, maxEntries } = request;
+    const reply = resumeReply(
+      await this.#run('resume', keys, [
+        this.#freshEpoch(),
+        maxEntries,
+        maxBytes,
+        ...whereFrom(from),
+      ]),
+    );
+    return reply.type === 'topic' ? resumed(reply, from) : this.#unborn(reply, from);
+  }
+
+  /** Nothing is known of the topic: unborn, expired, or lost. */
+  #unborn(reply: UnbornReply, from: ResumeRequest['from']): Resumed {
+    const { lineage, world, second, changed, logExists } = reply;
+    const head = { epoch: world, seq: 0, confirmed: Math.max(second, changed + 1) };
+    const nothing = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
+    if (from === undefined || 'latest' in from) return nothing;
+    if (second - from.confirmed > 2 * this.#options.stream.retentionS) {
+      return { ...nothing, ...jump('expired', head) };
+    }
+    const wiped = isWorldEpoch(from.epoch) && from.epoch !== world;
+    if (from.confirmed > changed && !wiped && !logExists) return nothing;
+    return { ...nothing, unsettledMs: reply.unsettledMs, ...jump('epoch_unknown', head) };
+  }
+
+  async report(
+    lineage: string,
+    known: ReadonlyMap<string, Position>,
+    last: boolean,
+  ): Promise<void> {
+    const topics = [...known];
+    do {
+      const part = topics.splice(0, TOPICS_PER_SCRIPT);
+      const done = last && topics.length === 0;
+      const late = await this.#run(
+        'report',
+        [
+          ...this.#keys.partition,
+          ...part.flatMap(([topic]) => [this.#keys.log(topic), this.#keys.meta(topic)]),
+        ],
+        [
+          ...[this.#freshEpoch(), lineage, this.#options.pod, done ? '1' : '0'],
+          ...part.flatMap(([, { epoch, seq, confirmed }]) => [epoch, seq, confirmed]),
+        ],
+      );
+      if (typeof late === 'number' && late > 0) this.#counts.lateLossReports(late);
+    } while (topics.length > 0);
+  }
+
+  async listen(topic: string): Promise<void> {
+    if (this.#bell === undefined) throw new StoreDown('not started');
+    return this.#bell.listen(topic);
+  }
+
+  unlisten(topic: string): void {
+    this.#bell?.unlisten(topic);
+  }
+
+  async probe(token: string): Promise<Probe> {
+    const { pod } = this.#options;
+    const args = [this.#freshEpoch(), pod, this.#keys.podChannel(pod), `p ${token}`];
+    this.#awaited = token;
+    const probe = probeReply(await this.#run('probe', this.#keys.partition, args));
+    if (this.#awaited === token) this.#expect(token);
+    return probe;
+  }
+
+  /** A bell that is silent although the probe was sent is made anew: it may be at another master. */
+  #expect(token: string): void {
+    const { clock, redis } = this.#options;
+    this.#watchdog?.cancel();
+    this.#watchdog = clock.after(redis.socketTimeoutMs, () => {
+      if (this.#awaited === token) this.#bell?.connection.break('a probe did not come back');
+    });
+  }
+
+  async openSession(key: SessionKey): Promise<{
+    generation: number;
+    cursors: Map<string, Position>;
+  }> {
+    const { pod } = this.#options;
+    const args = [pod, this.#keys.podChannel(pod), encodeSession(key)];
+    return sessionReply(await this.#run('session-open', [this.#keys.session(key)], args));
+  }
+
+  async saveSession(
+    key: SessionKey,
+    generation: number,
+    changed: CursorChanges,
+  ): Promise<SaveResult> {
+    const positions = [...changed].flatMap(([topic, position]) => [
+      `t:${encodeName(topic)}`,
+      position === undefined ? '' : formatPosition(position),
+    ]);
+    const args = [generation, this.#keys.podChannel(this.#options.pod), ...positions];
+    const saved = await this.#run('session-save', [this.#keys.session(key)], args);
+    return saved === 1 ? 'saved' : 'superseded';
+  }
+
+  /** One script on the control connection. Steps there do not depend on each other's order. */
+  async #run(name: ScriptName, keys: readonly string[], args: readonly Arg[]): Promise<unknown> {
+    const script = this.#scripts[name];
+    try {
+      return await this.#call(script, keys, args);
+    } catch (error) {
+      if (error instanceof StoreDown || judge(error).kind !== 'noscript') throw storeError(error);
+    }
+    try {
+      await this.#control.call('SCRIPT', 'LOAD', script.text);
+      return await this.#call(script, keys, args);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  #call({ sha }: Script, keys: readonly string[], args: readonly Arg[]): Promise<unknown> {
+    if (!this.#control.usable) return Promise.reject(new StoreDown('Redis cannot be reached'));
+    return this.#control.call('EVALSHA', sha, keys.length, ...keys, ...args);
+  }
+
+  #freshEpoch(): string {
+    let epoch = '';
+    for (let at = 0; at < EPOCH_LETTERS; at += 1) {
+      epoch += LETTERS[Math.floor(this.#options.random() * LETTERS.length)];
+    }
+    return epoch;
+  }
+}
+
+function whereFrom(from: ResumeRequest['from']): Arg[] {
+  if (from === undefined) return ['head'];
+  if ('latest' in from) return ['latest', from.latest];
+  return ['after', from.epoch, from.seq];
+}
+
+function resumed(reply: TopicReply, from: ResumeRequest['from']): Resumed {
+  const { lineage, history, excerpt, second, changed } = reply;
+  const head = { epoch: history.epoch, seq: history.seq, confirmed: second };
+  if (from !== undefined && !('latest' in from)) {
+    // Whoever was told something after the change does not cross it.
+    const unsettledMs = from.confirmed > changed ? 0 : reply.unsettledMs;
+    return { lineage, unsettledMs, head, ...continueFrom(history, from, { excerpt, second }) };
+  }
+  const steps = excerpt.entries.map((entry) => ({ kind: 'entry', entry }) as const);
+  return { lineage, unsettledMs: 0, head, steps, cursor: head };
+}

@@ -1,0 +1,164 @@
+import { isEpoch, type Position, parsePosition } from '../../protocol/position.ts';
+import type { ChainLink, Excerpt, TopicHistory } from './chain.ts';
+import { count, decodeEntry } from './entry-codec.ts';
+import { decodeName } from './keys.ts';
+import { type Probe, StoreUnknown } from './log.ts';
+import { refusal } from './redis-errors.ts';
+import type { Entry, Outcome } from './stream.ts';
+
+/**
+ * What the scripts answer, judged: whatever Redis or somebody in its place says, the result is of
+ * these types or a `StoreUnknown` that says what was not understood.
+ */
+
+type Reply = readonly unknown[];
+
+function notUnderstood(script: string): StoreUnknown {
+  return new StoreUnknown(`Redis gave an answer to ${script} that cannot be`);
+}
+
+function text(value: unknown): string {
+  if (Buffer.isBuffer(value)) return value.toString();
+  return typeof value === 'number' ? String(value) : '';
+}
+
+const number = (value: unknown): number | undefined => count(text(value));
+
+export interface Published {
+  readonly outcomes: Outcome[];
+  /** Why the live copy was not sent. */
+  readonly silent: string | undefined;
+}
+
+export function publishOutcomes(reply: unknown, drafts: number): Published {
+  const [line, ...rest] = Array.isArray(reply) ? reply.map(text) : [text(reply)];
+  const [epoch = '', first = '', ms = ''] = (line ?? '').split(' ');
+  const [from, at] = [count(first), count(ms)];
+  const statuses = rest.length === 0 ? Array.from({ length: drafts }, () => 'w') : rest;
+  if (!isEpoch(epoch) || from === undefined || at === undefined || statuses.length < drafts) {
+    throw notUnderstood('publish');
+  }
+  const confirmed = Math.floor(at / 1000);
+  let seq = from;
+  const outcomes = statuses.slice(0, drafts).map((status): Outcome => {
+    if (status !== 'w') return publishOutcome(status);
+    const position = { epoch, seq, confirmed };
+    seq += 1;
+    return { outcome: 'ok', position, duplicate: false };
+  });
+  return { outcomes, silent: statuses[drafts]?.replace(/^! /, '') };
+}
+
+function publishOutcome(status: string): Outcome {
+  const [kind, ...words] = status.split(' ');
+  const why = words.join(' ');
+  if (kind === 'd') {
+    const [epoch, seq, second] = words;
+    const position = parsePosition(`${epoch}:${seq}@${second}`);
+    if (position !== undefined) return { outcome: 'ok', position, duplicate: true };
+  }
+  if (kind === 'c') {
+    const message = 'this id was used for another payload';
+    return { outcome: 'failed', code: 'conflict', message };
+  }
+  if (kind === 'o') {
+    const message = 'too many publishes with an id in one window of this topic';
+    return { outcome: 'failed', code: 'overloaded', message };
+  }
+  if (kind === 'x') {
+    return (
+      refusal(why) ?? { outcome: 'failed', code: 'internal', message: `Redis refused: ${why}` }
+    );
+  }
+  return { outcome: 'unknown', code: 'unknown_outcome', message: `Redis answered: ${why}` };
+}
+
+export type ResumeReply = UnbornReply | TopicReply;
+
+interface World {
+  /** `<replication id>/<world's epoch>`: a wiped Redis is another lineage too. */
+  readonly lineage: string;
+  readonly world: string;
+  /** The master's clock, seconds. */
+  readonly second: number;
+  /** Second of the newest change of lineage. */
+  readonly changed: number;
+  readonly unsettledMs: number;
+}
+
+export interface UnbornReply extends World {
+  readonly type: 'unborn';
+  readonly logExists: boolean;
+}
+
+export interface TopicReply extends World {
+  readonly type: 'topic';
+  readonly history: TopicHistory;
+  readonly excerpt: Excerpt;
+}
+
+export function resumeReply(reply: unknown): ResumeReply {
+  const values: Reply = Array.isArray(reply) ? reply : [];
+  const [type, rid, world] = [text(values[0]), text(values[1]), text(values[3])];
+  const [ms, changed, unsettledMs] = [values[2], values[4], values[5]].map(number);
+  if (ms === undefined || changed === undefined || unsettledMs === undefined) {
+    throw notUnderstood('resume');
+  }
+  if (!isEpoch(world)) throw notUnderstood('resume');
+  const second = Math.floor(ms / 1000);
+  const common = { lineage: `${rid}/${world}`, world, second, changed, unsettledMs };
+  if (type === 'unborn') return { ...common, type, logExists: number(values[6]) === 1 };
+  const [epoch, seq] = [text(values[6]), number(values[7])];
+  if (type !== 'topic' || !isEpoch(epoch) || seq === undefined) throw notUnderstood('resume');
+  const history = { epoch, seq, chain: readChain(text(values[8])) };
+  const excerpt = { entries: readEntries(values.slice(10)), exhausted: number(values[9]) === 1 };
+  return { ...common, type, history, excerpt };
+}
+
+/** Ascending, as `latest` gives them too once they are sorted. */
+function readEntries(values: Reply): Entry[] {
+  const entries: Entry[] = [];
+  for (let at = 0; at + 2 < values.length; at += 3) {
+    const [id, head, blob] = values.slice(at, at + 3);
+    if (!Buffer.isBuffer(id) || !Buffer.isBuffer(head) || !Buffer.isBuffer(blob)) {
+      throw notUnderstood('resume');
+    }
+    const entry = decodeEntry(id, head, blob);
+    if (entry === undefined) throw notUnderstood('resume');
+    entries.push(entry);
+  }
+  return entries.sort((one, other) => one.seq - other.seq);
+}
+
+function readChain(chain: string): ChainLink[] {
+  if (chain === '') return [];
+  return chain.split(';').map((link) => {
+    const [epochs = '', limit = '', known = ''] = link.split(':');
+    const [at, seen] = [count(limit), count(known)];
+    if (at === undefined || seen === undefined) throw notUnderstood('resume');
+    return { epochs: epochs.split(','), limit: at, known: seen };
+  });
+}
+
+export function probeReply(reply: unknown): Probe {
+  const values: Reply = Array.isArray(reply) ? reply : [];
+  const [rid, world, second] = [text(values[0]), text(values[1]), number(values[2])];
+  if (!isEpoch(world) || second === undefined) throw notUnderstood('probe');
+  return { lineage: `${rid}/${world}`, second };
+}
+
+export function sessionReply(reply: unknown): {
+  generation: number;
+  cursors: Map<string, Position>;
+} {
+  const values: Reply = Array.isArray(reply) ? reply : [];
+  const generation = number(values[0]);
+  if (generation === undefined) throw notUnderstood('session-open');
+  const cursors = new Map<string, Position>();
+  for (let at = 1; at + 1 < values.length; at += 2) {
+    const position = parsePosition(text(values[at + 1]));
+    if (position === undefined) throw notUnderstood('session-open');
+    cursors.set(decodeName(text(values[at]).slice(2)), position);
+  }
+  return { generation, cursors };
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { StreamSettings } from '../settings/declaration.ts';
+import { chainBounds } from './chain.ts';
+
+/**
+ * The scripts in `lua/`, ready to be loaded. `--@include name` is replaced by that file; what
+ * settings decide is written into the text as constants, so that a call carries only its own.
+ */
+export interface Script {
+  readonly name: ScriptName;
+  readonly text: string;
+  readonly sha: string;
+}
+
+const NAMES = [
+  'publish',
+  'resume',
+  'report',
+  'probe',
+  'leave',
+  'session-open',
+  'session-save',
+] as const;
+
+export type ScriptName = (typeof NAMES)[number];
+export type Scripts = Readonly<Record<ScriptName, Script>>;
+
+/** Lives are prolonged, and old entries cut, this many times per retention. */
+const STEPS_PER_RETENTION = 8;
+/** Positions carry whole seconds: a key must outlive every position that is judged by it. */
+const META_SLACK_MS = 2_000;
+/** Who was heard of within so many intervals before a change of lineage is waited for. */
+const MEMBER_INTERVALS = 10;
+/** Who was not heard of for so many intervals is forgotten. */
+const FORGET_INTERVALS = 100;
+
+export function redisScripts(settings: StreamSettings): Scripts {
+  const preamble = constants(settings);
+  const scripts = NAMES.map((name): [ScriptName, Script] => {
+    const text = preamble + source(name);
+    return [name, { name, text, sha: createHash('sha1').update(text).digest('hex') }];
+  });
+  return Object.fromEntries(scripts) as Record<ScriptName, Script>;
+}
+
+function constants(settings: StreamSettings): string {
+  const retentionMs = settings.retentionS * 1000;
+  const values = {
+    RETENTION_MS: retentionMs,
+    STEP_MS: Math.floor(retentionMs / STEPS_PER_RETENTION),
+    META_MS: 2 * retentionMs + META_SLACK_MS,
+    MAX_ENTRIES: settings.retentionEntries,
+    INLINE_BYTES: settings.inlineBytes,
+    WINDOW_MS: settings.idempotencyWindowS * 1000,
+    WINDOW_ENTRIES: settings.idempotencyEntries,
+    SETTLE_MS: settings.settleMs,
+    MEMBER_MS: MEMBER_INTERVALS * settings.probeIntervalMs,
+    FORGET_MS: FORGET_INTERVALS * settings.probeIntervalMs,
+    CHAIN_LINKS: chainBounds.links,
+    CHAIN_EPOCHS: chainBounds.epochsPerLink,
+  };
+  return Object.entries(values)
+    .map(([name, value]) => `local ${name} = ${value}\n`)
+    .join('');
+}
+
+/** The file without its comments, which Redis would only keep in memory. */
+function source(name: string): string {
+  const text = readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+  return text
+    .split('\n')
+    .map((line) => {
+      const included = /^\s*--@include (\S+)$/.exec(line)?.[1];
+      return included === undefined ? line : source(included);
+    })
+    .filter((line) => !/^\s*(--.*)?$/.test(line))
+    .join('\n');
+}

@@ -1,0 +1,56 @@
+/** What `INFO` says about a server, and whether it can be what the stream promises. */
+export interface ServerFacts {
+  /** `7.0.15`; undefined where INFO is hidden. */
+  readonly version: string | undefined;
+  readonly cluster: boolean;
+  readonly replica: boolean;
+  readonly loading: boolean;
+  /** undefined where it is hidden. */
+  readonly evictionPolicy: string | undefined;
+  readonly lineageVisible: boolean;
+}
+
+const OLDEST = [6, 2] as const;
+
+export function readFacts(info: string): ServerFacts {
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  return {
+    version: field('redis_version'),
+    cluster: field('cluster_enabled') === '1' || field('redis_mode') === 'cluster',
+    replica: field('role') === 'slave',
+    loading: field('loading') === '1',
+    evictionPolicy: field('maxmemory_policy'),
+    lineageVisible: /^master_replid:\w{40}/m.test(info),
+  };
+}
+
+/** Why this server can never serve, or undefined. */
+export function refusalOf({ cluster, version }: ServerFacts): string | undefined {
+  if (cluster) {
+    return 'this is a Redis Cluster, which is not supported yet: use a single Redis or Sentinel';
+  }
+  if (version !== undefined && isOlder(version)) {
+    return `Redis ${version} is too old: at least ${OLDEST.join('.')} is needed`;
+  }
+  return undefined;
+}
+
+function isOlder(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+}
+
+/** What about the server endangers the promises, in words. Hidden facts are a warning only. */
+export function shortcomings(facts: ServerFacts): string[] {
+  const found: string[] = [];
+  const { evictionPolicy, lineageVisible } = facts;
+  if (evictionPolicy === undefined) {
+    found.push('INFO memory is hidden: make sure that maxmemory-policy is noeviction');
+  } else if (evictionPolicy !== 'noeviction') {
+    found.push(`maxmemory-policy is ${evictionPolicy}: Redis may drop messages; use noeviction`);
+  }
+  if (!lineageVisible) {
+    found.push('INFO replication is hidden: what a failover loses cannot be told to subscribers');
+  }
+  return found;
+}
