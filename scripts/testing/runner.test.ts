@@ -46,7 +46,8 @@ describe('the test runner', () => {
   it('counts a failing hook of a group', async () => {
     const events = await run(`
       import { before } from 'node:test';
-      describe('group', () => { before(() => { throw new Error('hook'); }); it('x', () => {}); });`);
+      describe('group', () => { before(() => { throw new Error('hook'); }); it('x', () => {});
+      });`);
     assert.ok(kinds(events).includes('failed'));
   });
 
