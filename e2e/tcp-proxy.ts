@@ -5,7 +5,15 @@ import { freePort } from './redis-server.ts';
 export class TcpProxy {
   readonly port: number;
   /** What it did, for evidence. */
-  readonly counts = { accepted: 0, cut: 0, refused: 0, swallowedBytes: 0, repliesLost: 0 };
+  readonly counts = {
+    accepted: 0,
+    cut: 0,
+    refused: 0,
+    swallowedBytes: 0,
+    repliesLost: 0,
+    /** Connections that the target ended. */
+    targetEnded: 0,
+  };
   readonly #target: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
@@ -36,6 +44,7 @@ export class TcpProxy {
       this.counts.cut += 1;
       link.end();
     }
+    this.#links.clear();
   }
 
   /** Cuts, and resets whoever comes, until `pass`. */
@@ -64,9 +73,10 @@ export class TcpProxy {
 
   /** Back to normal. What was swallowed is gone: connections that missed bytes are reset. */
   pass(): void {
-    if (this.#swallowing) this.cut();
+    const halfOpen = this.#swallowing;
     this.#refusing = false;
     this.#swallowing = false;
+    if (halfOpen) this.cut();
     this.#trap = undefined;
   }
 
@@ -86,9 +96,20 @@ export class TcpProxy {
     const target = connect(this.#target, '127.0.0.1');
     const link = new Link(client, target);
     this.#links.add(link);
-    link.onEnd = () => this.#links.delete(link);
+    client.once('close', () => this.#closed(link, target));
+    target.once('close', () => {
+      this.counts.targetEnded += link.reset ? 0 : 1;
+      this.#closed(link, client);
+    });
     client.on('data', (data) => this.#request(link, bytes(data)));
     target.on('data', (data) => this.#reply(link, bytes(data)));
+  }
+
+  /** One side is gone. While half-open, the other side does not hear even of that. */
+  #closed(link: Link, other: Socket): void {
+    if (this.#swallowing) return;
+    this.#links.delete(link);
+    other.end();
   }
 
   #request(link: Link, data: Buffer): void {
@@ -136,7 +157,8 @@ interface Trap {
 class Link {
   /** Bytes of the reply that still pass before the link is reset; undefined: all. */
   left: number | undefined;
-  onEnd: () => void = ignore;
+  /** We ended it. */
+  reset = false;
   readonly #client: Socket;
   readonly #target: Socket;
 
@@ -145,9 +167,8 @@ class Link {
     this.#target = target;
     for (const socket of [client, target]) {
       socket.setNoDelay(true);
-      // Whatever ends one side ends the other; the error itself is the peers' to notice.
+      // A close follows, and what ended one side is for the other to notice.
       socket.on('error', ignore);
-      socket.on('close', () => this.end());
     }
   }
 
@@ -160,9 +181,9 @@ class Link {
   }
 
   end(): void {
+    this.reset = true;
     this.#client.resetAndDestroy();
     this.#target.resetAndDestroy();
-    this.onEnd();
   }
 }
 

@@ -222,8 +222,19 @@ export class Track {
     } else if (!this.#expect.mayForget) {
       this.#false(gap, 'nothing was forgotten');
     } else if (at.span.highest > 0 && this.#topic.related(at.span, next)) {
-      this.#false(gap, `${text(at)} is still known`);
+      const untouched = at.seq <= at.span.end && this.#left(at.span, next).every(nothingLost);
+      if (untouched) this.#false(gap, `${text(at)} is still known`);
     }
+  }
+
+  /** The epochs between the two: the first is among them, the last is not. */
+  #left(from: Span, to: Span): readonly Span[] {
+    const first = Math.max(0, from.order);
+    // A gap may leave the subscriber in the epoch of which it speaks, when more of it follows.
+    return this.#topic.ordered.slice(
+      first,
+      to.order < 0 ? undefined : Math.max(to.order, first + 1),
+    );
   }
 
   #judgeTrimmed(gap: GapRecord, at: Place, range: Range): void {
@@ -240,11 +251,7 @@ export class Track {
 
   #judgeLost(gap: GapRecord, { at, since }: Told, range: Range): void {
     if (!this.#expect.mayLose) this.#false(gap, 'nothing was lost');
-    const next = this.#topic.span(gap.epoch);
-    const left = this.#topic.ordered.slice(
-      Math.max(0, since.span.order),
-      next.order < 0 ? undefined : next.order,
-    );
+    const left = this.#left(since.span, this.#topic.span(gap.epoch));
     const bound = this.#topic.unsettled;
     const happened = left.some((span) => {
       // Exactly from where the subscriber's own knowledge, and what was kept, ends.
@@ -283,6 +290,8 @@ function rangesOf(told: readonly GapRecord[], reasons: readonly GapReason[]): Ra
     from === undefined || to === undefined || !reasons.includes(reason) ? [] : [{ from, to }],
   );
 }
+
+const nothingLost = (span: Span): boolean => span.lost.length === 0;
 
 function samePlaceOrBefore(record: DeliveryRecord, place: Place): boolean {
   return record.epoch === place.span.epoch && record.seq <= place.seq;

@@ -1,0 +1,249 @@
+import { Redis } from 'ioredis';
+import { decodeEntry } from '../gateway/stream/entry-codec.ts';
+import { redisKeys } from '../gateway/stream/keys.ts';
+import { nanoseconds, type Recorder } from './history/recorder.ts';
+import type { LineageRecord } from './history/records.ts';
+import { hashOfMessage, received } from './load/message.ts';
+
+export interface ArbiterOptions {
+  readonly topics: readonly string[];
+  readonly keyPrefix: string;
+  readonly recorder: Recorder;
+  /** Port of the server that is the master now. */
+  readonly master: () => Promise<number>;
+}
+
+const POLL_MS = 25;
+const READ_MS = 2_000;
+/** Entries read at a time. */
+const PAGE = 2_000;
+
+/**
+ * Reads the log of every topic for itself, straight from the current master and without any code
+ * of the gateway but its key names and its entry format: what it saw is what really happened.
+ */
+export class Arbiter {
+  readonly #options: ArbiterOptions;
+  readonly #watches: readonly TopicWatch[];
+  #redis: Redis | undefined;
+  #port = 0;
+  #running = false;
+  #done: Promise<void> = Promise.resolve();
+  /** Polls that failed: the store was away, as far as the arbiter could see. */
+  failures = 0;
+
+  constructor(options: ArbiterOptions) {
+    this.#options = options;
+    const keys = redisKeys(options.keyPrefix);
+    this.#watches = options.topics.map(
+      (topic) =>
+        new TopicWatch(
+          { topic, log: keys.log(topic), meta: keys.meta(topic), world: keys.partition[0] },
+          options.recorder,
+        ),
+    );
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#done = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+    this.#redis?.disconnect();
+  }
+
+  /** Reads everything that is there from the beginning. Rejects when the store is away. */
+  async readAll(): Promise<void> {
+    for (const watch of this.#watches) watch.again();
+    const redis = await this.#connection();
+    for (const watch of this.#watches) while (await watch.read(redis));
+    for (const watch of this.#watches) watch.conclude();
+  }
+
+  /** The head of a topic, as last read. */
+  head(topic: string): number {
+    return this.#watches.find((watch) => watch.topic === topic)?.head ?? 0;
+  }
+
+  /** The oldest entry that a topic's log still had, as last read. */
+  first(topic: string): number {
+    return this.#watches.find((watch) => watch.topic === topic)?.first ?? 1;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      try {
+        const redis = await this.#connection();
+        for (const watch of this.#watches) await watch.read(redis);
+      } catch {
+        // Faults are what this is for: the next poll looks for the master again.
+        this.failures += 1;
+        this.#redis?.disconnect();
+        this.#redis = undefined;
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  async #connection(): Promise<Redis> {
+    const port = await this.#options.master();
+    if (this.#redis !== undefined && this.#port === port) return this.#redis;
+    this.#redis?.disconnect();
+    this.#port = port;
+    this.#redis = new Redis(port, '127.0.0.1', {
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      commandTimeout: READ_MS,
+      connectTimeout: READ_MS,
+    });
+    // Its commands reject with the same error.
+    this.#redis.on('error', () => {});
+    return this.#redis;
+  }
+}
+
+interface WatchedKeys {
+  readonly topic: string;
+  readonly log: string;
+  readonly meta: string;
+  readonly world: string;
+}
+
+type Reply = [epoch: string | null, seq: string | null, chain: string | null];
+type Raw = [id: Buffer, fields: Buffer[]];
+
+class TopicWatch {
+  head = 0;
+  first = 1;
+  readonly #keys: WatchedKeys;
+  readonly #recorder: Recorder;
+  #seen = 0;
+  #epoch = '';
+  #chain = '';
+
+  constructor(keys: WatchedKeys, recorder: Recorder) {
+    this.#keys = keys;
+    this.#recorder = recorder;
+  }
+
+  get topic(): string {
+    return this.#keys.topic;
+  }
+
+  again(): void {
+    this.#seen = 0;
+  }
+
+  /** One look, atomic. True: there is more to read. */
+  async read(redis: Redis): Promise<boolean> {
+    const t = nanoseconds();
+    const { log, meta, world } = this.#keys;
+    const results = await redis
+      .multi()
+      .hmget(meta, 'e', 's', 'c')
+      .hget(world, 'e')
+      .xrangeBuffer(log, '-', '+', 'COUNT', 1)
+      .xrangeBuffer(log, `(${this.#seen}-0`, '+', 'COUNT', PAGE)
+      .exec();
+    const [topic, born, oldest, newest] = (results ?? []).map(([error, value]) => {
+      if (error !== null) throw error;
+      return value;
+    });
+    const [epoch, seq, chain] = topic as Reply;
+    this.#lineage({ t, epoch, seq: Number(seq ?? 0), chain, world: born as string | null });
+    this.#retained(t, oldest as Raw[]);
+    const entries = newest as Raw[];
+    for (const raw of entries) this.#entry(t, raw);
+    return entries.length === PAGE;
+  }
+
+  /** The last word: what the topic is now. */
+  conclude(): void {
+    const t = nanoseconds();
+    const { topic } = this.#keys;
+    this.#recorder.write({ kind: 'retained', t, topic, epoch: this.#epoch, first: this.first });
+    this.#write(t);
+  }
+
+  #lineage(now: {
+    t: number;
+    epoch: string | null;
+    seq: number;
+    chain: string | null;
+    world: string | null;
+  }): void {
+    const epoch = now.epoch ?? now.world ?? '';
+    const chain = now.chain ?? '';
+    const changed = epoch !== this.#epoch || chain !== this.#chain || now.seq < this.head;
+    // What was read above the new head is read again: the numbers may have been given again.
+    if (changed) this.#seen = Math.min(this.#seen, limitOf(chain, now.seq));
+    this.#epoch = epoch;
+    this.#chain = chain;
+    this.head = now.seq;
+    if (changed && epoch !== '') this.#write(now.t);
+  }
+
+  #write(t: number): void {
+    const { topic } = this.#keys;
+    const epochs = epochsOf(this.#chain, { epoch: this.#epoch, seq: this.head });
+    this.#recorder.write({ kind: 'lineage', t, topic, epochs });
+  }
+
+  #retained(t: number, [oldest]: readonly Raw[]): void {
+    const first = oldest === undefined ? this.head + 1 : Number.parseInt(oldest[0].toString(), 10);
+    if (first === this.first) return;
+    this.first = first;
+    const { topic } = this.#keys;
+    this.#recorder.write({ kind: 'retained', t, topic, epoch: this.#epoch, first });
+  }
+
+  #entry(t: number, [id, fields]: Raw): void {
+    const entry = decodeEntry(id, fields[1] ?? Buffer.alloc(0), fields[3] ?? Buffer.alloc(0));
+    if (entry === undefined) throw new Error(`${this.topic}: no entry of ours: ${id.toString()}`);
+    this.#seen = entry.seq;
+    const message = received(JSON.parse(Buffer.from(entry.data.bytes).toString('utf8')));
+    this.#recorder.write({
+      kind: 'entry',
+      t,
+      topic: this.topic,
+      epoch: entry.epoch,
+      seq: entry.seq,
+      id: message.id,
+      hash: hashOfMessage(message),
+    });
+  }
+}
+
+interface ChainText {
+  readonly epochs: readonly string[];
+  readonly limit: number;
+}
+
+/** `epoch,epoch:limit:known;…`, newest link first. */
+function linksOf(chain: string): ChainText[] {
+  return chain
+    .split(';')
+    .filter((link) => link !== '')
+    .map((link) => {
+      const [epochs = '', limit = '0'] = link.split(':');
+      return { epochs: epochs.split(','), limit: Number(limit) };
+    });
+}
+
+const limitOf = (chain: string, seq: number): number => linksOf(chain)[0]?.limit ?? seq;
+
+function epochsOf(chain: string, current: { epoch: string; seq: number }): LineageRecord['epochs'] {
+  const epochs: { epoch: string; start: number; end: number }[] = [];
+  let start = 0;
+  for (const { epochs: names, limit } of linksOf(chain).reverse()) {
+    names.forEach((epoch, index) => {
+      // Only the first of a link has messages; the others ended as they began.
+      epochs.push({ epoch, start: index === 0 ? start : limit, end: limit });
+    });
+    start = limit;
+  }
+  return [...epochs, { epoch: current.epoch, start, end: current.seq }];
+}

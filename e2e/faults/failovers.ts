@@ -1,0 +1,104 @@
+import { pause, until } from '../deadline.ts';
+import { type SentinelGroup, talk } from '../sentinel.ts';
+import type { Row } from './row.ts';
+import type { Stage } from './stage.ts';
+import { command, outage, signalled } from './stores.ts';
+
+/** Faults that change which Redis is the master. */
+
+const FAILOVER_MS = 30_000;
+const READ_ONLY_MS = 800;
+const FROZEN_MS = 1_000;
+
+export const failoverRows: readonly Row[] = [
+  {
+    row: '25',
+    title: 'Sentinel failover to a replica that lags, level leader',
+    store: 'sentinel',
+    expect: { mayLose: true },
+    inject: (stage) => outage(stage, laggingFailover),
+    judge: (_stage, { figures }) => signalled(figures),
+  },
+  {
+    row: '25r',
+    title: 'Sentinel failover to a replica that lags, level replicas',
+    store: 'sentinel',
+    settings: { redis: { replicas: 1 } },
+    shape: { level: 'replicas' },
+    expect: { mayLose: true },
+    inject: (stage) =>
+      outage(stage, async () => {
+        await laggingFailover(stage);
+        // Whoever asks for replicas now has none: the old master comes back as one.
+        await stage.redis.restart();
+      }),
+    judge: (_stage, { figures }) => [
+      ...(figures.ackedLost === 0 ? [] : [`${figures.ackedLost} replicated messages were lost`]),
+      ...(figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`]),
+    ],
+  },
+  {
+    row: '26',
+    title: 'the master freezes and comes back after the failover',
+    store: 'sentinel',
+    expect: { mayLose: true },
+    inject: (stage) =>
+      outage(stage, async () => {
+        const old = await stage.master();
+        old.freeze();
+        await group(stage).promoted(old, FAILOVER_MS);
+        await stage.recovered();
+        old.thaw();
+        await pause(FROZEN_MS);
+      }),
+    judge: (_stage, { figures }) =>
+      figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`],
+  },
+  {
+    row: '28',
+    title: 'the master becomes a read-only replica for a while',
+    store: 'memory',
+    inject: (stage) =>
+      outage(stage, async () => {
+        await command(stage, ['replicaof', '127.0.0.1', '1']);
+        await pause(READ_ONLY_MS);
+        await command(stage, ['replicaof', 'no', 'one']);
+      }),
+    judge: ({ load }) => (load.counts.failed > 0 ? [] : ['no publish was answered as failed']),
+  },
+  {
+    row: '28s',
+    title: 'Sentinel demotes the master while it is read',
+    store: 'sentinel',
+    expect: { mayLose: true },
+    inject: (stage) =>
+      outage(stage, async () => {
+        const old = await stage.master();
+        await talk(portOf(group(stage)), (redis) => redis.call('sentinel', 'failover', 'main'));
+        await group(stage).promoted(old, FAILOVER_MS);
+      }),
+    judge: (_stage, { figures }) =>
+      figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`],
+  },
+];
+
+/** Replication is cut, some more is acknowledged, the master dies. */
+async function laggingFailover(stage: Stage): Promise<void> {
+  const { counts } = stage.load;
+  const old = await stage.master();
+  await group(stage).lag();
+  const before = counts.acknowledged + counts.unknown;
+  await until(() => counts.acknowledged + counts.unknown > before + 30, {
+    for: 'publishes that the replica does not have',
+    deadlineMs: 5_000,
+  });
+  await old.kill();
+  await group(stage).promoted(old, FAILOVER_MS);
+}
+
+function group({ sentinel }: Stage): SentinelGroup {
+  if (sentinel === undefined) throw new Error('the row did not ask for Sentinel');
+  return sentinel;
+}
+
+const portOf = ({ sentinels }: SentinelGroup): number => Number(sentinels[0]?.split(':')[1] ?? 0);

@@ -1,0 +1,162 @@
+import { pause, until } from '../deadline.ts';
+import { noGaps } from './pods.ts';
+import type { Row } from './row.ts';
+import { baseSettings, HEARTBEAT_MS } from './settings.ts';
+import type { Stage } from './stage.ts';
+import { command, keysOf, outage } from './stores.ts';
+
+/** Faults between the gateways and Redis. */
+
+const SHORT_MS = 1_500;
+const REPLIES_LOST = 20;
+
+export const networkRows: readonly Row[] = [
+  {
+    row: '11',
+    title: 'one gateway is cut off from Redis, its clients are not',
+    store: 'memory',
+    proxied: true,
+    inject: cutOff,
+    judge: (_stage, verdict) => noGaps(verdict),
+  },
+  {
+    row: '33',
+    title: 'all gateways are cut off from Redis for a while',
+    store: 'memory',
+    proxied: true,
+    inject: async (stage) => {
+      const evidence = await outage(stage, async () => {
+        for (const proxy of stage.proxies) proxy.refuse();
+        await pause(SHORT_MS);
+        const ready = await Promise.all(stage.gateways.map((gateway) => gateway.ready()));
+        if (ready.includes(false)) throw new Error('a gateway left although all are cut off');
+        for (const proxy of stage.proxies) proxy.pass();
+      });
+      const moved = stage.load.counts.closes.get(4001) ?? 0;
+      if (moved > 0) throw new Error(`${moved} clients were sent away although all are cut off`);
+      return evidence;
+    },
+    judge: (_stage, verdict) => noGaps(verdict),
+  },
+  {
+    row: '33t',
+    title: 'one gateway is cut off for longer than the log remembers',
+    store: 'memory',
+    proxied: true,
+    alone: true,
+    shape: { topics: 2, topicsEach: 1 },
+    settings: { stream: { retentionEntries: 100 } },
+    expect: { mayTrim: true },
+    inject: (stage) => outage(stage, (all) => forgetMeanwhile(all, 350)),
+    judge: trimmedGaps,
+  },
+  {
+    row: '34',
+    title: 'replies to publishes are lost after the write',
+    store: 'memory',
+    proxied: true,
+    inject: async (stage) => {
+      const { counts } = stage.load;
+      const before = counts.unknown + counts.duplicateAnswers;
+      // Only a publish carries the name of a message towards Redis.
+      for (const proxy of stage.proxies) {
+        proxy.loseReply(`${stage.recorder.run}/p`, { times: REPLIES_LOST });
+      }
+      const lost = () => stage.proxies.reduce((sum, { counts: all }) => sum + all.repliesLost, 0);
+      await until(() => lost() >= REPLIES_LOST, { for: 'replies to be lost', deadlineMs: 20_000 });
+      for (const proxy of stage.proxies) proxy.pass();
+      await stage.recovered();
+      const asked = counts.unknown + counts.duplicateAnswers - before;
+      return { repliesLost: lost(), unknownOrAskedAgain: asked };
+    },
+    judge: (_stage, verdict) => noGaps(verdict),
+  },
+  {
+    row: '35',
+    title: 'the way to Redis is half-open',
+    store: 'memory',
+    proxied: true,
+    inject: async (stage) => {
+      const proxy = stage.proxy(0);
+      const evidence = await outage(stage, async () => {
+        proxy.swallow();
+        await pause(baseSettings.redis.socketTimeoutMs * 4);
+        proxy.pass();
+      });
+      return { ...evidence, swallowedBytes: proxy.counts.swallowedBytes };
+    },
+    judge: (_stage, verdict) => noGaps(verdict),
+  },
+  {
+    row: '37',
+    title: 'the live copy is cut and the log trimmed before it can be read again',
+    store: 'memory',
+    proxied: true,
+    alone: true,
+    expect: { mayTrim: true },
+    inject: (stage) =>
+      outage(stage, async () => {
+        await forgetMeanwhile(stage, 60, async () => {
+          for (const key of keysOf(stage, 'log')) {
+            await command(stage, ['xtrim', key, 'MAXLEN', '1']);
+          }
+        });
+      }),
+    judge: trimmedGaps,
+  },
+];
+
+/** The gateway says so, becomes not ready, sends its clients away; then it is healed. */
+async function cutOff(stage: Stage): Promise<Record<string, number>> {
+  const { counts } = stage.load;
+  const before = { stale: counts.stale, moved: counts.closes.get(4001) ?? 0 };
+  const victim = stage.gateway(0);
+  const begin = performance.now();
+  stage.proxy(0).refuse();
+  await until(() => counts.stale > before.stale, {
+    for: 'clients to be told that what they see may be old',
+    deadlineMs: 2 * HEARTBEAT_MS + 1_000,
+  });
+  const staleMs = performance.now() - begin;
+  await until(async () => !(await victim.ready()), {
+    for: 'the gateway to be not ready',
+    deadlineMs: 10_000,
+  });
+  stage.route(stage.gateways.slice(1));
+  await until(() => (counts.closes.get(4001) ?? 0) > before.moved, {
+    for: 'clients to be sent away',
+    deadlineMs: 10_000,
+  });
+  await stage.recovered();
+  stage.proxy(0).pass();
+  await until(() => victim.ready(), { for: 'the gateway to be ready', deadlineMs: 10_000 });
+  stage.route(stage.gateways);
+  const moved = (counts.closes.get(4001) ?? 0) - before.moved;
+  return { stale: counts.stale - before.stale, moved, staleMs: Math.round(staleMs) };
+}
+
+/** One gateway hears nothing while so much is published per topic, and its clients stay. */
+async function forgetMeanwhile(
+  stage: Stage,
+  perTopic: number,
+  trim: () => Promise<void> = async () => {},
+): Promise<void> {
+  const { load, arbiter } = stage;
+  stage.proxy(0).refuse();
+  stage.route(stage.gateways.slice(1));
+  const before = load.heads(arbiter);
+  await until(
+    () => load.topics.every((topic) => arbiter.head(topic) - (before.get(topic) ?? 0) > perTopic),
+    { for: `${perTopic} messages per topic`, deadlineMs: 60_000 },
+  );
+  await trim();
+  stage.proxy(0).pass();
+  stage.route(stage.gateways);
+}
+
+function trimmedGaps(
+  _stage: Stage,
+  { figures }: { figures: { gaps: Readonly<Record<string, number>> } },
+): string[] {
+  return (figures.gaps['trimmed'] ?? 0) > 0 ? [] : ['nobody was told that something was trimmed'];
+}

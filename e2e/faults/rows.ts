@@ -1,0 +1,22 @@
+import { clientRows } from './clients.ts';
+import { failoverRows } from './failovers.ts';
+import { limitRows } from './limits.ts';
+import { networkRows } from './networks.ts';
+import { podRows } from './pods.ts';
+import type { Row } from './row.ts';
+import { storeRows } from './stores.ts';
+
+/** Every fault that is run on real processes, in the order of their numbers. */
+export const rows: readonly Row[] = [
+  ...podRows,
+  ...storeRows,
+  ...failoverRows,
+  ...networkRows,
+  ...limitRows,
+  ...clientRows,
+].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
+
+/** `25` names all of its variants (25, 25r), `25r` one. */
+export function rowsNamed(name: string): readonly Row[] {
+  return rows.filter(({ row }) => row === name || row.replace(/[a-z]$/, '') === name);
+}

@@ -1,0 +1,100 @@
+import { until, within } from '../deadline.ts';
+import { check } from '../history/checker.ts';
+import { nanoseconds } from '../history/recorder.ts';
+import { strict, type Verdict } from '../history/verdict.ts';
+import type { Evidence, Row, RowOptions, RowResult } from './row.ts';
+import { HEARTBEAT_MS } from './settings.ts';
+import { Stage } from './stage.ts';
+
+const RUN_MS = 600_000;
+/** Two heartbeats and what a busy machine may add. */
+const SILENCE_MS = 2 * HEARTBEAT_MS + 2_500;
+
+/** Sets a row up, does the fault under load, judges the history. */
+export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
+  const begin = performance.now();
+  const shaped = { ...options, shape: { ...options.shape, ...row.shape } };
+  const stage = await Stage.open(row, shaped);
+  try {
+    const evidence = await within(play(stage, row, shaped), {
+      for: `row ${row.row} to end`,
+      deadlineMs: RUN_MS,
+    });
+    const verdict = check(stage.recorder.records, {
+      ...strict,
+      silenceMs: SILENCE_MS,
+      perPhase: Math.min(1_000, Math.floor(options.deliveries / 10)),
+      ...row.expect,
+    });
+    const complaints = [...complaintsOf(verdict), ...(row.judge?.(stage, verdict) ?? [])];
+    await keepHistory(stage, row, complaints);
+    const seconds = (performance.now() - begin) / 1_000;
+    return { row, seed: options.seed, verdict, evidence, complaints, seconds };
+  } catch (error) {
+    const outputs = stage.gateways.map(({ name, output }) => `${name}: ${output.slice(-1_500)}`);
+    throw new Error(`row ${row.row}, seed ${options.seed}\n${outputs.join('\n')}`, {
+      cause: error,
+    });
+  } finally {
+    await stage.close();
+  }
+}
+
+async function play(stage: Stage, row: Row, options: RowOptions): Promise<Evidence> {
+  const { load, arbiter, recorder } = stage;
+  const third = Math.ceil(options.deliveries / 3);
+  const progress = options.progress ?? (() => {});
+  await stage.baseline();
+  arbiter.start();
+  await load.begin();
+  load.publish();
+  await load.delivered(third, RUN_MS);
+  progress(`${load.counts.deliveries} deliveries, now the fault`);
+  const start = nanoseconds();
+  const before = load.counts.deliveries;
+  const evidence = await row.inject(stage);
+  await stage.recovered();
+  await load.delivered(before + Math.floor(options.deliveries / 10), RUN_MS);
+  const end = nanoseconds();
+  recorder.write({ kind: 'fault', fault: row.title, target: row.store, start, end, evidence });
+  progress(`recovered, ${load.counts.deliveries} deliveries, ${JSON.stringify(evidence)}`);
+  await load.delivered(Math.max(options.deliveries, load.counts.deliveries + third), RUN_MS);
+  await load.quiet();
+  await settle(stage);
+  return evidence;
+}
+
+/** Nothing is published any more: everybody gets to the end, or the checker will say who did not. */
+async function settle(stage: Stage): Promise<void> {
+  const { load, arbiter, recorder } = stage;
+  await arbiter.readAll();
+  await until(() => load.level(load.heads(arbiter), stage.absent), {
+    for: 'everybody to reach the end',
+    deadlineMs: 15_000,
+  }).catch(() => {
+    // The checker names those that did not, and what they miss.
+  });
+  await arbiter.stop();
+  recorder.write({ kind: 'quiet', t: nanoseconds(), absent: [...stage.absent] });
+  await load.leave();
+  await stage.settled().catch(() => {
+    // The records say how many files were left open.
+  });
+}
+
+function complaintsOf({ violations, violated, inconclusive }: Verdict): string[] {
+  const counts = [...violated].map(([invariant, times]) => `${invariant} violated ${times} times`);
+  const examples = violations
+    .slice(0, 8)
+    .map(({ invariant, subscriber, topic, detail }) =>
+      [invariant, subscriber, topic, detail].filter((part) => part !== undefined).join(' '),
+    );
+  return [...inconclusive.map((reason) => `inconclusive: ${reason}`), ...counts, ...examples];
+}
+
+/** WSCLUSTER_TEST_HISTORY=<directory> keeps the records of runs that failed. */
+async function keepHistory(stage: Stage, row: Row, complaints: readonly string[]): Promise<void> {
+  const directory = process.env['WSCLUSTER_TEST_HISTORY'];
+  if (directory === undefined || complaints.length === 0) return;
+  await stage.recorder.save(`${directory}/row-${row.row}.ndjson`);
+}

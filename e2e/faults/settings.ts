@@ -1,0 +1,44 @@
+import type { SettingsTree } from '../gateway-process.ts';
+
+/**
+ * Intervals of a test: a production gateway's, many times shorter, their ratios kept: probe <
+ * socket timeout < heartbeat × missed pings, settle ≫ probe, grace < drain deadline.
+ */
+export const HEARTBEAT_MS = 600;
+
+export const baseSettings = {
+  redis: { connectTimeoutMs: 500, socketTimeoutMs: 500 },
+  stream: {
+    retentionS: 120,
+    publishTimeoutMs: 2_000,
+    waitTimeoutMs: 300,
+    probeIntervalMs: 150,
+    settleMs: 1_500,
+  },
+  hub: { lingerMs: 1_000 },
+  edge: {
+    heartbeatMs: HEARTBEAT_MS,
+    pongTimeoutMs: 400,
+    missedPings: 3,
+    markerMs: 100,
+    drainGraceMs: 700,
+    drainDeadlineMs: 4_000,
+    movesPerSecond: 1_000,
+    identityPerSecond: 1_000_000,
+    identityBurst: 1_000_000,
+  },
+} as const satisfies SettingsTree;
+
+/** `over` wins, section by section. */
+export function merged(base: SettingsTree, over: SettingsTree): SettingsTree {
+  const result: { [name: string]: SettingsTree[string] } = { ...base };
+  for (const [name, value] of Object.entries(over)) {
+    const old = result[name];
+    result[name] = isSection(old) && isSection(value) ? merged(old, value) : value;
+  }
+  return result;
+}
+
+function isSection(value: SettingsTree[string] | undefined): value is SettingsTree {
+  return typeof value === 'object' && !Array.isArray(value);
+}

@@ -1,0 +1,234 @@
+import { Arbiter } from '../arbiter.ts';
+import { until } from '../deadline.ts';
+import { GatewayProcess, type SettingsTree } from '../gateway-process.ts';
+import { nanoseconds, Recorder } from '../history/recorder.ts';
+import type { ProcessRecord } from '../history/records.ts';
+import { seeded } from '../load/chance.ts';
+import type { Target } from '../load/target.ts';
+import { Load } from '../load.ts';
+import { freePort, type RedisServer, startRedis } from '../redis-server.ts';
+import { type SentinelGroup, startSentinel } from '../sentinel.ts';
+import { TcpProxy } from '../tcp-proxy.ts';
+import type { Row, RowOptions } from './row.ts';
+import { baseSettings, HEARTBEAT_MS, merged } from './settings.ts';
+
+const GATEWAYS = 3;
+export const KEY_PREFIX = 'faults';
+const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
+
+/** Everything of one run: Redis, the way to it, gateways, load, arbiter, history. */
+export class Stage {
+  readonly gateways: readonly GatewayProcess[];
+  readonly load: Load;
+  readonly arbiter: Arbiter;
+  readonly recorder: Recorder;
+  /** One per gateway, where the row asked for them. */
+  readonly proxies: readonly TcpProxy[];
+  readonly sentinel: SentinelGroup | undefined;
+  /** Subscribers that were disconnected on purpose and owe nothing. */
+  readonly absent = new Set<string>();
+  readonly #servers: readonly RedisServer[];
+
+  private constructor(parts: {
+    gateways: readonly GatewayProcess[];
+    servers: readonly RedisServer[];
+    proxies: readonly TcpProxy[];
+    sentinel: SentinelGroup | undefined;
+    options: RowOptions;
+  }) {
+    const { gateways, servers, proxies, sentinel, options } = parts;
+    this.gateways = gateways;
+    this.#servers = servers;
+    this.proxies = proxies;
+    this.sentinel = sentinel;
+    this.recorder = new Recorder(`r${options.seed}`);
+    this.load = new Load({
+      shape: options.shape,
+      random: seeded(options.seed),
+      recorder: this.recorder,
+      gateways: gateways.map((gateway) => target(gateway)),
+      heartbeatMs: HEARTBEAT_MS,
+    });
+    this.arbiter = new Arbiter({
+      topics: this.load.topics,
+      keyPrefix: KEY_PREFIX,
+      recorder: this.recorder,
+      master: async () => (await this.master()).port,
+    });
+  }
+
+  static async open(row: Row, options: RowOptions): Promise<Stage> {
+    const cleanup: (() => Promise<void>)[] = [];
+    try {
+      const { sentinel, servers } = await openStore(row);
+      cleanup.push(async () => {
+        await sentinel?.stop();
+        await Promise.all(servers.map((server) => server.stop()));
+      });
+      const ways = await openWays(row, { sentinel, servers });
+      cleanup.push(async () => {
+        await Promise.all(ways.proxies.map((proxy) => proxy.close()));
+      });
+      const gateways = await startGateways(row, ways.redis, options.imports ?? []);
+      return new Stage({ gateways, servers, proxies: ways.proxies, sentinel, options });
+    } catch (error) {
+      for (const undo of cleanup.reverse()) await undo();
+      throw error;
+    }
+  }
+
+  /** The Redis that takes writes now. */
+  master(): Promise<RedisServer> {
+    if (this.sentinel !== undefined) return this.sentinel.master();
+    return Promise.resolve(this.redis);
+  }
+
+  /** The first Redis: the only one, or the master at the start. */
+  get redis(): RedisServer {
+    return this.#servers[0] as RedisServer;
+  }
+
+  gateway(index: number): GatewayProcess {
+    const gateway = this.gateways[index];
+    if (gateway === undefined) throw new Error(`no gateway ${index}`);
+    return gateway;
+  }
+
+  proxy(index: number): TcpProxy {
+    const proxy = this.proxies[index];
+    if (proxy === undefined) throw new Error('the row did not ask for proxies');
+    return proxy;
+  }
+
+  /** New connections and publishes go to these only, as after a change of endpoints. */
+  route(gateways: readonly GatewayProcess[]): void {
+    this.load.targets.set(gateways.map((gateway) => target(gateway)));
+  }
+
+  /** Everybody is connected, and has what was there when it was asked. */
+  async recovered(deadlineMs = 30_000): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    const left = () => Math.max(1, end - performance.now());
+    await until(() => this.load.attached(this.absent), {
+      for: 'everybody to be connected again',
+      deadlineMs: left(),
+    });
+    const before = this.load.counts.acknowledged;
+    await until(() => this.load.counts.acknowledged > before, {
+      for: 'a publish to be acknowledged again',
+      deadlineMs: left(),
+    });
+    const heads = this.load.heads(this.arbiter);
+    await until(() => this.load.level(heads, this.absent), {
+      for: 'everybody to be level again',
+      deadlineMs: left(),
+    });
+  }
+
+  async baseline(): Promise<void> {
+    for (const gateway of this.gateways) await this.#usage(gateway, 'baseline');
+  }
+
+  /** What the processes hold when all the load is gone; who ended unasked. */
+  async settled(): Promise<void> {
+    for (const gateway of this.gateways) {
+      if (gateway.exit === undefined) await this.#files(gateway);
+      else this.#ended(gateway);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.load.leave();
+    await this.arbiter.stop();
+    await Promise.all(this.gateways.map((gateway) => gateway.kill()));
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    await this.sentinel?.stop();
+    await Promise.all(this.#servers.map((server) => server.stop()));
+  }
+
+  /** Waits for the files to fall back, since sockets close a little after their clients left. */
+  async #files(gateway: GatewayProcess): Promise<void> {
+    const baseline = this.recorder.records.find(
+      (record): record is ProcessRecord =>
+        record.kind === 'process' && record.name === gateway.name && record.phase === 'baseline',
+    );
+    const limit = (baseline?.fds ?? 0) * 1.1 + 2;
+    try {
+      await until(async () => (await gateway.usage()).fds <= limit, {
+        for: `${gateway.name} to close its files`,
+        deadlineMs: 3_000,
+      });
+    } finally {
+      // Above the limit or not: the checker judges what is written here.
+      await this.#usage(gateway, 'settled');
+    }
+  }
+
+  async #usage(gateway: GatewayProcess, phase: 'baseline' | 'settled'): Promise<void> {
+    const { fds, rssBytes } = await gateway.usage();
+    const { name } = gateway;
+    this.recorder.write({ kind: 'process', t: nanoseconds(), name, phase, fds, rssBytes });
+  }
+
+  #ended(gateway: GatewayProcess): void {
+    const { name, crashed, output } = gateway;
+    const said = { kind: 'process', t: nanoseconds(), name, phase: 'exit' } as const;
+    this.recorder.write({ ...said, planned: !crashed, detail: output.slice(-1_000) });
+  }
+}
+
+const target = ({ name, url, http }: GatewayProcess): Target => ({ name, ws: url, http });
+
+async function openStore(
+  row: Row,
+): Promise<{ sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] }> {
+  if (row.store === 'sentinel') {
+    const sentinel = await startSentinel();
+    return { sentinel, servers: sentinel.servers };
+  }
+  const base = row.store === 'aof' ? AOF : ['--save', '', '--appendonly', 'no'];
+  const server = await startRedis({ args: [...base, ...(row.redisArgs ?? [])] });
+  return { sentinel: undefined, servers: [server] };
+}
+
+/** The Redis settings of each gateway, and the proxies that stand in between. */
+async function openWays(
+  row: Row,
+  store: { sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] },
+): Promise<{ redis: SettingsTree[]; proxies: TcpProxy[] }> {
+  const { sentinel, servers } = store;
+  const indexes = Array.from({ length: GATEWAYS }, (_, index) => index);
+  if (sentinel !== undefined) {
+    const way = { sentinels: sentinel.sentinels, sentinelName: sentinel.name };
+    return { redis: indexes.map(() => way), proxies: [] };
+  }
+  const server = servers[0] as RedisServer;
+  if (row.proxied !== true) {
+    return { redis: indexes.map(() => ({ url: server.url })), proxies: [] };
+  }
+  const proxies = await Promise.all(indexes.map(() => TcpProxy.open(server.port)));
+  return { redis: proxies.map(({ port }) => ({ url: `redis://127.0.0.1:${port}` })), proxies };
+}
+
+async function startGateways(
+  row: Row,
+  ways: readonly SettingsTree[],
+  imports: readonly string[],
+): Promise<readonly GatewayProcess[]> {
+  const adminPorts = await Promise.all(ways.map(() => freePort()));
+  const settings = merged(baseSettings, row.settings ?? {});
+  const starting = ways.map((redis, index) =>
+    GatewayProcess.start({
+      name: `gateway-${index}`,
+      adminPort: adminPorts[index] as number,
+      peers: row.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
+      settings: merged(settings, { redis: { ...redis, keyPrefix: KEY_PREFIX } }),
+      imports,
+    }),
+  );
+  const started = await Promise.allSettled(starting);
+  const failed = started.find((outcome) => outcome.status === 'rejected');
+  if (failed === undefined) return Promise.all(starting);
+  for (const outcome of started) if (outcome.status === 'fulfilled') await outcome.value.kill();
+  throw failed.reason;
+}

@@ -1,0 +1,169 @@
+import { open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { redisKeys } from '../../gateway/stream/keys.ts';
+import { pause, until } from '../deadline.ts';
+import type { SocketSubscriber } from '../load/socket-subscriber.ts';
+import type { RedisServer } from '../redis-server.ts';
+import { talk } from '../sentinel.ts';
+import { noGaps } from './pods.ts';
+import type { Evidence, Row } from './row.ts';
+import { KEY_PREFIX, type Stage } from './stage.ts';
+
+/** Faults of what Redis keeps: restarts, lost tails, deleted keys, old backups. */
+
+const OUTAGE_MS = 400;
+/** Some dozens of the newest publishes. */
+const TAIL_BYTES = 24_000;
+
+export const storeRows: readonly Row[] = [
+  {
+    row: '23',
+    title: 'Redis restarts and keeps everything (AOF)',
+    store: 'aof',
+    inject: (stage) =>
+      outage(stage, async ({ redis }) => {
+        await redis.shutdown();
+        await pause(OUTAGE_MS);
+        await redis.restart();
+      }),
+    judge: (_stage, verdict) => noGaps(verdict),
+  },
+  {
+    row: '24',
+    title: 'Redis loses power (the tail of the AOF is gone)',
+    store: 'aof',
+    expect: { mayLose: true },
+    inject: async (stage) => {
+      let cut = 0;
+      const evidence = await outage(stage, async ({ redis }) => {
+        await redis.kill();
+        cut = await cutTail(redis, TAIL_BYTES);
+        await redis.restart();
+      });
+      return { ...evidence, cutBytes: cut };
+    },
+    judge: (_stage, { figures }) => signalled(figures),
+  },
+  {
+    row: '31a',
+    title: 'FLUSHALL',
+    store: 'memory',
+    expect: { mayForget: true, mayLose: true },
+    inject: (stage) => withSomeAway(stage, () => command(stage, ['flushall'])),
+    judge: (_stage, { figures }) => someGap(figures),
+  },
+  {
+    row: '31b',
+    title: 'the Streams alone are deleted',
+    store: 'memory',
+    expect: { mayTrim: true },
+    settings: { hub: { recentTopicBytes: 0 } },
+    inject: (stage) => withSomeAway(stage, () => command(stage, ['del', ...keysOf(stage, 'log')])),
+    judge: (_stage, { figures }) => someGap(figures, 'trimmed'),
+  },
+  {
+    row: '31c',
+    title: 'the metadata alone is deleted',
+    store: 'memory',
+    expect: { mayForget: true, mayLose: true },
+    inject: (stage) => withSomeAway(stage, () => command(stage, ['del', ...keysOf(stage, 'meta')])),
+    judge: (_stage, { figures }) => someGap(figures),
+  },
+  {
+    row: '31d',
+    title: 'an older backup is restored',
+    store: 'memory',
+    expect: { mayLose: true },
+    inject: async (stage) => {
+      await command(stage, ['save']);
+      const saved = stage.load.counts.acknowledged;
+      await until(() => stage.load.counts.acknowledged > saved + 50, {
+        for: 'publishes that the backup does not have',
+        deadlineMs: 10_000,
+      });
+      return outage(stage, async ({ redis }) => {
+        await redis.kill();
+        await redis.restart();
+      });
+    },
+    judge: (_stage, { figures }) => signalled(figures),
+  },
+];
+
+/** What an outage of Redis leaves to see. */
+export async function outage(
+  stage: Stage,
+  act: (stage: Stage) => Promise<void>,
+): Promise<Evidence> {
+  const { counts } = stage.load;
+  const before = { ...counts };
+  await act(stage);
+  await stage.recovered();
+  return {
+    unknown: counts.unknown - before.unknown,
+    failed: counts.failed - before.failed,
+    stale: counts.stale - before.stale,
+    gaps: counts.gaps - before.gaps,
+  };
+}
+
+export async function command(stage: Stage, words: readonly string[]): Promise<unknown> {
+  const [name = '', ...rest] = words;
+  return talk((await stage.master()).port, (redis) => redis.call(name, ...rest));
+}
+
+export function keysOf(stage: Stage, kind: 'log' | 'meta'): string[] {
+  const keys = redisKeys(KEY_PREFIX);
+  return stage.load.topics.map((topic) => keys[kind](topic));
+}
+
+/** Some subscribers are away while it happens, so that old cursors come back to it. */
+async function withSomeAway(stage: Stage, act: () => Promise<unknown>): Promise<Evidence> {
+  const { counts, sockets } = stage.load;
+  const gone: readonly SocketSubscriber[] = sockets.filter((_, index) => index % 4 === 1);
+  for (const subscriber of gone) subscriber.away();
+  const before = { ...counts };
+  await until(() => counts.acknowledged > before.acknowledged + 40, {
+    for: 'publishes that those who are away miss',
+    deadlineMs: 10_000,
+  });
+  await act();
+  await until(() => counts.acknowledged > before.acknowledged + 80, {
+    for: 'publishes after the fault',
+    deadlineMs: 10_000,
+  });
+  for (const subscriber of gone) subscriber.back();
+  await stage.recovered();
+  return { gaps: counts.gaps - before.gaps };
+}
+
+/** Cuts bytes off the newest part of the AOF; they never reached the disk. */
+async function cutTail({ directory }: RedisServer, bytes: number): Promise<number> {
+  const files = await readdir(directory, { recursive: true });
+  const parts = files.filter((file) => /\.incr\.aof$|^appendonly\.aof$/.test(file)).sort();
+  const file = join(directory, parts.at(-1) ?? 'appendonly.aof');
+  const { size } = await stat(file);
+  const cut = Math.min(bytes, Math.floor(size / 2));
+  const handle = await open(file, 'r+');
+  try {
+    await handle.truncate(size - cut);
+  } finally {
+    await handle.close();
+  }
+  return cut;
+}
+
+/** Something acknowledged was lost, and nobody who should have had it was left in the dark. */
+export function signalled(figures: { ackedLost: number; silent: number }): string[] {
+  const { ackedLost, silent } = figures;
+  return [
+    ...(ackedLost > 0 ? [] : ['nothing acknowledged was lost: the fault did not bite']),
+    ...(silent === 0 ? [] : [`${silent} losses were not signalled`]),
+  ];
+}
+
+function someGap(figures: { gaps: Readonly<Record<string, number>> }, reason?: string): string[] {
+  const reasons = Object.keys(figures.gaps);
+  const found = reason === undefined ? reasons.length > 0 : reasons.includes(reason);
+  return found ? [] : [`no gap ${reason ?? ''}, but ${reasons.join(', ') || 'none at all'}`];
+}

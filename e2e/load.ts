@@ -1,0 +1,140 @@
+import type { Random } from '../protocol/clock.ts';
+import type { Arbiter } from './arbiter.ts';
+import { until } from './deadline.ts';
+import type { Recorder } from './history/recorder.ts';
+import { LoadCounts } from './load/counts.ts';
+import { HttpPublisher } from './load/publisher.ts';
+import { PlainSubscriber, ProtocolSubscriber, SocketSubscriber } from './load/socket-subscriber.ts';
+import type { Subscriber } from './load/subscriber.ts';
+import { type Target, Targets } from './load/target.ts';
+
+export interface LoadShape {
+  readonly topics: number;
+  readonly publishers: number;
+  readonly subscribers: number;
+  /** Topics that one subscriber has. */
+  readonly topicsEach: number;
+  /** Time from one message of a publisher to its next. */
+  readonly everyMs: number;
+  /** Padding of a message. */
+  readonly bytes: number;
+  readonly level: 'leader' | 'replicas';
+}
+
+export interface LoadOptions {
+  readonly shape: LoadShape;
+  readonly random: Random;
+  readonly recorder: Recorder;
+  readonly gateways: readonly Target[];
+  readonly heartbeatMs: number;
+}
+
+const BEGIN_MS = 20_000;
+
+/** Publishers and subscribers of one run, driven by one process. */
+export class Load {
+  readonly topics: readonly string[];
+  readonly counts = new LoadCounts();
+  /** Where new connections and publishes go. */
+  readonly targets: Targets;
+  readonly subscribers: Subscriber[] = [];
+  readonly #options: LoadOptions;
+  readonly #publishers: HttpPublisher[] = [];
+
+  constructor(options: LoadOptions) {
+    const { shape, random, gateways, recorder } = options;
+    this.#options = options;
+    this.targets = new Targets(gateways, random);
+    this.topics = Array.from({ length: shape.topics }, (_, index) => `room.${index}`);
+    for (let index = 0; index < shape.subscribers; index += 1) this.#addSubscriber(index);
+    for (let index = 0; index < shape.publishers; index += 1) {
+      const { counts, targets } = this;
+      const { level, bytes, everyMs } = shape;
+      this.#publishers.push(
+        new HttpPublisher({
+          ...{ name: `p${index}`, topics: this.#some(index, 2), targets },
+          ...{ recorder, counts, random, level, bytes, everyMs },
+        }),
+      );
+    }
+  }
+
+  /** Every subscriber is subscribed and has something of each of its topics, or its start. */
+  async begin(): Promise<void> {
+    for (const subscriber of this.subscribers) subscriber.start();
+    await until(() => this.attached(), { for: 'everybody to subscribe', deadlineMs: BEGIN_MS });
+    // A plain client is told nothing when its subscription is in force, so it is shown.
+    const herald = this.#publishers[0] as HttpPublisher;
+    await until(
+      async () => {
+        for (const topic of this.topics) await herald.publish(topic);
+        return this.subscribers.every((subscriber) => subscriber.begun);
+      },
+      { for: 'everybody to hear something', deadlineMs: BEGIN_MS, everyMs: 100 },
+    );
+  }
+
+  publish(): void {
+    for (const publisher of this.#publishers) publisher.start();
+  }
+
+  async quiet(): Promise<void> {
+    await Promise.all(this.#publishers.map((publisher) => publisher.stop()));
+  }
+
+  attached(except: ReadonlySet<string> = new Set()): boolean {
+    return this.subscribers.every(({ attached, name }) => attached || except.has(name));
+  }
+
+  delivered(count: number, deadlineMs: number): Promise<boolean> {
+    return until(() => this.counts.deliveries >= count, {
+      for: `${count} deliveries, ${this.counts.deliveries} so far`,
+      deadlineMs,
+    });
+  }
+
+  /** Whoever is attached has everything up to these heads. */
+  level(heads: ReadonlyMap<string, number>, except: ReadonlySet<string> = new Set()): boolean {
+    return this.subscribers.every(
+      (subscriber) =>
+        except.has(subscriber.name) ||
+        subscriber.topics.every((topic) => subscriber.seq(topic) >= (heads.get(topic) ?? 0)),
+    );
+  }
+
+  /** Those on a bare WebSocket, which a fault can hold by the hand. */
+  get sockets(): SocketSubscriber[] {
+    return this.subscribers.filter((one) => one instanceof SocketSubscriber);
+  }
+
+  get speakers(): ProtocolSubscriber[] {
+    return this.subscribers.filter((one) => one instanceof ProtocolSubscriber);
+  }
+
+  heads(arbiter: Arbiter): Map<string, number> {
+    return new Map(this.topics.map((topic) => [topic, arbiter.head(topic)]));
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all(this.subscribers.map((subscriber) => subscriber.stop()));
+  }
+
+  #addSubscriber(index: number): void {
+    const { random, recorder, heartbeatMs, shape } = this.#options;
+    const options = {
+      ...{ name: `s${index}`, identity: '', topics: this.#some(index, shape.topicsEach) },
+      ...{ targets: this.targets, recorder, counts: this.counts, random, heartbeatMs },
+    };
+    const plain = index % 3 === 0;
+    this.subscribers.push(plain ? new PlainSubscriber(options) : new ProtocolSubscriber(options));
+  }
+
+  /** Spread evenly, so that every topic has about as many of each. */
+  #some(index: number, count: number): string[] {
+    const { length } = this.topics;
+    return Array.from(
+      { length: Math.min(count, length) },
+      (_, step) => this.topics[(index * count + step) % length] as string,
+    );
+  }
+}

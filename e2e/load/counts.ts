@@ -1,0 +1,24 @@
+/** What a scenario waits for, counted as it happens. */
+export class LoadCounts {
+  deliveries = 0;
+  gaps = 0;
+  stale = 0;
+  fresh = 0;
+  reconnects = 0;
+  acknowledged = 0;
+  failed = 0;
+  unknown = 0;
+  duplicateAnswers = 0;
+  /** Close codes, how often each. */
+  readonly closes = new Map<number, number>();
+  /** Error codes that publishers were answered. */
+  readonly errors = new Map<string, number>();
+
+  closed(code: number): void {
+    this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
+  }
+
+  refused(code: string): void {
+    this.errors.set(code, (this.errors.get(code) ?? 0) + 1);
+  }
+}

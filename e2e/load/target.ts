@@ -1,0 +1,31 @@
+import type { Random } from '../../protocol/clock.ts';
+import { pickOne } from './chance.ts';
+
+/** Where clients and publishers find a gateway: what a load balancer would be. */
+export interface Target {
+  readonly name: string;
+  /** `ws://…/ws` */
+  readonly ws: string;
+  /** `http://…` */
+  readonly http: string;
+}
+
+/** The gateways that a client may be sent to, chosen anew at each try. */
+export class Targets {
+  #all: readonly Target[];
+  readonly #random: Random;
+
+  constructor(all: readonly Target[], random: Random) {
+    this.#all = all;
+    this.#random = random;
+  }
+
+  /** From now on only these, as a Service whose endpoints changed. */
+  set(all: readonly Target[]): void {
+    this.#all = all;
+  }
+
+  pick(): Target {
+    return pickOne(this.#all, this.#random);
+  }
+}
