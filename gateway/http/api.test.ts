@@ -1,0 +1,461 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
+import { systemClock } from '../../protocol/clock.ts';
+import { ConfiguredAuthenticator } from '../edge/auth/authenticator.ts';
+import { silentAuthCounts } from '../edge/auth/counts.ts';
+import { silentLogger } from '../logger.ts';
+import type { SettingsInput } from '../settings/declaration.ts';
+import { settingsFrom } from '../settings/load.ts';
+import { MemoryLog } from '../stream/memory-log.ts';
+import { MemoryStore } from '../stream/memory-store.ts';
+import { type Stream, StreamError } from '../stream/stream.ts';
+import { TopicStream } from '../stream/topic-stream.ts';
+import { createApi } from './api.ts';
+import { failure, history, published, publishedAll } from './shapes.ts';
+
+const secret = Buffer.alloc(32, 3);
+const apiKey = 'a-key-of-the-test-suite';
+
+function tokenOf(claims: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const exp = Math.floor(Date.now() / 1_000) + 600;
+  const head = `${part({ alg: 'HS256' })}.${part({ sub: 'user', exp, ...claims })}`;
+  return `${head}.${createHmac('sha256', secret).update(head).digest('base64url')}`;
+}
+
+interface Served {
+  readonly app: FastifyInstance;
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+}
+
+async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Promise<Served> {
+  const settings = settingsFrom({ pod: 'pod', ...input });
+  const shared = { clock: systemClock, random: Math.random, settings: settings.stream };
+  const log = new MemoryLog(new MemoryStore(shared), 'pod');
+  const stream = new TopicStream({ ...shared, log, replicas: 0, listener: { onStream() {} } });
+  await stream.start(5_000);
+  const authenticator = await ConfiguredAuthenticator.open({
+    settings: settings.auth,
+    clock: systemClock,
+    counts: silentAuthCounts,
+    logger: silentLogger,
+    fetch: globalThis.fetch,
+  });
+  const probe: Pick<Stream, 'publish' | 'read' | 'latest'> = {
+    publish: (draft) => stream.publish(draft),
+    read: (topic, cursor, limit) => stream.read(topic, cursor, limit),
+    latest: (topic, count) => stream.latest(topic, count),
+  };
+  const app = createApi({
+    stream: { ...probe, sessions: stream.sessions, health: stream.health, ...unused, ...over },
+    authenticator,
+    settings: settings.http,
+    edge: settings.edge,
+    pageBytes: settings.stream.pageBytes,
+    allowedOrigins: settings.auth.allowedOrigins,
+    counts: { answered() {} },
+    logger: silentLogger,
+    clock: systemClock,
+    pod: settings.pod,
+  });
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const stop = async () => {
+    await app.close();
+    authenticator.close();
+    await stream.stop(1_000);
+  };
+  return { app, url, stop };
+}
+
+/** What the API never calls. */
+const unused = {
+  start: () => assert.fail('not called'),
+  stop: () => assert.fail('not called'),
+  probe: () => assert.fail('not called'),
+  follow: () => assert.fail('not called'),
+  unfollow: () => assert.fail('not called'),
+};
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(5_000) });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+}
+
+const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: typeof body === 'string' ? body : JSON.stringify(body),
+});
+
+/** The body, which must be of the documented form. */
+function read<T extends z.ZodType>(shape: T, answer: Answer): z.infer<T> {
+  const outcome = shape.safeParse(JSON.parse(answer.text));
+  assert.ok(outcome.success, `${answer.text}: ${outcome.error?.message}`);
+  return outcome.data;
+}
+
+function assertFails(answer: Answer, status: number, code: string): string {
+  const body = read(failure, answer);
+  assert.deepEqual([answer.status, body.code], [status, code], answer.text);
+  assert.equal(answer.headers.get('x-request-id'), body.request);
+  return body.message;
+}
+
+describe('publish over HTTP', () => {
+  let served: Served;
+  before(async () => {
+    served = await serve({ http: { bodyBytes: 10_000, publishMessages: 3 } });
+  });
+  after(() => served.stop());
+  const publish = (body: unknown, headers?: Record<string, string>) =>
+    ask(`${served.url}/v1/publish`, post(body, headers));
+
+  it('writes one message and says where', async () => {
+    const first = read(published, await publish({ topic: 'one', data: { hi: 1 } }));
+    const second = read(published, await publish({ topic: 'one', data: null }));
+    assert.match(first.position, /:1@/);
+    assert.match(second.position, /:2@/);
+  });
+
+  it('writes several in order and says where each is', async () => {
+    const messages = [1, 2, 3].map((data) => ({ topic: 'many', data }));
+    const { results } = read(publishedAll, await publish({ messages }));
+    const places = results.map((one) => ('position' in one ? one.position.split(/[:@]/)[1] : ''));
+    assert.deepEqual(places, ['1', '2', '3']);
+  });
+
+  it('writes a message with a producer once, and says so the second time', async () => {
+    const body = { topic: 'twice', data: 1, producer: { id: 'p', seq: 1 } };
+    const first = read(published, await publish(body));
+    const again = read(published, await publish(body));
+    assert.deepEqual(again, { ...first, duplicate: true });
+    assertFails(await publish({ ...body, data: 2 }), 409, 'conflict');
+  });
+
+  it('takes an Idempotency-Key for a producer, for several messages too', async () => {
+    const messages = [1, 2].map((data) => ({ topic: 'keyed', data }));
+    const headers = { 'idempotency-key': '0b9fe5a8-6c1e-4f0e-9f2d-2d9b8c1a7e55' };
+    const first = read(publishedAll, await publish({ messages }, headers));
+    const again = read(publishedAll, await publish({ messages }, headers));
+    const expected = first.results.map((one) => ({ ...one, duplicate: true }));
+    assert.deepEqual(again.results, expected);
+    const both = { topic: 'keyed', data: 1, producer: { id: 'p', seq: 1 } };
+    assertFails(await publish(both, headers), 400, 'bad_request');
+    const strange = { 'idempotency-key': 'with space' };
+    assertFails(await publish({ topic: 'keyed', data: 1 }, strange), 400, 'bad_request');
+  });
+
+  const bad: readonly (readonly [string, string, string, RegExp])[] = [
+    ['nothing', '', 'bad_request', /./],
+    ['text', 'hello', 'bad_request', /object/],
+    ['a list', '[]', 'bad_request', /object/],
+    ['half an object', '{"topic":"a","data":', 'bad_request', /JSON/],
+    ['two objects', '{"topic":"a","data":1}{}', 'bad_request', /JSON/],
+    ['no topic', '{"data":1}', 'bad_topic', /^topic: /],
+    ['no data', '{"topic":"a"}', 'bad_request', /^data: /],
+    ['a topic with a star', '{"topic":"a*","data":1}', 'bad_topic', /no \*/],
+    ['a reserved topic', '{"topic":"$sys","data":1}', 'bad_topic', /reserved/],
+    ['a member twice', '{"topic":"a","data":1,"topic":"b"}', 'bad_request', /twice/],
+    ['an escaped member', '{"topic":"a","d\\u0061ta":1}', 'bad_request', /escapes/],
+    ['an unknown member', '{"topic":"a","data":1,"id":"x"}', 'bad_request', /"id": there is no/],
+    ['a prototype', '{"topic":"a","data":1,"__proto__":{}}', 'bad_request', /no such member/],
+    ['a bad producer', '{"topic":"a","data":1,"producer":{"id":"p"}}', 'bad_request', /seq/],
+    ['a bad level', '{"topic":"a","data":1,"ack":"all"}', 'bad_request', /^ack: /],
+    ['deep nesting', `{"topic":"a","data":${'['.repeat(4_000)}`, 'bad_request', /nested deeper/],
+    ['no messages', '{"messages":[]}', 'bad_request', /1 to 3/],
+    ['messages and more', '{"messages":[],"topic":"a"}', 'bad_request', /"topic"/],
+    ['a number for messages', '{"messages":1}', 'bad_request', /list/],
+    ['a wrong message', '{"messages":[1]}', 'bad_request', /messages\[0\]/],
+    ['a bad second', '{"messages":[{"topic":"s","data":1},{"data":1}]}', 'bad_topic', /\[1\]\.top/],
+  ];
+  for (const [what, body, code, message] of bad) {
+    it(`refuses ${what}`, async () => {
+      assert.match(assertFails(await publish(body), 400, code), message);
+    });
+  }
+
+  it('refuses one message more than it may be, and a body of one byte more', async () => {
+    const messages = Array(4).fill({ topic: 'a', data: 1 });
+    assertFails(await publish({ messages }), 400, 'bad_request');
+    const body = (bytes: number) => {
+      const text = JSON.stringify({ topic: 'large', data: '' });
+      return text.replace('""', `"${'x'.repeat(bytes - text.length)}"`);
+    };
+    assert.equal((await publish(body(10_000))).status, 200);
+    assertFails(await publish(body(10_001)), 413, 'too_large');
+  });
+
+  it('wrote nothing of what it refused', async () => {
+    for (const topic of ['s', 'a', 'b']) {
+      const page = read(history, await ask(`${served.url}/v1/topics/${topic}/history`));
+      assert.deepEqual(page.events, [], topic);
+    }
+  });
+
+  it('refuses a body that is not UTF-8 or not application/json', async () => {
+    const bytes = Buffer.from('{"topic":"a","data":"\xff"}', 'latin1');
+    const binary = { ...post(''), body: new Uint8Array(bytes) };
+    assertFails(await ask(`${served.url}/v1/publish`, binary), 400, 'bad_request');
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
+      const message = assertFails(
+        await publish({ topic: 'a', data: 1 }, { 'content-type': type }),
+        415,
+        'bad_request',
+      );
+      assert.match(message, /application\/json/);
+    }
+  });
+
+  it('gives the status of the first failure, and tells of each message', async () => {
+    let calls = 0;
+    const flaky = await serve(
+      {},
+      {
+        async publish() {
+          calls += 1;
+          const position = { epoch: 'e', seq: calls, confirmed: 1 };
+          if (calls === 1) return { outcome: 'ok', position, duplicate: false };
+          if (calls === 2) {
+            return { outcome: 'unknown', code: 'unknown_outcome', message: 'nobody knows' };
+          }
+          return { outcome: 'failed', code: 'store_full', message: 'full' };
+        },
+      },
+    );
+    const messages = Array(3).fill({ topic: 'a', data: 1 });
+    const answer = await ask(`${flaky.url}/v1/publish`, post({ messages }));
+    assertFails(answer, 504, 'unknown_outcome');
+    const { results } = read(failure, answer);
+    assert.deepEqual(
+      results?.map((one) => ('status' in one ? one.status : 200)),
+      [200, 504, 503],
+    );
+    const one = await ask(`${flaky.url}/v1/publish`, post({ topic: 'a', data: 1 }));
+    assertFails(one, 503, 'store_full');
+    assert.equal(one.headers.get('retry-after'), '1');
+    await flaky.stop();
+  });
+});
+
+describe('history over HTTP', () => {
+  let served: Served;
+  before(async () => {
+    served = await serve({ http: { historyEntries: 200 }, stream: { settleMs: 20 } });
+  });
+  after(() => served.stop());
+  const publish = async (topic: string, text: string) => {
+    const body = `{"topic":${JSON.stringify(topic)},"data":${text}}`;
+    assert.equal((await ask(`${served.url}/v1/publish`, post(body))).status, 200);
+  };
+  const page = (topic: string, query = '') =>
+    ask(`${served.url}/v1/topics/${encodeURIComponent(topic)}/history${query}`);
+
+  it('gives every page after a position, and says when there is no more', async () => {
+    const start = read(history, await page('paged')).next;
+    for (let n = 1; n <= 5; n += 1) await publish('paged', String(n));
+    const seen: unknown[] = [];
+    let after = start;
+    let more = true;
+    while (more) {
+      const answer = read(history, await page('paged', `?after=${after}&limit=2`));
+      for (const event of answer.events) if (event.type === 'msg') seen.push(event.data);
+      after = answer.next;
+      more = answer.more;
+    }
+    assert.deepEqual(seen, [1, 2, 3, 4, 5]);
+    assert.deepEqual(read(history, await page('paged', `?after=${after}`)).events, []);
+  });
+
+  it('gives the newest', async () => {
+    for (let n = 1; n <= 3; n += 1) await publish('newest', String(n));
+    const { events, more } = read(history, await page('newest', '?latest=2'));
+    assert.deepEqual(
+      events.map((event) => event.type === 'msg' && event.data),
+      [2, 3],
+    );
+    assert.equal(more, false);
+  });
+
+  it('hands data out byte for byte, whatever the numbers and the order of keys', async () => {
+    const text = '{"b":1e400,"a":12345678901234567890,"\\u0061":"\\ud83d\\ude00"}';
+    await publish('exact', text);
+    assert.ok((await page('exact')).text.includes(`"data":${text}}`));
+  });
+
+  it('tells a gap where messages are gone', async () => {
+    const answer = read(history, await page('paged', '?after=unknown:3@1'));
+    assert.equal(answer.events[0]?.type, 'gap');
+  });
+
+  it('serves topics of every spelling', async () => {
+    for (const topic of ['a/b', 'x}{a', 'ä'.repeat(128), '日本', 'a b?c#d%', '...']) {
+      await publish(topic, '1');
+      assert.equal(read(history, await page(topic)).topic, topic);
+    }
+  });
+
+  const bad: readonly (readonly [string, string, string])[] = [
+    ['?after=nonsense', 'bad_position', 'a position that is none'],
+    ['?after=a:1@1&latest=1', 'bad_request', 'after and latest'],
+    ['?limit=5', 'bad_request', 'a limit alone'],
+    ['?latest=0', 'bad_request', 'zero'],
+    ['?latest=201', 'bad_request', 'more than the limit'],
+    ['?latest=x', 'bad_request', 'a word'],
+    ['?latest=1&latest=2', 'bad_request', 'a number twice'],
+    ['?since=1', 'bad_request', 'an unknown parameter'],
+  ];
+  for (const [query, code, what] of bad) {
+    it(`refuses ${what}`, async () => {
+      assertFails(await page('a', query), 400, code);
+    });
+  }
+
+  it('refuses what is no topic', async () => {
+    for (const topic of ['$sys', 'a*', 'a\n', 'x'.repeat(257)]) {
+      assertFails(await page(topic), 400, 'bad_topic');
+    }
+  });
+
+  it('answers with the code of the stream when that fails', async () => {
+    const down = await serve(
+      {},
+      { latest: () => Promise.reject(new StreamError('store_unavailable', 'Redis is away')) },
+    );
+    assertFails(await ask(`${down.url}/v1/topics/a/history`), 503, 'store_unavailable');
+    await down.stop();
+  });
+
+  it('hides a mistake of its own behind its id', async () => {
+    const broken = await serve({}, { latest: () => Promise.reject(new Error('canary')) });
+    const message = assertFails(await ask(`${broken.url}/v1/topics/a/history`), 500, 'internal');
+    assert.doesNotMatch(message, /canary/);
+    await broken.stop();
+  });
+});
+
+describe('who may use the HTTP API', () => {
+  let folder = '';
+  let guarded: Served;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wscluster-api-'));
+    const apiKeysFile = join(folder, 'keys');
+    await writeFile(apiKeysFile, apiKey);
+    const keys = JSON.stringify({ keys: [{ kty: 'oct', k: secret.toString('base64url') }] });
+    const allowedOrigins = ['https://app.example.com'];
+    guarded = await serve({ auth: { keys, apiKeysFile, allowedOrigins } });
+  });
+  after(async () => {
+    await guarded.stop();
+    await rm(folder, { recursive: true });
+  });
+  const publish = (topic: string, headers?: Record<string, string>) =>
+    ask(`${guarded.url}/v1/publish`, post({ topic, data: 1 }, headers));
+  const bearer = (claims: object) => ({ authorization: `Bearer ${tokenOf(claims)}` });
+
+  it('takes an API key for everything', async () => {
+    assert.equal((await publish('any', { 'x-api-key': apiKey })).status, 200);
+    assertFails(await publish('any', { 'x-api-key': `${apiKey}x` }), 401, 'unauthenticated');
+  });
+
+  it('takes a token for what it grants', async () => {
+    const headers = bearer({ wsc: { pub: ['room.*'], sub: ['news'] } });
+    assert.equal((await publish('room.1', headers)).status, 200);
+    assertFails(await publish('news', headers), 403, 'forbidden');
+    const read = (topic: string) => ask(`${guarded.url}/v1/topics/${topic}/history`, { headers });
+    assert.equal((await read('news')).status, 200);
+    assertFails(await read('room.1'), 403, 'forbidden');
+  });
+
+  it('writes nothing when one of several topics is not granted', async () => {
+    const headers = bearer({ wsc: { pub: ['room.*'], sub: ['**'] } });
+    const messages = ['room.9', 'secret'].map((topic) => ({ topic, data: 1 }));
+    assertFails(
+      await ask(`${guarded.url}/v1/publish`, post({ messages }, headers)),
+      403,
+      'forbidden',
+    );
+    const page = await ask(`${guarded.url}/v1/topics/room.9/history`, { headers });
+    assert.deepEqual(read(history, page).events, []);
+  });
+
+  it('refuses nobody, expired tokens, other schemes and two credentials at once', async () => {
+    assertFails(await publish('room.1'), 401, 'unauthenticated');
+    const expired = await publish('room.1', bearer({ exp: 1 }));
+    assert.match(assertFails(expired, 401, 'unauthenticated'), /expired/);
+    assert.equal(expired.headers.get('www-authenticate'), 'Bearer');
+    assertFails(await publish('room.1', { authorization: 'Basic eDp5' }), 401, 'unauthenticated');
+    const both = { ...bearer({}), 'x-api-key': apiKey };
+    assertFails(await publish('room.1', both), 400, 'bad_request');
+  });
+
+  it('refuses pages of other origins, whatever they bring', async () => {
+    const from = (origin: string) => publish('any', { 'x-api-key': apiKey, origin });
+    for (const origin of ['https://evil.example', 'null', 'https://app.example.com.evil.example']) {
+      assertFails(await from(origin), 403, 'forbidden');
+    }
+    assert.equal((await from('https://app.example.com')).status, 200);
+    assert.equal((await from(guarded.url)).status, 200);
+  });
+
+  it('serves no other Host without a key, since DNS can point any name here', async () => {
+    const open = await serve();
+    for (const host of ['evil.example', 'evil.example:80', '127.0.0.1.evil.example']) {
+      const answer = await open.app.inject({
+        method: 'GET',
+        url: '/v1/openapi.json',
+        headers: { host },
+      });
+      assert.equal(answer.statusCode, 403, host);
+    }
+    await open.stop();
+  });
+});
+
+describe('every answer', () => {
+  let served: Served;
+  before(async () => {
+    served = await serve();
+  });
+  after(() => served.stop());
+
+  it('carries the id that was sent, or a new one where that is none', async () => {
+    const id = async (given?: string) => {
+      const headers: Record<string, string> = given === undefined ? {} : { 'x-request-id': given };
+      return (await ask(`${served.url}/v1/openapi.json`, { headers })).headers.get('x-request-id');
+    };
+    assert.equal(await id('abc.1:2_3-4'), 'abc.1:2_3-4');
+    for (const bad of [undefined, '', 'a b', 'x'.repeat(65), '"', 'é']) {
+      assert.match((await id(bad)) ?? '', /^pod-h[0-9a-z]+$/);
+    }
+    assert.notEqual(await id(), await id());
+  });
+
+  it('is of one form when there is no such path or method', async () => {
+    assertFails(await ask(`${served.url}/nothing`), 404, 'not_found');
+    assertFails(await ask(`${served.url}/v1/publish`), 404, 'not_found');
+    assertFails(await ask(`${served.url}/v1/topics/%zz/history`), 400, 'bad_request');
+  });
+
+  it('is described by a document that a validator accepts', async () => {
+    const answer = await ask(`${served.url}/v1/openapi.json`);
+    const validator = new Validator();
+    const outcome = await validator.validate(JSON.parse(answer.text));
+    assert.deepEqual(outcome, { valid: true });
+    assert.equal(validator.version, '3.1');
+    validator.resolveRefs();
+  });
+});

@@ -1,0 +1,223 @@
+import { createServer, type Server } from 'node:http';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Clock } from '../../protocol/clock.ts';
+import { errorCodes } from '../../protocol/codes.ts';
+import { formatPosition } from '../../protocol/position.ts';
+import { httpLimits } from '../edge/admission.ts';
+import type { Authenticator, Identity } from '../edge/identity.ts';
+import { originProblem } from '../edge/origin.ts';
+import type { Logger } from '../logger.ts';
+import type { EdgeSettings, HttpSettings } from '../settings/declaration.ts';
+import type { Outcome, Stream } from '../stream/stream.ts';
+import { ApiError, apiErrorOf } from './api-error.ts';
+import type { HttpCounts, Route } from './counts.ts';
+import { identify } from './credentials.ts';
+import { historyPage, readHistory } from './history.ts';
+import { openApiDocument } from './openapi.ts';
+import { type Message, readPublish } from './publish-body.ts';
+import { RequestIds } from './request-id.ts';
+
+export interface ApiParts {
+  readonly stream: Stream;
+  readonly authenticator: Authenticator;
+  readonly settings: HttpSettings;
+  readonly edge: EdgeSettings;
+  /** `stream.pageBytes` of the settings. */
+  readonly pageBytes: number;
+  /** `auth.allowedOrigins` of the settings. */
+  readonly allowedOrigins: readonly string[];
+  readonly counts: HttpCounts;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly pod: string;
+}
+
+/** HTTP connections that are kept free beside the WebSockets. */
+const SPARE_CONNECTIONS = 1_000;
+/** A topic's bytes, each percent-encoded. */
+const TOPIC_PARAMETER = 3 * 256;
+
+/**
+ * The HTTP API on the clients' port. Its server also takes the upgrades: hand `app.server` to the
+ * edge. Bodies are read as bytes: a message's data is passed on as it was written.
+ */
+export function createApi(parts: ApiParts): FastifyInstance {
+  const ids = new RequestIds(parts.pod);
+  const app = fastify({
+    serverFactory: (handler) => serverOf(parts, handler),
+    genReqId: (request) => ids.idFor(request.headers['x-request-id']),
+    bodyLimit: parts.settings.bodyBytes,
+    // Before any route or hook: a path that cannot be decoded.
+    frameworkErrors: (_error, request, reply) => {
+      reply.header('X-Request-ID', request.id);
+      const error = new ApiError('bad_request', 'the path is not a valid URL');
+      return sendError(reply, error, parts.clock.wall());
+    },
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: TOPIC_PARAMETER },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+  guard(app, parts);
+  const document = JSON.stringify(openApiDocument(parts.settings));
+  app.get('/v1/openapi.json', async (_request, reply) => sendJson(reply, document));
+  addPublish(app, parts);
+  addHistory(app, parts);
+  return app;
+}
+
+function addPublish(app: FastifyInstance, parts: ApiParts): void {
+  const visitors = new Visitors(parts);
+  app.post('/v1/publish', { onRequest: visitors.admit }, (request, reply) =>
+    publish(parts, { request, identity: visitors.identityOf(request) }, reply),
+  );
+}
+
+function addHistory(app: FastifyInstance, parts: ApiParts): void {
+  const visitors = new Visitors(parts);
+  app.get<{ Params: { topic: string }; Querystring: Record<string, unknown> }>(
+    '/v1/topics/:topic/history',
+    { onRequest: visitors.admit },
+    async (request, reply) => {
+      const { pageBytes, settings, stream } = parts;
+      const wanted = readHistory(request.params.topic, request.query, settings.historyEntries);
+      if (!visitors.identityOf(request).maySubscribe(wanted.topic)) {
+        throw forbidden('read', wanted.topic);
+      }
+      return sendJson(reply, await historyPage(stream, wanted, pageBytes));
+    },
+  );
+}
+
+/** Who sent which request: asked before a body is read, so that strangers fill no memory. */
+class Visitors {
+  readonly #parts: ApiParts;
+  readonly #identities = new WeakMap<object, Identity>();
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  readonly admit = async (request: FastifyRequest): Promise<void> => {
+    const { authenticator, logger } = this.#parts;
+    this.#identities.set(request, await identify(request.raw, authenticator, logger));
+  };
+
+  identityOf(request: object): Identity {
+    const identity = this.#identities.get(request);
+    if (identity === undefined) throw new ApiError('unauthenticated', 'nobody was admitted');
+    return identity;
+  }
+}
+
+function serverOf(parts: ApiParts, handler: Parameters<typeof createServer>[1]): Server {
+  const limits = httpLimits(parts.edge);
+  const { requestTimeoutMs } = parts.settings;
+  const headersTimeout = Math.min(limits.headersTimeout ?? requestTimeoutMs, requestTimeoutMs);
+  const options = { ...limits, headersTimeout, requestTimeout: requestTimeoutMs };
+  const server = createServer(options, handler);
+  // Beyond it the kernel's limit of open files would hit our own connections to Redis too.
+  server.maxConnections = parts.edge.maxConnections + SPARE_CONNECTIONS;
+  return server;
+}
+
+/** What every request goes through, before and after its route. */
+function guard(app: FastifyInstance, parts: ApiParts): void {
+  const { authenticator, allowedOrigins, counts, clock } = parts;
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('X-Request-ID', request.id);
+    const { host, origin } = request.headers;
+    const { configured } = authenticator;
+    const problem = originProblem({ host, origin }, { configured, allowedOrigins });
+    if (problem !== undefined) throw new ApiError('forbidden', `this ${problem} is not served`);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    counts.answered(routeOf(request), reply.statusCode, reply.elapsedTime / 1_000);
+  });
+  app.setNotFoundHandler(async () => {
+    throw new ApiError('not_found', 'there is no such path; see /v1/openapi.json');
+  });
+  app.setErrorHandler(async (thrown, request, reply) => {
+    let error = apiErrorOf(thrown);
+    if (error === undefined) {
+      parts.logger.error({ request: request.id, error: thrown }, 'a request failed');
+      error = new ApiError('internal', errorCodes.internal.text);
+    }
+    return sendError(reply, error, clock.wall());
+  });
+}
+
+function routeOf(request: FastifyRequest): Route {
+  switch (request.routeOptions.url) {
+    case '/v1/publish':
+      return 'publish';
+    case '/v1/topics/:topic/history':
+      return 'history';
+    case '/v1/openapi.json':
+      return 'openapi';
+    default:
+      return 'other';
+  }
+}
+
+interface Visit {
+  readonly request: FastifyRequest;
+  readonly identity: Identity;
+}
+
+async function publish(parts: ApiParts, { request, identity }: Visit, reply: FastifyReply) {
+  if (!Buffer.isBuffer(request.body)) throw new ApiError('bad_request', 'a JSON body is needed');
+  const { many, messages } = readPublish(request.body, {
+    maxMessages: parts.settings.publishMessages,
+    idempotencyKey: idempotencyKey(request),
+  });
+  for (const { topic } of messages) {
+    if (!identity.mayPublish(topic)) throw forbidden('publish to', topic);
+  }
+  // Called in order, so that messages of one topic are written in the order of the request.
+  const outcomes = await Promise.all(
+    messages.map((message) => parts.stream.publish(draftOf(message, identity))),
+  );
+  const results = outcomes.map(resultOf);
+  const failed = outcomes.find((outcome) => outcome.outcome !== 'ok');
+  if (failed !== undefined) {
+    const error = new ApiError(failed.code, failed.message);
+    return sendError(reply, error, parts.clock.wall(), many ? results : undefined);
+  }
+  return sendJson(reply, JSON.stringify(many ? { results } : results[0]));
+}
+
+function idempotencyKey({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key'];
+  return Array.isArray(key) ? key.join() : key;
+}
+
+function draftOf(message: Message, identity: Identity) {
+  return { ...message, identity: identity.name, ack: message.ack ?? 'leader' };
+}
+
+function resultOf(outcome: Outcome): object {
+  if (outcome.outcome !== 'ok') {
+    const { code, message } = outcome;
+    return { code, message, status: errorCodes[code].status };
+  }
+  const position = formatPosition(outcome.position);
+  return outcome.duplicate ? { position, duplicate: true } : { position };
+}
+
+const forbidden = (what: string, topic: string) =>
+  new ApiError('forbidden', `may not ${what} ${JSON.stringify(topic)}`);
+
+function sendJson(reply: FastifyReply, body: string | Buffer) {
+  return reply.type('application/json; charset=utf-8').send(body);
+}
+
+function sendError(reply: FastifyReply, error: ApiError, at: number, results?: readonly object[]) {
+  const { code, message, status } = error;
+  if (status === 401) reply.header('WWW-Authenticate', 'Bearer');
+  if (status === 503) reply.header('Retry-After', '1');
+  const body = { code, message, at, request: reply.request.id, ...(results && { results }) };
+  return sendJson(reply.code(status), JSON.stringify(body));
+}

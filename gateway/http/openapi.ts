@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { errorCodes } from '../../protocol/codes.ts';
+import type { HttpSettings } from '../settings/declaration.ts';
+import { failure, history, message, messagesOf, published, publishedAll } from './shapes.ts';
+
+const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const json = (name: string) => ({ 'application/json': { schema: schema(name) } });
+
+/** The OpenAPI 3.1 document of the HTTP API, with this gateway's limits. */
+export function openApiDocument(settings: HttpSettings): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'WsCluster HTTP API',
+      version: '1.0.0',
+      description: 'Publishes messages to topics and reads their history. Any gateway answers.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    security: [{}, { token: [] }, { apiKey: [] }],
+    paths: {
+      '/v1/publish': { post: publishOperation(settings) },
+      '/v1/topics/{topic}/history': { get: historyOperation(settings) },
+      '/v1/openapi.json': { get: documentOperation() },
+    },
+    components: {
+      schemas: schemas(settings),
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+      },
+      headers: {
+        RequestId: {
+          description: 'The id of the request: the one that was sent, or a new one.',
+          schema: { type: 'string' },
+        },
+      },
+    },
+  };
+}
+
+function schemas(settings: HttpSettings): Record<string, object> {
+  const shapes = {
+    Message: message,
+    Messages: messagesOf(settings.publishMessages),
+    Published: published,
+    PublishedAll: publishedAll,
+    Error: failure,
+    History: history,
+  };
+  return Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => {
+      const { $schema: _dialect, ...rest } = z.toJSONSchema(shape, { io: 'input' });
+      return [name, rest];
+    }),
+  );
+}
+
+const requestId = {
+  name: 'X-Request-ID',
+  in: 'header',
+  description: 'Names the request in logs: up to 64 of `0-9 A-Z a-z . _ : -`; others are replaced.',
+  schema: { type: 'string' },
+};
+
+const headers = { 'X-Request-ID': { $ref: '#/components/headers/RequestId' } };
+
+const success = (description: string, content: object) => ({
+  '200': { description, headers, content },
+});
+
+/** One entry per status, with the codes that it may carry. */
+function failures(): Record<string, object> {
+  const byStatus = new Map<number, string[]>();
+  for (const [code, { status, text }] of Object.entries(errorCodes)) {
+    byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\`: ${text}`]);
+  }
+  byStatus.set(415, ['`bad_request`: The body is not `application/json`.']);
+  return Object.fromEntries(
+    [...byStatus].map(([status, lines]) => [
+      String(status),
+      { description: lines.join('\n'), headers, content: json('Error') },
+    ]),
+  );
+}
+
+function publishOperation({ publishMessages, bodyBytes }: HttpSettings): object {
+  return {
+    operationId: 'publish',
+    summary: 'Publish one message, or several',
+    description:
+      `Several: at most ${publishMessages}, the body at most ${bodyBytes} bytes. A wrong message ` +
+      'or a topic that may not be published to refuses the whole request before anything is ' +
+      'written. After that each message has an outcome of its own; when any failed, the status ' +
+      'is that of the first that did, and `results` tells of each. `unknown_outcome` means ' +
+      'written or not: try again with the same producer or the same Idempotency-Key.',
+    parameters: [
+      requestId,
+      {
+        name: 'Idempotency-Key',
+        in: 'header',
+        description:
+          'Instead of `producer`: the same key on the same messages writes them at most once.',
+        schema: { type: 'string', pattern: '^[0-9A-Za-z_-]{1,64}$' },
+      },
+    ],
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': { schema: { anyOf: [schema('Message'), schema('Messages')] } },
+      },
+    },
+    responses: {
+      ...success('Everything was written.', {
+        'application/json': { schema: { anyOf: [schema('Published'), schema('PublishedAll')] } },
+      }),
+      ...failures(),
+    },
+  };
+}
+
+function historyOperation({ historyEntries }: HttpSettings): object {
+  const count = { type: 'integer', minimum: 1, maximum: historyEntries };
+  const query = (name: string, description: string, form: object) => ({
+    name,
+    in: 'query',
+    description,
+    schema: form,
+  });
+  return {
+    operationId: 'history',
+    summary: 'Read what was published to a topic',
+    description:
+      'With `after`: what a subscriber at that position missed, page by page, gaps included. ' +
+      'Otherwise the newest messages. Needs the right to subscribe.',
+    parameters: [
+      requestId,
+      { name: 'topic', in: 'path', required: true, schema: { type: 'string' } },
+      query('after', 'A position; the page begins behind it.', { type: 'string' }),
+      query('limit', 'With `after`: most messages of the page. Default: 100.', count),
+      query('latest', 'Without `after`: how many. Default: 100.', count),
+    ],
+    responses: { ...success('One page.', json('History')), ...failures() },
+  };
+}
+
+function documentOperation(): object {
+  return {
+    operationId: 'openapi',
+    summary: 'This document',
+    security: [{}],
+    parameters: [requestId],
+    responses: success('OpenAPI 3.1.', { 'application/json': { schema: { type: 'object' } } }),
+  };
+}

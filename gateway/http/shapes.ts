@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
+import { limits } from '../../protocol/limits.ts';
+
+/**
+ * The forms of bodies, for the OpenAPI document. Requests are read by the protocol's own readers
+ * (`publish-body.ts`); a test holds that both accept the same, and that answers are of these forms.
+ */
+
+const name = z
+  .string()
+  .regex(/^[0-9A-Za-z_-]{1,64}$/)
+  .meta({ description: '1 to 64 of `0-9 A-Z a-z _ -`.' });
+const topic = z
+  .string()
+  .min(1)
+  .max(limits.topicBytes)
+  .meta({
+    description:
+      `1 to ${limits.topicBytes} bytes of UTF-8 without control characters and without \`*\`; ` +
+      'names that begin with `$` are reserved.',
+  });
+const position = z
+  .string()
+  .regex(/^[0-9A-Za-z_-]{1,32}:(0|[1-9][0-9]{0,15})@(0|[1-9][0-9]{0,10})$/)
+  .meta({ description: 'A place in a topic: `epoch:seq@seconds`. Treat it as opaque.' });
+const milliseconds = z.int().min(0).meta({ description: 'Milliseconds since 1970.' });
+const names = Object.keys(errorCodes) as [ErrorName, ...ErrorName[]];
+
+export const message = z
+  .strictObject({
+    topic,
+    data: z.unknown().meta({ description: 'Any JSON; stored and delivered byte for byte.' }),
+    producer: z
+      .object({ id: name, seq: z.int().min(1) })
+      .optional()
+      .meta({
+        description:
+          'Makes trying again safe: the same id and seq are written at most once per topic.',
+      }),
+    ack: z
+      .enum(['leader', 'replicas'])
+      .optional()
+      .meta({ description: 'When it counts as written. Default: `leader`.' }),
+  })
+  .meta({ description: 'A message to publish.' });
+
+/** `maxMessages`: the setting `http.publishMessages`. */
+export const messagesOf = (maxMessages: number) =>
+  z.strictObject({ messages: z.array(message).min(1).max(maxMessages) });
+
+export const published = z.strictObject({
+  position,
+  duplicate: z
+    .literal(true)
+    .optional()
+    .meta({ description: 'It had been written before; `position` is where.' }),
+});
+
+const error = {
+  code: z.enum(names),
+  message: z.string().meta({ description: 'For people. May change.' }),
+};
+
+/** What became of one message of several. */
+export const result = z.union([published, z.strictObject({ ...error, status: z.int() })]);
+
+export const publishedAll = z.strictObject({
+  results: z.array(result).meta({ description: 'In the order of the request.' }),
+});
+
+export const failure = z.strictObject({
+  ...error,
+  at: milliseconds,
+  request: z.string().meta({ description: 'The request’s id, also in `X-Request-ID`.' }),
+  results: z
+    .array(result)
+    .optional()
+    .meta({ description: 'Of a publish of several messages: what became of each.' }),
+});
+
+const msg = z.strictObject({
+  type: z.literal('msg'),
+  topic,
+  position,
+  at: milliseconds,
+  id: z.string().optional().meta({ description: 'The publisher’s `producer:seq`.' }),
+  data: z.unknown(),
+});
+
+const gap = z.strictObject({
+  type: z.literal('gap'),
+  topic,
+  reason: z.enum(Object.keys(gapReasons) as [string, ...string[]]),
+  from: z.int().min(1).optional(),
+  to: z.int().min(1).optional(),
+  position,
+});
+
+export const history = z.strictObject({
+  topic,
+  events: z.array(z.union([msg, gap])).meta({ description: 'Oldest first.' }),
+  next: position.meta({ description: 'Give it as `after` for the next page.' }),
+  head: position.meta({ description: 'The newest place of the topic at that moment.' }),
+  more: z.boolean().meta({ description: 'Whether there is a next page now.' }),
+});
