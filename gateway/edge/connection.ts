@@ -119,7 +119,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     this.inbox.shared = context.identityRates.join(identity.name, now);
     this.#become('open');
     this.#deadline = NEVER;
-    if (!this.plain) this.#refreshAt = now + context.retentionMs / 4;
+    this.#refreshAt = now + context.retentionMs / 4;
     this.session = session;
     if (session !== undefined) {
       this.outbox.watched = true;
@@ -201,11 +201,6 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     if (this.session?.settled !== false) this.close(this.#leaving);
   }
 
-  /** Ends it without a word. */
-  terminate(): void {
-    this.socket.terminate();
-  }
-
   /** Sets the wheel to the earliest of its deadlines. */
   plan(): void {
     if (this.#state !== 'closed') this.#context.wheel.schedule(this, this.#due());
@@ -241,10 +236,8 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     const now = this.#context.wheel.now();
     const answer = this.#heartbeat.pong(payload, now);
     this.#heard(now);
-    if (answer === undefined) {
-      this.inbox.control(now);
-      return;
-    }
+    this.inbox.control(now);
+    if (answer === undefined) return;
     if (answer.roundTripMs !== undefined) this.#context.counts.roundTrip(answer.roundTripMs);
     this.session?.answered(answer.counter, now);
     this.tryLeave();
@@ -297,7 +290,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
   onOverflow(): void {
     this.#context.counts.slow('closed');
     this.#closing = closeCodes.slow.code;
-    this.terminate();
+    this.socket.terminate();
   }
 
   onWritten(): void {
@@ -319,6 +312,11 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
 
   onTaken(): void {
     this.close(closeCodes.sessionTaken);
+  }
+
+  /** A plain client sees messages only, and a slow one has enough to read. */
+  get #getsTicks(): boolean {
+    return this.#state === 'open' && !this.plain && !this.outbox.slow;
   }
 
   #become(state: ConnectionState): void {
@@ -352,7 +350,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     } else if (this.#leaving !== undefined) {
       this.close(this.#leaving);
     } else {
-      this.terminate();
+      this.socket.terminate();
     }
   }
 
@@ -361,9 +359,9 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     this.session?.onTime(now);
     if (now >= this.outbox.due) this.#judgeSlow(now);
     this.#beat(now);
-    if (now < this.#refreshAt || this.#state !== 'open') return;
+    if (now < this.#refreshAt) return;
     this.#refreshAt = now + this.#context.retentionMs / 4;
-    if (!this.outbox.slow) freshen(this, this.#context);
+    if (this.#getsTicks) freshen(this, this.#context);
   }
 
   #beat(now: number): void {
@@ -377,10 +375,10 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     this.#heartbeat.assess(this.#context.settings, now, this.#context.counts);
     if (beat === 'dead') {
       this.#closing = closeCodes.silent.code;
-      this.terminate();
+      this.socket.terminate();
     } else if (beat === 'interval') {
       this.session?.refresh(now);
-      if (!this.outbox.wrote && !this.plain && this.#state === 'open') {
+      if (!this.outbox.wrote && this.#getsTicks) {
         tick(this, this.#context);
       }
       this.outbox.wrote = false;

@@ -59,15 +59,16 @@ export class Departures {
     this.#at = now;
     const left = leavers().filter((leaver) => leaver.alive);
     const budget = perSecond * seconds;
-    this.#budget = Math.min(this.#budget + budget, perSecond);
+    this.#budget = Math.min(this.#budget + budget, Math.max(1, perSecond));
     const remaining = finishBy === undefined ? Number.POSITIVE_INFINITY : finishBy - now;
     // What is left, spread over the time that remains.
     const demand = remaining <= STEP_MS ? left.length : (left.length * seconds * 1_000) / remaining;
     this.#allowed += Math.max(budget, demand);
     const going = left.slice(0, Math.floor(this.#allowed));
     for (const leaver of going) {
-      count(this.#budget >= 1 ? 'paced' : 'hurried');
-      this.#budget = Math.max(0, this.#budget - 1);
+      const within = this.#budget >= 1;
+      if (within) this.#budget -= 1;
+      count(within ? 'paced' : 'hurried');
       leaver.leave(code);
     }
     // An allowance that nobody used is not kept for a burst later.

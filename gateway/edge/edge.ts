@@ -79,7 +79,7 @@ export class Edge {
       roster: this.#roster,
       counts: parts.counts,
       settings: parts.settings,
-      cut: (connection) => connection.terminate(),
+      cut: (connection) => connection.socket.terminate(),
     });
   }
 
@@ -163,7 +163,7 @@ export class Edge {
     return new Promise((resolve) => {
       this.#stopped = resolve;
       this.#stopTimer = this.#context.clock.after(STOP_MS, () => {
-        for (const connection of this.#roster.all()) connection.terminate();
+        for (const connection of this.#roster.all()) connection.socket.terminate();
       });
       this.#checkStopped();
     });

@@ -24,9 +24,11 @@ export class Heartbeat {
   #counter = 0;
   #missed = 0;
   #nextPing: number;
-  /** The counter and the time of the ping that is waited for; 0 and 0: none. */
-  #awaited = 0;
+  /** The last ping that was sent as a heartbeat, and when. */
+  #pinged = 0;
   #sentAt = 0;
+  /** Nothing was heard since. */
+  #unanswered = false;
   /** The socket's progress when that ping was queued behind unsent bytes; otherwise undefined. */
   #progress: number | undefined = undefined;
   #trafficAt: number;
@@ -50,7 +52,7 @@ export class Heartbeat {
   /** A frame of any kind came: the peer is alive. */
   heard(): void {
     this.#missed = 0;
-    this.#awaited = 0;
+    this.#unanswered = false;
   }
 
   /** Sends a ping behind what was written, and returns its counter. */
@@ -64,34 +66,35 @@ export class Heartbeat {
 
   /**
    * The counter up to which pings are answered, and the round-trip time when it is that of the
-   * awaited ping. Undefined: not an answer to a ping of ours.
+   * last heartbeat. Undefined: not an answer to a ping of ours.
    */
   pong(payload: Uint8Array, now: number): Answer | undefined {
     if (payload.length !== PAYLOAD_BYTES) return undefined;
     const view = new DataView(payload.buffer, payload.byteOffset, PAYLOAD_BYTES);
     const counter = view.getUint32(0);
     if (counter > this.#counter) return undefined;
-    if (counter !== this.#awaited) return { counter, roundTripMs: undefined };
+    if (counter !== this.#pinged) return { counter, roundTripMs: undefined };
     this.#roundTrip = now - this.#sentAt;
     return { counter, roundTripMs: this.#roundTrip };
   }
 
   /** When `beat` has something to do next. */
   due(settings: HeartbeatSettings): number {
-    const deadline = this.#awaited === 0 ? this.#nextPing : this.#sentAt + settings.pongTimeoutMs;
-    return Math.min(this.#nextPing, deadline);
+    if (!this.#unanswered) return this.#nextPing;
+    return Math.min(this.#nextPing, this.#sentAt + settings.pongTimeoutMs);
   }
 
   /** Judges an unanswered ping whose time is up, and sends the next one when it is due. */
   beat(settings: HeartbeatSettings, now: number, peer: Peer): Beat {
-    if (this.#awaited !== 0 && now >= this.#sentAt + settings.pongTimeoutMs) this.#judge(peer);
+    if (this.#unanswered && now >= this.#sentAt + settings.pongTimeoutMs) this.#judge(peer);
     if (this.#missed >= settings.missedPings) return 'dead';
     if (now < this.#nextPing) return 'waits';
     // The phase is kept, also when the turn came late.
     const intervals = Math.floor((now - this.#nextPing) / settings.heartbeatMs) + 1;
     this.#nextPing += intervals * settings.heartbeatMs;
-    if (this.#awaited === 0) {
-      this.#awaited = this.ping(peer.socket);
+    if (!this.#unanswered) {
+      this.#pinged = this.ping(peer.socket);
+      this.#unanswered = true;
       this.#sentAt = now;
       this.#progress = peer.socket.buffered > 0 ? peer.socket.progress : undefined;
     }
@@ -113,7 +116,7 @@ export class Heartbeat {
   }
 
   #judge(peer: Peer): void {
-    this.#awaited = 0;
+    this.#unanswered = false;
     // The answer may wait behind what we do not read, or the ping behind what the peer is reading.
     const reads = this.#progress !== undefined && this.#progress !== peer.socket.progress;
     if (!peer.paused && !reads) this.#missed += 1;

@@ -48,6 +48,7 @@ export class Outbox implements Outlet, Flushable {
   /** Bytes of answers since the client became slow. */
   #answers = 0;
   #closed = false;
+  #asked = false;
   #due = Number.POSITIVE_INFINITY;
   #progress = Number.NaN;
 
@@ -65,34 +66,34 @@ export class Outbox implements Outlet, Flushable {
     } else {
       this.#owner.onNotice(delivery);
     }
-    if (this.#bytes + this.#socket.buffered <= this.#limit) return true;
-    if (this.#closed) return true;
-    if (!this.slow) {
-      this.slow = true;
-      this.#owner.onSlow();
-    }
-    return false;
+    return this.#hasRoom();
   }
 
   /** An event that is not a message, behind everything before it. `flush` writes it. */
   push(event: ServerEvent): void {
     const bytes = eventFrame(event, this.#encoding);
     this.#add(bytes);
-    if (!this.slow) return;
+    if (this.#hasRoom() || this.#closed) return;
     this.#answers += bytes.length;
     if (this.#answers > this.#limit) this.#owner.onOverflow();
   }
 
   flush(): void {
     const first = this.#first;
-    if (first === undefined) return;
+    if (first !== undefined) this.#write(first);
+    if (this.slow && !this.#asked) {
+      this.#asked = true;
+      this.#socket.askDrain();
+    }
+  }
+
+  #write(first: Uint8Array): void {
     const more = this.#more;
     this.#first = undefined;
     this.wrote = true;
     if (more === undefined) this.#socket.write(first);
     else this.#writeAll(first, more);
     this.#bytes = 0;
-    if (this.slow) this.#socket.askDrain();
     if (this.watched) this.#owner.onWritten();
   }
 
@@ -114,6 +115,7 @@ export class Outbox implements Outlet, Flushable {
   drained(): boolean {
     const was = this.slow;
     this.slow = false;
+    this.#asked = false;
     this.#answers = 0;
     this.#due = Number.POSITIVE_INFINITY;
     this.#progress = Number.NaN;
@@ -127,6 +129,16 @@ export class Outbox implements Outlet, Flushable {
     this.#more = undefined;
     this.#bytes = 0;
     this.#due = Number.POSITIVE_INFINITY;
+  }
+
+  /** False: more is unsent than may be; the client is slow from now on. */
+  #hasRoom(): boolean {
+    if (this.#bytes + this.#socket.buffered <= this.#limit || this.#closed) return true;
+    if (!this.slow) {
+      this.slow = true;
+      this.#owner.onSlow();
+    }
+    return false;
   }
 
   #add(bytes: Uint8Array): void {

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { startEdge } from './edge-fixture.ts';
+import { RawPeer, upgradeRequest } from './raw-peer.ts';
+import { TestClient } from './test-client.ts';
+import { waitFor } from './wait-for.ts';
+
+const settings = {
+  drainGraceMs: 300,
+  drainDeadlineMs: 20_000,
+  movesPerSecond: 20,
+  markerMs: 20,
+};
+
+async function crowd(port: number, count: number): Promise<TestClient[]> {
+  return Promise.all(Array.from({ length: count }, () => TestClient.ready(port)));
+}
+
+describe('a drain', () => {
+  it('accepts during the grace, then sends everybody away at the pace of the budget', async () => {
+    const fixture = await startEdge({ settings });
+    const clients = await crowd(fixture.port, 20);
+    assert.equal(fixture.edge.ready, true);
+    const drained = fixture.edge.drain();
+    assert.equal(fixture.edge.ready, false, 'not ready from the first moment');
+    assert.equal(fixture.edge.status().drain, 'announced');
+    clients.push(await TestClient.ready(fixture.port));
+    assert.ok(clients.every(({ closed }) => closed === undefined));
+    await waitFor(() => fixture.edge.status().drain === 'leaving', 'the end of the grace');
+    const late = new RawPeer(fixture.port);
+    late.socket.write(upgradeRequest(fixture.port, []));
+    await waitFor(() => late.text.startsWith('HTTP/1.1 503'), 'a refusal');
+    const began = performance.now();
+    assert.deepEqual(await drained, { forced: 0 });
+    const took = performance.now() - began;
+    assert.ok(took > 600 && took < 3_000, `21 clients at 20 per second took ${took} ms`);
+    for (const client of clients) assert.equal((await client.closing()).code, 4000);
+    assert.equal(fixture.counted.get('moved:paced'), 21);
+    assert.equal(fixture.edge.status().drain, 'empty');
+    await fixture.stop();
+  });
+
+  it('answers publishes in flight and saves cursors before it closes', async () => {
+    const fixture = await startEdge({ settings: { ...settings, drainGraceMs: 0 } });
+    const { stream, port } = fixture;
+    const plain = new TestClient(port, { path: '/ws?topics=a&session=s', protocols: [] });
+    await plain.opened();
+    await waitFor(() => stream.saved.length > 0, 'its session');
+    const writer = await TestClient.ready(port);
+    writer.send({ type: 'pub', id: 1, topic: 'a', data: 1 });
+    await plain.heard('msg');
+    stream.holding = true;
+    writer.send({ type: 'pub', id: 2, topic: 'b', data: 2 });
+    await waitFor(() => stream.drafts.length === 2, 'a publish in flight');
+    const drained = fixture.edge.drain();
+    assert.equal((await plain.closing()).code, 4000);
+    assert.equal(stream.saved.at(-1)?.changed.get('a')?.seq, 1);
+    assert.equal(writer.closed, undefined, 'it waits for its answer');
+    stream.release();
+    assert.equal((await writer.closing()).code, 4000);
+    assert.deepEqual(
+      writer.of('acked').map(({ id }) => id),
+      [1, 2],
+    );
+    await drained;
+    await fixture.stop();
+  });
+
+  it('lets the deadline win over the budget, and counts that', async () => {
+    const fixture = await startEdge({
+      settings: { ...settings, drainGraceMs: 0, drainDeadlineMs: 1_500, movesPerSecond: 1 },
+    });
+    const clients = await crowd(fixture.port, 30);
+    const began = performance.now();
+    await fixture.edge.drain();
+    assert.ok(performance.now() - began < 1_600);
+    for (const client of clients) assert.equal((await client.closing()).code, 4000);
+    assert.ok((fixture.counted.get('moved:hurried') ?? 0) >= 25);
+    await fixture.stop();
+  });
+
+  it('cuts at the deadline who does not go', async () => {
+    const fixture = await startEdge({
+      settings: { ...settings, drainGraceMs: 0, drainDeadlineMs: 800 },
+    });
+    const stuck = await RawPeer.upgraded(fixture.port, { stubborn: true });
+    stuck.say({ type: 'hello' });
+    await waitFor(() => stuck.events.length === 1, 'a welcome');
+    const began = performance.now();
+    assert.deepEqual(await fixture.edge.drain(), { forced: 1 });
+    assert.ok(performance.now() - began < 1_200);
+    assert.equal(fixture.counted.get('moved:forced'), 1);
+    stuck.socket.destroy();
+    await fixture.stop();
+  });
+
+  it('is over at once when nobody is here', async () => {
+    const fixture = await startEdge({ settings: { ...settings, drainGraceMs: 0 } });
+    assert.deepEqual(await fixture.edge.drain(), { forced: 0 });
+    await fixture.stop();
+  });
+});
+
+describe('moving away from a pod that is cut off', () => {
+  it('closes clients with cut_off at the pace of the budget, until it is told to stay', async () => {
+    const fixture = await startEdge({ settings });
+    const clients = await crowd(fixture.port, 20);
+    fixture.edge.moveAway();
+    fixture.edge.moveAway();
+    assert.equal(fixture.edge.ready, false);
+    const gone = () => clients.filter(({ closed }) => closed !== undefined);
+    await waitFor(() => gone().length >= 5, 'the first ones');
+    fixture.edge.stay();
+    assert.equal(fixture.edge.ready, true);
+    const stayed = clients.filter(({ closed }) => closed === undefined);
+    assert.ok(stayed.length > 5, `${stayed.length} stay`);
+    assert.ok(gone().every(({ closed }) => closed?.code === 4001));
+    const last = stayed.at(-1);
+    last?.send({ type: 'ping', at: 1 });
+    await last?.heard('pong');
+    await fixture.stop();
+    assert.equal((await last?.closing())?.code, 1001);
+  });
+});

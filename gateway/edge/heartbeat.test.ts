@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { silentEdgeCounts } from './counts.ts';
+import { FakeSocket, pongOf } from './fake-socket.ts';
+import type { Health } from './health.ts';
+import { type Beat, Heartbeat } from './heartbeat.ts';
+
+const settings = {
+  heartbeatMs: 15_000,
+  pongTimeoutMs: 10_000,
+  missedPings: 3,
+  idleAfterMs: 30_000,
+};
+
+class Run {
+  readonly socket = new FakeSocket();
+  readonly heartbeat: Heartbeat;
+  readonly healths: (Health | undefined)[] = [];
+  paused = false;
+  now = 0;
+
+  constructor(phase = 0) {
+    this.heartbeat = new Heartbeat(settings, 0, phase);
+  }
+
+  /** Goes to each time at which the heartbeat has something to do, until `end` or its death. */
+  until(end: number, onPing: (counter: number) => void = () => {}): Beat {
+    let beat: Beat = 'waits';
+    while (beat !== 'dead' && this.heartbeat.due(settings) <= end) {
+      this.now = this.heartbeat.due(settings);
+      const { length } = this.socket.pings;
+      beat = this.heartbeat.beat(settings, this.now, { socket: this.socket, paused: this.paused });
+      this.assess();
+      for (const counter of this.socket.pings.slice(length)) onPing(counter);
+    }
+    if (beat !== 'dead') this.now = end;
+    return beat;
+  }
+
+  assess(): void {
+    this.heartbeat.assess(settings, this.now, {
+      ...silentEdgeCounts,
+      health: (_, to) => this.healths.push(to),
+    });
+  }
+
+  answer(counter: number, afterMs: number) {
+    const answer = this.heartbeat.pong(pongOf(counter), this.now + afterMs);
+    this.heartbeat.heard();
+    return answer;
+  }
+}
+
+describe('a heartbeat', () => {
+  it('pings at its phase of the interval and keeps it', () => {
+    const run = new Run(0.5);
+    const times: number[] = [];
+    run.until(60_000, (counter) => {
+      times.push(run.now);
+      run.answer(counter, 20);
+    });
+    assert.deepEqual(times, [7_500, 22_500, 37_500, 52_500]);
+  });
+
+  it('makes a zombie of a peer that leaves a ping unanswered, and a ghost after three', () => {
+    const run = new Run();
+    assert.equal(run.until(100_000), 'dead');
+    assert.equal(run.now, 40_000, 'the third ping at 30 s, and 10 s to answer it');
+    assert.equal(run.socket.pings.length, 3);
+    assert.deepEqual(run.healths, ['zombie', 'ghost']);
+  });
+
+  it('takes a zombie back on any frame', () => {
+    const run = new Run();
+    run.until(26_000);
+    assert.equal(run.heartbeat.health, 'zombie');
+    run.heartbeat.heard();
+    run.heartbeat.traffic(26_000);
+    run.assess();
+    assert.equal(run.heartbeat.health, 'fast');
+    assert.equal(run.until(49_000), 'interval', 'the count began anew');
+  });
+
+  it('grades active connections by round-trip time and knows idle ones', () => {
+    const run = new Run();
+    const grades: Health[] = [];
+    const delays = [20, 300, 900, 20];
+    run.until(59_000, (counter) => {
+      assert.equal(run.answer(counter, delays.shift() ?? 0)?.counter, counter);
+      run.heartbeat.traffic(run.now);
+      run.assess();
+      grades.push(run.heartbeat.health);
+    });
+    assert.deepEqual(grades, ['fast', 'fair', 'poor', 'fast']);
+    run.until(89_000, (counter) => run.answer(counter, 20));
+    assert.equal(run.heartbeat.health, 'idle');
+  });
+
+  it('measures the round trip although other frames came before the pong', () => {
+    const run = new Run();
+    run.until(0);
+    run.heartbeat.heard();
+    assert.equal(run.answer(1, 80)?.roundTripMs, 80);
+  });
+
+  it('takes a pong for all pings before it, and none for what it is not', () => {
+    const run = new Run();
+    for (let n = 0; n < 5; n += 1) run.heartbeat.ping(run.socket);
+    assert.equal(run.heartbeat.pong(pongOf(4), 1)?.counter, 4);
+    assert.equal(run.heartbeat.pong(pongOf(6), 1), undefined, 'was never sent');
+    assert.equal(run.heartbeat.pong(Buffer.from('hello'), 1), undefined);
+    assert.equal(run.heartbeat.pong(Buffer.alloc(0), 1), undefined);
+  });
+
+  it('does not blame a peer whose frames we do not read, or who is reading its backlog', () => {
+    const stopped = new Run();
+    stopped.paused = true;
+    assert.notEqual(stopped.until(100_000), 'dead');
+    const busy = new Run();
+    busy.socket.buffered = 1_000_000;
+    for (let end = 10_000; end < 100_000; end += 1_000) {
+      assert.notEqual(busy.until(end), 'dead');
+      busy.socket.progress += 1;
+    }
+    const frozen = new Run();
+    frozen.socket.buffered = 1_000_000;
+    assert.equal(frozen.until(100_000), 'dead');
+  });
+});

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type EdgeFixture, startEdge } from './edge-fixture.ts';
+import type { FakeStream } from './fake-stream.ts';
+import { RawPeer } from './raw-peer.ts';
+import { TestClient } from './test-client.ts';
+import { waitFor } from './wait-for.ts';
+
+const settings = { markerMs: 20, messagesBurst: 10_000, heartbeatMs: 60_000 };
+
+describe('sessions with cursors that the server keeps', () => {
+  let fixture: EdgeFixture<FakeStream>;
+  let writer: TestClient;
+  before(async () => {
+    fixture = await startEdge({ settings });
+    writer = await TestClient.ready(fixture.port);
+  });
+  after(() => fixture.stop());
+
+  let published = 0;
+  async function publish(topic: string, ...all: readonly unknown[]): Promise<void> {
+    for (const data of all) {
+      published += 1;
+      writer.send({ type: 'pub', id: published, topic, data });
+    }
+    await writer.heard('acked', published);
+  }
+
+  const plain = (query: string, options = {}) =>
+    new TestClient(fixture.port, { path: `/ws?${query}`, protocols: [], ...options }).opened();
+
+  const savedSeq = (session: string, topic: string) =>
+    fixture.stream.saved
+      .filter((save) => save.session === session)
+      .map(({ changed }) => changed.get(topic)?.seq)
+      .findLast((seq) => seq !== undefined);
+
+  const subscribed = (session: string, topic: string) =>
+    waitFor(() => savedSeq(session, topic) !== undefined, `${session} in ${topic}`);
+
+  it('gives a plain client what it missed first, and nothing but messages', async () => {
+    const first = await plain('topics=a,b&session=me');
+    await subscribed('me', 'b');
+    await publish('a', 1);
+    await first.heard('msg');
+    await waitFor(() => savedSeq('me', 'a') === 1, 'the cursor moved by a pong');
+    first.ws.close();
+    await first.closing();
+    await publish('a', 2, 3);
+    await publish('b', 'x');
+    const second = await plain('topics=a,b&session=me');
+    await publish('a', 4);
+    await second.heard('msg', 4);
+    assert.deepEqual(
+      second.data.filter((text) => text !== '"x"'),
+      ['2', '3', '4'],
+    );
+    assert.deepEqual(new Set(second.events.map(({ type }) => type)), new Set(['msg']));
+    second.ws.close();
+  });
+
+  it('does not move the cursor of a client that was sent messages and read none', async () => {
+    const frozen = await RawPeer.upgraded(fixture.port, { path: '/ws?topics=f&session=ice' });
+    await subscribed('ice', 'f');
+    // Frozen: its kernel takes everything, nobody reads it, no ping is answered.
+    frozen.socket.pause();
+    await publish('f', 1, 2, 3);
+    await waitFor(() => fixture.stream.head('f').seq === 3, 'all written');
+    frozen.socket.destroy();
+    const back = await plain('topics=f&session=ice');
+    await back.heard('msg', 3);
+    assert.deepEqual(back.data, ['1', '2', '3']);
+    assert.equal(savedSeq('ice', 'f') === 3, false, 'not before the pong of the new one');
+    back.ws.close();
+  });
+
+  it('confirms by the newest pong alone', async () => {
+    const peer = await RawPeer.upgraded(fixture.port, { path: '/ws?topics=n&session=newest' });
+    await subscribed('newest', 'n');
+    await publish('n', 1);
+    await waitFor(() => peer.frames.some(({ opcode }) => opcode === 9), 'a marker');
+    const order = peer.frames.map(({ opcode }) => opcode);
+    assert.deepEqual(order, [1, 9], 'the marker stands behind the message that it covers');
+    const [marker] = peer.frames.filter(({ opcode }) => opcode === 9);
+    assert.equal(savedSeq('newest', 'n'), 0);
+    peer.send({ opcode: 10, payload: marker?.payload ?? '' });
+    await waitFor(() => savedSeq('newest', 'n') === 1, 'the cursor');
+    peer.socket.destroy();
+  });
+
+  it('closes the older holder when a session is opened again', async () => {
+    const first = await plain('topics=t&session=one');
+    await subscribed('one', 't');
+    const second = await plain('topics=t&session=one');
+    const { code, reason } = await first.closing();
+    assert.equal(code, 4501);
+    assert.equal(reason, 'session_taken');
+    await publish('t', 1);
+    await second.heard('msg');
+    second.ws.close();
+  });
+
+  it('closes the holder when the session is opened on another gateway', async () => {
+    const client = await plain('topics=t&session=two');
+    await subscribed('two', 't');
+    const session = { identity: '', session: 'two' };
+    fixture.stream.tell({ type: 'superseded', session, generation: 1 });
+    await publish('t', 1);
+    await client.heard('msg');
+    assert.equal(client.closed, undefined, 'its own generation does not close it');
+    fixture.stream.tell({ type: 'superseded', session, generation: 2 });
+    assert.equal((await client.closing()).code, 4501);
+  });
+
+  it('continues at the cursor when a hello names the session', async () => {
+    const hello = { session: 'named' };
+    const first = await TestClient.ready(fixture.port, {}, hello);
+    assert.equal(first.of('welcome')[0]?.session, 'named');
+    first.send({ type: 'sub', id: 1, topics: ['h'] });
+    await first.heard('subbed');
+    await subscribed('named', 'h');
+    first.ws.close();
+    await publish('h', 1, 2);
+    const second = await TestClient.ready(fixture.port, {}, hello);
+    second.send({ type: 'sub', id: 1, topics: ['h'] });
+    await second.heard('msg', 2);
+    assert.equal(second.of('subbed').length, 1);
+    second.ws.close();
+  });
+
+  it('moves the cursor of a client that acks by its acks alone', async () => {
+    const client = await TestClient.ready(fixture.port, {}, { session: 'acks', features: ['ack'] });
+    client.send({ type: 'sub', id: 1, topics: ['k'] });
+    await client.heard('subbed');
+    await publish('k', 1, 2, 3);
+    await client.heard('msg', 3);
+    const position = (seq: number) => [{ topic: 'k', position: `fake:${seq}@1000` }];
+    client.send({ type: 'ack', positions: position(2) });
+    await waitFor(() => savedSeq('acks', 'k') === 2, 'the cursor');
+    client.send({ type: 'ack', positions: position(7) });
+    assert.equal((await client.heard('err')).code, 'bad_position');
+    client.ws.close();
+    await client.closing();
+    const back = await TestClient.ready(fixture.port, {}, { session: 'acks', features: ['ack'] });
+    back.send({ type: 'sub', id: 1, topics: ['k'] });
+    await back.heard('msg');
+    assert.deepEqual(back.data, ['3']);
+    back.ws.close();
+  });
+
+  it('keeps the sessions of two identities apart', async () => {
+    const ann = { headers: { authorization: 'Bearer ann' } };
+    const bob = { headers: { authorization: 'Bearer bob' } };
+    const first = await plain('topics=i&session=same', ann);
+    await subscribed('same', 'i');
+    const second = await plain('topics=i&session=same', bob);
+    await publish('i', 1);
+    await first.heard('msg');
+    await second.heard('msg');
+    assert.equal(first.closed, undefined);
+    first.ws.close();
+    second.ws.close();
+  });
+
+  it('answers a wrong topic of a URL and serves the others', async () => {
+    const client = await plain('topics=%00,good');
+    assert.equal((await client.heard('err')).code, 'bad_topic');
+    await waitFor(() => fixture.hub.state.subscriptions > 0, 'the other one');
+    await publish('good', 1);
+    await client.heard('msg');
+    client.ws.close();
+  });
+
+  it('waits for the store at hello and lets the client come back later', async () => {
+    const waiting = await TestClient.ready(fixture.port);
+    waiting.ws.close();
+    fixture.stream.down = true;
+    const client = await new TestClient(fixture.port).opened();
+    client.send({ type: 'hello', session: 'late' });
+    client.send({ type: 'ping', at: 1 });
+    await waitFor(() => fixture.edge.status().states.opening === 1, 'it waits');
+    fixture.stream.down = false;
+    await client.heard('pong');
+    assert.deepEqual(
+      client.events.map(({ type }) => type),
+      ['welcome', 'pong'],
+      'what was said meanwhile is answered after the welcome',
+    );
+    client.ws.close();
+  });
+});
