@@ -1,15 +1,20 @@
 import type { Position } from '../../protocol/position.ts';
 import type { StreamCounts } from './counts.ts';
 
+/** More epochs than this between two reports: the oldest are forgotten. */
+const EPOCHS_PER_TOPIC = 4;
+
 /**
  * The highest position of each topic that this pod knows to have existed: acknowledged to it, or
  * seen before it stopped to follow. After a change of lineage the log is told, so that whoever
  * should have had what a failover lost gets a gap. `confirmed` is the second of the publish.
  *
+ * An epoch that ended is remembered until it was reported, even when the next one has begun.
  * Bounded: the topic that was not touched for longest is forgotten first, and counted.
  */
 export class Known {
-  readonly #topics = new Map<string, Position>();
+  /** Of each topic the epochs in which something is known, oldest first. */
+  readonly #topics = new Map<string, readonly Position[]>();
   readonly #capacity: number;
   readonly #counts: Pick<StreamCounts, 'forgotten'>;
 
@@ -21,7 +26,7 @@ export class Known {
   note(topic: string, position: Position): void {
     const known = this.#topics.get(topic);
     this.#topics.delete(topic);
-    this.#topics.set(topic, known === undefined ? position : higher(known, position));
+    this.#topics.set(topic, known === undefined ? [position] : merged(known, position));
     if (this.#topics.size <= this.#capacity) return;
     for (const oldest of this.#topics.keys()) {
       this.#topics.delete(oldest);
@@ -31,25 +36,38 @@ export class Known {
   }
 
   /**
-   * What there is to report, together with what followers saw. Without what is older than
-   * `oldest` (seconds): its topic may be forgotten by retention, which is not a loss.
+   * What there is to report, together with what followers saw: one table per epoch of a topic,
+   * older ones first, at least one. Without what is older than `oldest` (seconds): its topic may
+   * be forgotten by retention, which is not a loss.
    */
-  report(seen: Iterable<readonly [string, Position]>, oldest: number): Map<string, Position> {
-    const all = new Map<string, Position>();
-    const add = (topic: string, position: Position) => {
-      if (position.seq > 0 && position.confirmed >= oldest) all.set(topic, position);
-    };
-    for (const [topic, position] of this.#topics) add(topic, position);
+  report(seen: Iterable<readonly [string, Position]>, oldest: number): Map<string, Position>[] {
+    const all = new Map(this.#topics);
     for (const [topic, position] of seen) {
-      const acknowledged = this.#topics.get(topic);
-      add(topic, acknowledged === undefined ? position : higher(position, acknowledged));
+      all.set(topic, merged(all.get(topic) ?? [], position));
     }
-    return all;
+    const tables = [new Map<string, Position>()];
+    for (const [topic, positions] of all) {
+      const recent = positions.filter(({ seq, confirmed }) => seq > 0 && confirmed >= oldest);
+      for (const [index, position] of recent.entries()) {
+        tables[index] ??= new Map();
+        tables[index].set(topic, position);
+      }
+    }
+    return tables;
+  }
+
+  /** The log has been told: of each topic only the newest epoch can still lose anything. */
+  reported(): void {
+    for (const [topic, positions] of this.#topics) {
+      if (positions.length > 1) this.#topics.set(topic, positions.slice(-1));
+    }
   }
 }
 
-/** Of two epochs the later one counts: what the earlier one lost was reported when it ended. */
-function higher(known: Position, newer: Position): Position {
-  if (known.epoch === newer.epoch) return known.seq > newer.seq ? known : newer;
-  return known.confirmed > newer.confirmed ? known : newer;
+function merged(known: readonly Position[], position: Position): readonly Position[] {
+  const at = known.findIndex(({ epoch }) => epoch === position.epoch);
+  const same = known[at];
+  if (same === undefined) return [...known, position].slice(-EPOCHS_PER_TOPIC);
+  if (same.seq >= position.seq) return known;
+  return known.with(at, position);
 }

@@ -17,7 +17,9 @@ export interface LivenessOwner {
   /** Called at every interval while nothing is in doubt. */
   rotate(): void;
   /** What this pod knows of every topic, without what is older than this Redis second. */
-  known(oldest: number): Map<string, Position>;
+  known(oldest: number): readonly Map<string, Position>[];
+  /** The log knows it too. */
+  reported(): void;
   /** The listener must be told that what it has may be old. */
   stale(): void;
   /** Since when (clock.now) the log refused reads without one that worked. */
@@ -238,7 +240,8 @@ export class Liveness {
   async #report({ lineage, second }: Probe): Promise<void> {
     const { clock, counts, log, settings } = this.#options;
     const until = clock.now() + settings.settleMs;
-    const parts = inParts(this.#owner.known(second - 2 * settings.retentionS));
+    const known = this.#owner.known(second - 2 * settings.retentionS);
+    const parts = known.flatMap(inParts);
     let failures = 0;
     while (parts.length > 0 && !this.#stopping.signal.aborted) {
       const [part] = parts;
@@ -256,7 +259,8 @@ export class Liveness {
     }
     this.#lineage = lineage;
     const lost = parts.reduce((topics, part) => topics + part.size, 0);
-    if (lost > 0) counts.unreported(lost);
+    if (parts.length === 0) this.#owner.reported();
+    else counts.unreported(lost);
   }
 }
 

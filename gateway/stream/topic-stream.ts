@@ -197,6 +197,7 @@ export class TopicStream implements Stream {
       proven: (second: number) => this.#queue.onceLevel(() => this.#confirm(second)),
       rotate: () => this.#rotate(),
       known: (oldest: number) => this.#known.report(this.#highest(), oldest),
+      reported: () => this.#known.reported(),
       stale: () => this.#setStale(true),
       get failingSince() {
         return failingSince();
