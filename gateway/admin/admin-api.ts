@@ -1,0 +1,75 @@
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { isLoopbackAddress, originProblem } from '../edge/origin.ts';
+import { FreshProbe } from './fresh-probe.ts';
+
+/** One condition of being ready. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Why not, or what is worth knowing, in words. */
+  readonly detail?: string;
+}
+
+export interface AdminParts {
+  readonly pod: string;
+  /** Where it listens: on loopback only loopback's names are served (DNS rebinding). */
+  readonly host: string;
+  readonly checks: () => readonly Check[];
+  /** The text and the content type of `/metrics`. */
+  readonly metrics: () => Promise<{ readonly text: string; readonly type: string }>;
+  /** One round trip to Redis that begins after the call. */
+  readonly probe: () => Promise<void>;
+  /** What `/admin/status` shows. */
+  readonly status: () => object;
+}
+
+/** The header by which a pod recognises its own answer among those of its peers. */
+export const POD_HEADER = 'x-wscluster-pod';
+
+/**
+ * Health, metrics and status, on a port of their own: it is for the cluster, never for clients.
+ *
+ * - `/livez` 200 as long as the event loop answers.
+ * - `/readyz` 200 or 503, with every condition by name.
+ * - `/metrics` for Prometheus.
+ * - `/peer/redis` 200 when a probe that began after the question reached Redis, otherwise 503.
+ * - `/admin/status` for people.
+ */
+export function createAdmin(parts: AdminParts): FastifyInstance {
+  const app = fastify({ forceCloseConnections: true });
+  const rules = { configured: !isLoopbackAddress(parts.host), allowedOrigins: [] };
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header(POD_HEADER, parts.pod);
+    reply.header('cache-control', 'no-store');
+    const { host, origin } = request.headers;
+    const problem = originProblem({ host, origin }, rules);
+    if (problem === undefined) return;
+    return send(reply, 403, { error: `this ${problem} is not served` });
+  });
+  app.get('/livez', async (_request, reply) => send(reply, 200, { live: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const checks = parts.checks();
+    const ready = checks.every(({ ok }) => ok);
+    return send(reply, ready ? 200 : 503, { ready, checks });
+  });
+  app.get('/metrics', async (_request, reply) => {
+    const { text, type } = await parts.metrics();
+    return reply.type(type).send(text);
+  });
+  app.get('/admin/status', async (_request, reply) => send(reply, 200, parts.status()));
+  const probe = new FreshProbe(parts.probe);
+  app.get('/peer/redis', async (_request, reply) => {
+    const reached = await probe.ask().then(
+      () => true,
+      () => false,
+    );
+    return send(reply, reached ? 200 : 503, { redis: reached });
+  });
+  return app;
+}
+
+/** Indented: these are read by people with curl. */
+function send(reply: FastifyReply, status: number, body: object) {
+  const text = `${JSON.stringify(body, null, 2)}\n`;
+  return reply.code(status).type('application/json; charset=utf-8').send(text);
+}
