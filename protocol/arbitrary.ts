@@ -135,6 +135,7 @@ const anyEvent: fc.Arbitrary<ServerEvent> = fc.oneof(
     {
       type: fc.constant('err' as const),
       id: requestId,
+      topic,
       code: errorName,
       message,
       at: milliseconds,

@@ -35,6 +35,19 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * The clock of the machine for work that a program waits for: a pending timer keeps a process
+ * alive, so that one that waits to reconnect does not end in the meantime.
+ */
+export const foregroundClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after(delayMs, task) {
+    const handle = setTimeout(task, delayMs);
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
 /** Resolves after `delayMs`; rejects with the signal's reason when it is aborted first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-import type { ErrorName } from './codes.ts';
+import type { ErrorName } from './code-table.ts';
 import type { Command } from './commands.ts';
 import type { ServerEvent } from './events.ts';
 

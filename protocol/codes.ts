@@ -1,98 +1,64 @@
+import {
+  type AfterClose,
+  type Close,
+  type CloseName,
+  closeOf,
+  closes,
+  type ErrorName,
+  errorRetries,
+  type GapReason,
+} from './code-table.ts';
+
 /**
  * The one table of close codes, error codes and gap reasons. The gateway, the client package and
- * `docs/protocol.md` read it; a test fails when the document and this file differ.
+ * `docs/protocol.md` read it; a test fails when the document and this file differ. The part of it
+ * that a browser needs is `code-table.ts`.
  */
 
-/** What a client does after a close. */
-export type AfterClose =
-  /** Reconnect with backoff. */
-  | 'come-back'
-  /** Fetch a fresh token, then reconnect with backoff. */
-  | 'refresh-token'
-  /** Stay away until the application connects again: trying again cannot help. */
-  | 'stay-away';
+export type { AfterClose, CloseName, ErrorName, GapReason };
 
-export interface CloseCode {
-  readonly code: number;
-  readonly name: string;
+export interface CloseCode extends Close {
   /** Who may send it. `local` codes are never on the wire: they name what one side observed. */
   readonly sentBy: 'server' | 'client' | 'both' | 'local';
-  readonly then: AfterClose;
   readonly text: string;
 }
 
-const close = (
-  code: number,
-  name: string,
-  sentBy: CloseCode['sentBy'],
-  then: AfterClose,
-  text: string,
-): CloseCode => ({ code, name, sentBy, then, text });
+const close = (name: CloseName, sentBy: CloseCode['sentBy'], text: string): CloseCode => ({
+  ...closes[name],
+  sentBy,
+  text,
+});
 
-/**
- * 1000–2999 are the WebSocket protocol's own. In ours the range decides what a client does with a
- * code that it does not know: 4000–4499 come back, 4500–4999 stay away.
- */
 export const closeCodes = {
-  normal: close(1000, 'normal', 'both', 'stay-away', 'Closed on purpose.'),
-  goingAway: close(1001, 'going_away', 'both', 'come-back', 'The page or the process is leaving.'),
-  protocol: close(1002, 'protocol', 'both', 'stay-away', 'Not valid WebSocket framing.'),
-  unsupported: close(1003, 'unsupported', 'server', 'stay-away', 'Text where binary was agreed.'),
-  abnormal: close(1006, 'abnormal', 'local', 'come-back', 'The connection broke without a close.'),
-  invalidText: close(1007, 'invalid_text', 'both', 'stay-away', 'A text frame is not UTF-8.'),
-  tooBig: close(1009, 'too_big', 'both', 'stay-away', 'A frame is larger than the limit.'),
-  internal: close(
-    1011,
-    'internal',
-    'server',
-    'come-back',
-    'The gateway failed to serve this client.',
-  ),
-  restart: close(1012, 'restart', 'server', 'come-back', 'A proxy or server restarts.'),
-  tryLater: close(1013, 'try_later', 'server', 'come-back', 'A proxy or server is overloaded.'),
+  normal: close('normal', 'both', 'Closed on purpose.'),
+  goingAway: close('goingAway', 'both', 'The page or the process is leaving.'),
+  protocol: close('protocol', 'both', 'Not valid WebSocket framing.'),
+  unsupported: close('unsupported', 'server', 'Text where binary was agreed.'),
+  abnormal: close('abnormal', 'local', 'The connection broke without a close.'),
+  invalidText: close('invalidText', 'both', 'A text frame is not UTF-8.'),
+  tooBig: close('tooBig', 'both', 'A frame is larger than the limit.'),
+  internal: close('internal', 'server', 'The gateway failed to serve this client.'),
+  restart: close('restart', 'server', 'A proxy or server restarts.'),
+  tryLater: close('tryLater', 'server', 'A proxy or server is overloaded.'),
 
-  drain: close(
-    4000,
-    'drain',
-    'server',
-    'come-back',
-    'This gateway is leaving; another serves you.',
-  ),
-  cutOff: close(4001, 'cut_off', 'server', 'come-back', 'This gateway lost Redis; others have it.'),
-  overloaded: close(4002, 'overloaded', 'server', 'come-back', 'Too many connections; come later.'),
-  slow: close(4003, 'slow', 'server', 'come-back', 'The client stopped reading altogether.'),
-  helloTimeout: close(
-    4004,
-    'hello_timeout',
-    'server',
-    'come-back',
-    'No hello within the deadline.',
-  ),
-  silent: close(4005, 'silent', 'both', 'come-back', 'Nothing was heard for too long.'),
-  rateLimited: close(4006, 'rate_limited', 'server', 'come-back', 'Far over the agreed rate.'),
-  tokenExpired: close(4007, 'token_expired', 'server', 'refresh-token', 'The token has expired.'),
+  drain: close('drain', 'server', 'This gateway is leaving; another serves you.'),
+  cutOff: close('cutOff', 'server', 'This gateway lost Redis; others have it.'),
+  overloaded: close('overloaded', 'server', 'Too many connections; come later.'),
+  slow: close('slow', 'server', 'The client stopped reading altogether.'),
+  helloTimeout: close('helloTimeout', 'server', 'No hello within the deadline.'),
+  silent: close('silent', 'both', 'Nothing was heard for too long.'),
+  rateLimited: close('rateLimited', 'server', 'Far over the agreed rate.'),
+  tokenExpired: close('tokenExpired', 'server', 'The token has expired.'),
 
-  unauthenticated: close(4500, 'unauthenticated', 'server', 'stay-away', 'The token is not valid.'),
-  sessionTaken: close(4501, 'session_taken', 'server', 'stay-away', 'Opened again elsewhere.'),
-  badFrame: close(4502, 'bad_frame', 'server', 'stay-away', 'Too many frames were not understood.'),
-  disconnected: close(
-    4503,
-    'disconnected',
-    'server',
-    'stay-away',
-    'Disconnected by the application.',
-  ),
-} as const satisfies Record<string, CloseCode>;
-
-export type CloseName = keyof typeof closeCodes;
-
-const byNumber = new Map<number, CloseCode>(Object.values(closeCodes).map((c) => [c.code, c]));
+  unauthenticated: close('unauthenticated', 'server', 'The token is not valid.'),
+  sessionTaken: close('sessionTaken', 'server', 'Opened again elsewhere.'),
+  badFrame: close('badFrame', 'server', 'Too many frames were not understood.'),
+  disconnected: close('disconnected', 'server', 'Disconnected by the application.'),
+} as const satisfies Record<CloseName, CloseCode>;
 
 /** What a client does after a close with `code`, known or not. */
 export function afterClose(code: number): AfterClose {
-  const known = byNumber.get(code);
-  if (known !== undefined) return known.then;
-  return code >= 4500 && code <= 4999 ? 'stay-away' : 'come-back';
+  return closeOf(code).then;
 }
 
 /** An error that answers a request: in an `err` frame, in `subbed`, or in an HTTP body. */
@@ -104,36 +70,38 @@ export interface ErrorCode {
   readonly text: string;
 }
 
-const error = (status: number, retry: boolean, text: string): ErrorCode => ({
+const error = (name: ErrorName, status: number, text: string): ErrorCode => ({
   status,
-  retry,
+  retry: errorRetries[name],
   text,
 });
 
 export const errorCodes = {
-  bad_request: error(400, false, 'The request is not of the form that it must have.'),
-  bad_frame: error(400, false, 'The frame could not be decoded.'),
-  unknown_command: error(400, false, 'This server does not know the command.'),
-  bad_topic: error(400, false, 'Not a topic name.'),
-  bad_position: error(400, false, 'Not a position.'),
-  hello_first: error(400, false, 'The first command must be hello.'),
-  unauthenticated: error(401, false, 'A valid token or API key is required.'),
-  forbidden: error(403, false, 'The identity may not do this.'),
-  not_found: error(404, false, 'There is no such thing.'),
-  conflict: error(409, false, 'This id was already used for another payload.'),
-  too_large: error(413, false, 'Larger than the limit.'),
-  too_many_topics: error(429, false, 'More topics than one connection may have.'),
-  rate_limited: error(429, true, 'Over the agreed rate.'),
-  internal: error(500, true, 'The gateway failed; the id finds it in the log.'),
-  not_supported: error(501, false, 'This server does not offer it.'),
-  overloaded: error(503, true, 'A queue is full; nothing was written.'),
-  store_unavailable: error(503, true, 'Redis cannot be reached; nothing was written.'),
-  store_full: error(503, true, 'Redis is out of memory; nothing was written.'),
-  not_replicated: error(503, true, 'Redis has too few replicas; nothing was written.'),
-  unknown_outcome: error(504, true, 'It may or may not have been written.'),
-} as const satisfies Record<string, ErrorCode>;
-
-export type ErrorName = keyof typeof errorCodes;
+  bad_request: error('bad_request', 400, 'The request is not of the form that it must have.'),
+  bad_frame: error('bad_frame', 400, 'The frame could not be decoded.'),
+  unknown_command: error('unknown_command', 400, 'This server does not know the command.'),
+  bad_topic: error('bad_topic', 400, 'Not a topic name.'),
+  bad_position: error('bad_position', 400, 'Not a position.'),
+  hello_first: error('hello_first', 400, 'The first command must be hello.'),
+  unauthenticated: error('unauthenticated', 401, 'A valid token or API key is required.'),
+  forbidden: error('forbidden', 403, 'The identity may not do this.'),
+  not_found: error('not_found', 404, 'There is no such thing.'),
+  conflict: error('conflict', 409, 'This id was already used for another payload.'),
+  too_large: error('too_large', 413, 'Larger than the limit.'),
+  too_many_topics: error('too_many_topics', 429, 'More topics than one connection may have.'),
+  rate_limited: error('rate_limited', 429, 'Over the agreed rate.'),
+  internal: error('internal', 500, 'The gateway failed; the id finds it in the log.'),
+  not_supported: error('not_supported', 501, 'This server does not offer it.'),
+  overloaded: error('overloaded', 503, 'A queue is full; nothing was written.'),
+  store_unavailable: error(
+    'store_unavailable',
+    503,
+    'Redis cannot be reached; nothing was written.',
+  ),
+  store_full: error('store_full', 503, 'Redis is out of memory; nothing was written.'),
+  not_replicated: error('not_replicated', 503, 'Redis has too few replicas; nothing was written.'),
+  unknown_outcome: error('unknown_outcome', 504, 'It may or may not have been written.'),
+} as const satisfies Record<ErrorName, ErrorCode>;
 
 /** Why a subscriber may have missed messages. */
 export const gapReasons = {
@@ -143,6 +111,4 @@ export const gapReasons = {
   expired: 'The position is older than the topic’s memory.',
   epoch_unknown: 'The position belongs to a history that the server does not know.',
   slow: 'The subscriber fell behind what the topic’s policy keeps for it.',
-} as const satisfies Record<string, string>;
-
-export type GapReason = keyof typeof gapReasons;
+} as const satisfies Record<GapReason, string>;

@@ -1,4 +1,4 @@
-import type { ErrorName, GapReason } from './codes.ts';
+import type { ErrorName, GapReason } from './code-table.ts';
 import type { TopicPosition } from './commands.ts';
 import type { Payload } from './payload.ts';
 import type { Position } from './position.ts';
@@ -63,6 +63,8 @@ export interface Err {
   readonly type: 'err';
   /** The request that it answers; absent when a frame could not be attributed. */
   readonly id?: number;
+  /** Without `id`: the subscription to this topic, which had been answered, has ended. */
+  readonly topic?: string;
   readonly code: ErrorName;
   readonly message: string;
   readonly at: number;

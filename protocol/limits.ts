@@ -29,11 +29,12 @@ function assertRelation(holds: boolean, why: string): void {
   if (!holds) throw new Error(`limits: ${why}`);
 }
 
-assertRelation(
+// Pure: a bundle for browsers leaves the assertions out.
+/* @__PURE__ */ assertRelation(
   limits.topicsPerCommand * (limits.topicBytes + 128) < limits.frameBytes,
   'a command that names the most topics allowed must fit into a frame',
 );
-assertRelation(
+/* @__PURE__ */ assertRelation(
   limits.tokenBytes * 4 < limits.frameBytes,
   'a hello with the longest token must fit into a frame',
 );

@@ -1,6 +1,7 @@
-import type { AckLevel, Command, Hello, Pub, TopicPosition, TopicRequest } from './commands.ts';
+import type { AckLevel, Command, Hello, Pub, TopicRequest } from './commands.ts';
 import * as field from './fields.ts';
 import { limits } from './limits.ts';
+import { positions } from './position-list.ts';
 import { Refusal } from './refusal.ts';
 
 /** A command from the members of a frame. Throws `Refusal`; unknown members are ignored. */
@@ -98,19 +99,6 @@ const asked: field.ListOf<TopicRequest> = {
       ...field.optional(value, 'position', (all, name) =>
         field.position(all[name], `${where}.${name}`),
       ),
-    };
-  },
-};
-
-/** A list of (topic, position), as `ack` and `tick` carry it. */
-export const positions: field.ListOf<TopicPosition> = {
-  min: 0,
-  max: limits.topicsPerCommand,
-  item: (value, where) => {
-    if (!field.isFields(value)) throw new Refusal('bad_request', `${where}: topic and position`);
-    return {
-      topic: field.topic(value['topic'], `${where}.topic`),
-      position: field.position(value['position'], `${where}.position`),
     };
   },
 };

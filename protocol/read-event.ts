@@ -1,8 +1,8 @@
-import { errorCodes, gapReasons } from './codes.ts';
+import { type ErrorName, errorRetries, gapReasonNames } from './code-table.ts';
 import type { Acked, Err, GapEvent, Msg, ServerEvent, SubbedTopic, Welcome } from './events.ts';
 import * as field from './fields.ts';
 import { limits } from './limits.ts';
-import { positions } from './read-command.ts';
+import { positions } from './position-list.ts';
 import { Refusal } from './refusal.ts';
 
 /** Longer than any text a server sends in one member; bounds what a client will hold. */
@@ -84,8 +84,7 @@ const subbedTopics: field.ListOf<SubbedTopic> = {
   },
 };
 
-const errorNames = Object.keys(errorCodes) as (keyof typeof errorCodes)[];
-const reasons = Object.keys(gapReasons) as (keyof typeof gapReasons)[];
+const errorNames = Object.keys(errorRetries) as ErrorName[];
 
 function readMsg<Data>(fields: field.Fields, data: Data | undefined): Msg<Data> {
   if (data === undefined) throw new Refusal('bad_request', 'data: missing');
@@ -113,6 +112,7 @@ function readErr(fields: field.Fields): Err {
   return {
     type: 'err',
     ...field.optional(fields, 'id', (all, name) => field.integer(all, name, 1)),
+    ...field.optional(fields, 'topic', (all, name) => field.topic(all[name], name)),
     // A newer server may have codes of its own; the message still says what happened.
     code: code ?? 'internal',
     message: field.text(fields, 'message', MAX_TEXT),
@@ -125,7 +125,7 @@ function readGap(fields: field.Fields): GapEvent {
   return {
     type: 'gap',
     topic: field.topic(fields['topic'], 'topic'),
-    reason: field.oneOf(fields, 'reason', reasons),
+    reason: field.oneOf(fields, 'reason', gapReasonNames),
     ...field.optional(fields, 'from', (all, name) => field.integer(all, name, 1)),
     ...field.optional(fields, 'to', (all, name) => field.integer(all, name, 1)),
     position: field.position(fields['position'], 'position'),

@@ -1,5 +1,5 @@
+import type { ErrorName } from './code-table.ts';
 import type { Decoded } from './codec.ts';
-import type { ErrorName } from './codes.ts';
 
 /** Why a frame was not understood. Thrown inside a decoder, never out of one. */
 export class Refusal extends Error {
