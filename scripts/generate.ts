@@ -3,6 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { settingsDocument } from '../gateway/settings/document.ts';
 import { withCodeTables } from './documents/codes.ts';
 
 interface GeneratedFile {
@@ -11,7 +12,10 @@ interface GeneratedFile {
   make(current: string): string;
 }
 
-const files: readonly GeneratedFile[] = [{ path: 'docs/protocol.md', make: withCodeTables }];
+const files: readonly GeneratedFile[] = [
+  { path: 'docs/protocol.md', make: withCodeTables },
+  { path: 'docs/settings.md', make: settingsDocument },
+];
 
 const root = join(import.meta.dirname, '..');
 const check = process.argv.includes('--check');

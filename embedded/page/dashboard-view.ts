@@ -30,8 +30,8 @@ const SECONDS = 60;
 const charts = [
   { field: 'delivered', title: 'delivered', unit: '/s' },
   { field: 'published', title: 'published', unit: '/s' },
-  { field: 'delayMedian', title: 'publish → delivery, median', unit: 'ms' },
-  { field: 'delayHigh', title: 'publish → delivery, 99 %', unit: 'ms' },
+  { field: 'delayMedian', title: 'delay, median', unit: 'ms' },
+  { field: 'delayHigh', title: 'delay, 99 %', unit: 'ms' },
 ] as const satisfies readonly { field: keyof Sample; title: string; unit: string }[];
 
 /** Draws what arrives on the dashboard's topic, and the rates of each topic. */

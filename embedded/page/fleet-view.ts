@@ -60,7 +60,7 @@ export class FleetView {
   }
 
   #fill(card: Card, gateway: GatewayView): void {
-    setText(card.load, connectionsText(gateway.connections));
+    setText(card.load, `port ${gateway.port} · ${connectionsText(gateway.connections)}`);
     if (card.shown === gateway.condition) return;
     card.shown = gateway.condition;
     card.root.dataset['condition'] = gateway.condition;
@@ -137,10 +137,9 @@ function makeCard(gateway: GatewayView): Card {
   const state = make('span', { class: 'state' });
   name.append(make('span', { text: gateway.name }), state);
   const load = make('div', { class: 'load' });
-  const port = make('div', { class: 'port', text: `ws://127.0.0.1:${gateway.port}/ws` });
   const slots = make('div', { class: 'slots' });
   const acts = make('div', { class: 'acts' });
-  root.append(name, port, load, slots, acts);
+  root.append(name, load, slots, acts);
   root.dataset['gateway'] = String(gateway.id);
   return { root, state, load, slots, acts, shown: '' };
 }
@@ -165,7 +164,7 @@ function actionsOf({ condition }: GatewayView): { action: Action; label: string 
 }
 
 function connectionsText(count: number): string {
-  return count === 1 ? '1 connection' : `${count} connections`;
+  return count === 1 ? '1 client' : `${count} clients`;
 }
 
 function foreignDot(gateway: GatewayView, index: number): Dot {

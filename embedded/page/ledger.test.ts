@@ -87,4 +87,17 @@ describe('the ledger', () => {
     ledger.issue('p');
     assert.deepEqual(ledger.counts(90_000), { delivered: 0, lost: 0, duplicated: 0, underWay: 1 });
   });
+
+  it('does not call a message lost whose publish ended unknown', () => {
+    const ledger = new Ledger();
+    ledger.listens('s', ['p']);
+    for (let i = 0; i < 3; i += 1) ledger.issue('p');
+    ledger.uncertain('p', 2);
+    ledger.received('s', 'p', 1);
+    ledger.received('s', 'p', 3);
+    assert.equal(ledger.counts(0).lost, 0);
+    ledger.received('s', 'p', 2);
+    ledger.received('s', 'p', 2);
+    assert.deepEqual(ledger.counts(0), { delivered: 3, lost: 0, duplicated: 1, underWay: 0 });
+  });
 });

@@ -18,6 +18,8 @@ interface Publisher {
   issued: number;
   /** Acknowledged numbers with their time, oldest first; pruned once they are overdue. */
   readonly acknowledged: { readonly number: number; readonly at: number }[];
+  /** Numbers of which nobody knows whether they were written. */
+  readonly uncertain: Set<number>;
   /** Everything up to here was acknowledged longer than `OVERDUE_MS` ago. */
   settled: number;
 }
@@ -61,6 +63,11 @@ export class Ledger {
     this.#publisher(publisher).acknowledged.push({ number, at });
   }
 
+  /** The outcome of publishing it is unknown: it may arrive, once, or never. */
+  uncertain(publisher: string, number: number): void {
+    this.#publisher(publisher).uncertain.add(number);
+  }
+
   /** From now on the subscriber must see everything that is issued by `publishers`. */
   listens(subscriber: string, publishers: readonly string[]): void {
     const entry = this.#subscriber(subscriber);
@@ -68,11 +75,6 @@ export class Ledger {
       if (entry.tracks.has(publisher)) continue;
       entry.tracks.set(publisher, newTrack(this.#publisher(publisher).issued));
     }
-  }
-
-  /** The subscriber leaves for good. */
-  leaves(subscriber: string): void {
-    this.#subscribers.delete(subscriber);
   }
 
   connection(subscriber: string, connectedAt: number | undefined): void {
@@ -97,8 +99,8 @@ export class Ledger {
     for (const { tracks, connectedAt } of this.#subscribers.values()) {
       const patient = connectedAt === undefined || now - connectedAt < OVERDUE_MS;
       for (const [name, track] of tracks) {
-        lost += track.missing.size + track.forgotten;
-        const { issued, settled } = this.#publishers.get(name) ?? { issued: 0, settled: 0 };
+        const { issued, settled, uncertain } = this.#publishers.get(name) ?? UNKNOWN;
+        lost += track.missing.size + track.forgotten - excused(track, uncertain);
         const overdue = patient ? 0 : Math.max(0, settled - track.last);
         lost += overdue;
         underWay += Math.max(0, issued - track.last - overdue);
@@ -110,7 +112,7 @@ export class Ledger {
   #publisher(name: string): Publisher {
     let entry = this.#publishers.get(name);
     if (entry === undefined) {
-      entry = { issued: 0, acknowledged: [], settled: 0 };
+      entry = { issued: 0, acknowledged: [], uncertain: new Set(), settled: 0 };
       this.#publishers.set(name, entry);
     }
     return entry;
@@ -124,6 +126,15 @@ export class Ledger {
     }
     return entry;
   }
+}
+
+/** A publisher of another page. */
+const UNKNOWN = { issued: 0, settled: 0, uncertain: new Set<number>() };
+
+function excused({ missing }: Track, uncertain: ReadonlySet<number>): number {
+  let count = 0;
+  for (const number of uncertain) if (missing.has(number)) count += 1;
+  return count;
 }
 
 function newTrack(floor: number): Track {

@@ -1,0 +1,3 @@
+import { Page } from './page.ts';
+
+await new Page().open();
