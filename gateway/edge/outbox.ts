@@ -29,26 +29,30 @@ const JOIN_BYTES = 64 * 1024;
  * requests still go out then, and these have a limit of their own.
  */
 export class Outbox implements Outlet, Flushable {
+  // What a fan-out touches stands first, in as few cache lines as possible: with ten thousand
+  // connections these are what a delivery costs beside the write.
   subscriptions: unknown = undefined;
-  flushPending = false;
-  /** Whether messages are being followed to the client's reading; see `onWritten`. */
-  watched = false;
+  #first: Uint8Array | undefined = undefined;
+  #bytes = 0;
+  /** `socket.buffered` after the last write. But for control frames it only falls until the next. */
+  #unsent = 0;
   /** Whether application frames were written since this was last set to false. */
   spoke = false;
   /** Whether anything was written since this was last set to false. */
   wrote = false;
   slow = false;
-  readonly #owner: OutboxOwner;
-  readonly #socket: Socket;
-  readonly #encoding: Encoding;
+  /** Whether messages are being followed to the client's reading; see `onWritten`. */
+  watched = false;
+  #closed = false;
   readonly #limit: number;
-  #first: Uint8Array | undefined = undefined;
+  readonly #encoding: Encoding;
+  readonly #socket: Socket;
   #more: Uint8Array[] | undefined = undefined;
-  #bytes = 0;
+  readonly #owner: OutboxOwner;
+  flushPending = false;
+  #asked = false;
   /** Bytes of answers since the client became slow. */
   #answers = 0;
-  #closed = false;
-  #asked = false;
   #due = Number.POSITIVE_INFINITY;
   #progress = Number.NaN;
 
@@ -88,12 +92,14 @@ export class Outbox implements Outlet, Flushable {
   }
 
   #write(first: Uint8Array): void {
+    const socket = this.#socket;
     const more = this.#more;
     this.#first = undefined;
     this.wrote = true;
-    if (more === undefined) this.#socket.write(first);
+    if (more === undefined) socket.write(first);
     else this.#writeAll(first, more);
     this.#bytes = 0;
+    this.#unsent = socket.buffered;
     if (this.watched) this.#owner.onWritten();
   }
 
@@ -133,7 +139,9 @@ export class Outbox implements Outlet, Flushable {
 
   /** False: more is unsent than may be; the client is slow from now on. */
   #hasRoom(): boolean {
-    if (this.#bytes + this.#socket.buffered <= this.#limit || this.#closed) return true;
+    if (this.#bytes + this.#unsent <= this.#limit || this.#closed) return true;
+    this.#unsent = this.#socket.buffered;
+    if (this.#bytes + this.#unsent <= this.#limit) return true;
     if (!this.slow) {
       this.slow = true;
       this.#owner.onSlow();
