@@ -19,8 +19,10 @@ export interface ReadFrom extends Position {
  * are of one epoch; the beginning of another one is an event of its own.
  */
 export function eventsOf(topic: string, from: ReadFrom, page: Resumed): TopicEvent[] {
-  if (from.excusesUnborn && isUnbornAgain(from, page))
-    return [{ type: 'epoch', topic, head: page.cursor }];
+  if (from.excusesUnborn && isUnbornAgain(from, page)) {
+    const { cursor } = page;
+    return cursor.epoch === from.epoch ? [] : [{ type: 'epoch', topic, head: cursor }];
+  }
   const telling = new Telling(topic, from);
   for (const step of page.steps) telling.add(step);
   telling.finish(page);
