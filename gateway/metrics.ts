@@ -1,0 +1,387 @@
+import { Registry } from 'prom-client';
+import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../protocol/codes.ts';
+import type { Command } from '../protocol/commands.ts';
+import type { AuthCounts, AuthOutcome, Credential } from './edge/auth/counts.ts';
+import type { ConnectionState } from './edge/connection.ts';
+import type { EdgeCounts, Moved, Refused } from './edge/counts.ts';
+import { type Health, healths } from './edge/health.ts';
+import { type HttpCounts, routes } from './http/counts.ts';
+import type { HubCounts } from './hub/counts.ts';
+import type { HubState } from './hub/topic-hub.ts';
+import { ProcessSeries } from './process-series.ts';
+import { allOf, type Label, SeriesMaker } from './series.ts';
+import type { DoubtCause, RepairCause, StreamCounts } from './stream/counts.ts';
+import type { ConnectionName, RedisLogCounts } from './stream/redis-log.ts';
+import type { Outcome } from './stream/stream.ts';
+
+/** What a gateway has, read when somebody asks for the metrics. */
+export interface MetricSources {
+  readonly hub: () => HubState;
+  readonly ready: () => boolean;
+  readonly cutOff: () => boolean;
+  readonly connected: () => boolean;
+  readonly unsuitable: () => number;
+}
+
+/**
+ * Every series of a gateway, declared here (those of the process in `process-series.ts`) and nowhere
+ * else, in a registry of the gateway's own: several run in one process. The parts count through the narrow interfaces that they declare.
+ */
+export class Metrics {
+  readonly hub: HubCounts;
+  readonly stream: StreamCounts;
+  readonly redis: RedisLogCounts;
+  readonly edge: EdgeCounts;
+  readonly http: HttpCounts;
+  readonly auth: AuthCounts;
+  readonly registry = new Registry();
+  /** The file that holds the Redis URL changed. */
+  readonly redisUrlReread: (outcome: 'changed' | 'refused') => void;
+  #sources: MetricSources | undefined;
+  readonly #process: ProcessSeries;
+
+  constructor() {
+    const make = new SeriesMaker(this.registry);
+    this.hub = hubCounts(make);
+    this.stream = streamCounts(make);
+    this.redis = redisCounts(make);
+    this.edge = edgeCounts(make);
+    this.http = httpCounts(make);
+    this.auth = authCounts(make);
+    this.redisUrlReread = make.counters(
+      'redis_url_rereads_total',
+      'Changes of the file with the Redis URL.',
+      { label: 'outcome', values: ['changed', 'refused'] },
+    );
+    for (const [name, help, read] of gauges) {
+      make.gauge(name, help, () => (this.#sources === undefined ? 0 : read(this.#sources)));
+    }
+    this.#process = new ProcessSeries(make);
+  }
+
+  /** From now on gauges are read from these; before, they are zero. */
+  observe(sources: MetricSources): void {
+    this.#sources = sources;
+    this.#process.start();
+  }
+
+  async exposition(): Promise<{ text: string; type: string }> {
+    return { text: await this.registry.metrics(), type: this.registry.contentType };
+  }
+
+  stop(): void {
+    this.#sources = undefined;
+    this.#process.stop();
+  }
+}
+
+type Gauge = readonly [name: string, help: string, read: (sources: MetricSources) => number];
+
+const gauges: readonly Gauge[] = [
+  ['topics', 'Topics that are followed, lingering ones included.', ({ hub }) => hub().topics],
+  ['subscriptions', 'Subscriptions of all connections.', ({ hub }) => hub().subscriptions],
+  ['slow_subscribers', 'Connections that have no room for more now.', ({ hub }) => hub().slow],
+  ['recent_bytes', 'Memory of recent messages.', ({ hub }) => hub().recentBytes],
+  ['ready', '1 while new clients should come here.', ({ ready }) => Number(ready())],
+  ['cut_off', '1 while peers reach Redis and we do not.', ({ cutOff }) => Number(cutOff())],
+  ['redis_connected', '1 while Redis is reached.', ({ connected }) => Number(connected())],
+  [
+    'redis_unsuitable',
+    'Points in which the configuration of Redis endangers the promises.',
+    ({ unsuitable }) => unsuitable(),
+  ],
+];
+
+const codes: Label<ErrorName> = {
+  label: 'code',
+  values: Object.keys(errorCodes) as ErrorName[],
+};
+const reasons: Label<keyof typeof gapReasons> = {
+  label: 'reason',
+  values: Object.keys(gapReasons) as (keyof typeof gapReasons)[],
+};
+const outcomes: Label<Outcome['outcome']> = {
+  label: 'outcome',
+  values: allOf({ ok: true, failed: true, unknown: true }),
+};
+
+function hubCounts(make: SeriesMaker): HubCounts {
+  const batches = make.counter('fanouts_total', 'Batches handed to subscribers.');
+  const messages = make.counter(
+    'messages_delivered_total',
+    'Messages handed to live subscribers: messages × subscribers.',
+  );
+  const gaps = make.counters('gaps_total', 'Gaps told to subscribers.', reasons);
+  const read = make.counter('catch_up_pages_total', 'Pages read to catch up.');
+  const shared = make.counter(
+    'catch_up_page_readers_total',
+    'Subscriptions that such pages were read for.',
+  );
+  return {
+    delivered(outlets, entries) {
+      batches();
+      messages(outlets * entries);
+    },
+    resumed: make.counters('resumes_total', 'Resumes, by where the missed messages were found.', {
+      label: 'source',
+      values: allOf({ memory: true, log: true }),
+    }),
+    gap: (reason, outlets) => gaps(reason, outlets),
+    slow: make.counter('slow_total', 'Subscribers that had no room for more.'),
+    read(subscriptions) {
+      read();
+      shared(subscriptions);
+    },
+    readFailed: make.counters(
+      'catch_up_failures_total',
+      'Such pages that could not be read.',
+      codes,
+    ),
+    refused: make.counters(
+      'subscriptions_refused_total',
+      'Subscriptions that were refused or ended.',
+      codes,
+    ),
+  };
+}
+
+function streamCounts(make: SeriesMaker): StreamCounts {
+  const batches = make.counter('append_batches_total', 'Batches given to the log.');
+  const drafts = make.counter('appends_total', 'Messages given to the log.');
+  const pages = make.counter('log_pages_total', 'Pages read from the log.');
+  const readers = make.counter('log_page_readers_total', 'Callers that these pages were read for.');
+  const stale = make.counters('stale_changes_total', 'Times the log was lost and came back.', {
+    label: 'to',
+    values: allOf({ stale: true, level: true }),
+  });
+  return {
+    published: make.counters(
+      'publishes_total',
+      'Publishes by outcome, HTTP and WebSocket.',
+      outcomes,
+    ),
+    appended(count) {
+      batches();
+      drafts(count);
+    },
+    retried: make.counter('publish_retries_total', 'Publishes tried again.'),
+    told: make.counter('entries_heard_total', 'Messages of followed topics.'),
+    repeated: make.counter(
+      'entries_repeated_total',
+      'Live copies of messages that were known already.',
+    ),
+    repair: make.counters('repairs_total', 'Live topics that had to be read from the log.', {
+      label: 'cause',
+      values: allOf<RepairCause>({
+        ...{ hole: true, announced: true, epoch: true, doubt: true, rotation: true },
+      }),
+    }),
+    overflowed: make.counter(
+      'parked_overflows_total',
+      'Topics whose live messages were dropped while reading, to be read too.',
+    ),
+    gap: make.counters('log_gaps_total', 'Gaps found in followed topics.', reasons),
+    doubt: make.counters('doubts_total', 'Times every topic had to be checked against the log.', {
+      label: 'cause',
+      values: allOf<DoubtCause>({
+        ...{ reconnect: true, probe_lost: true, lineage: true, frozen: true },
+      }),
+    }),
+    stale: (value) => stale(value ? 'stale' : 'level'),
+    read(count) {
+      pages();
+      readers(count);
+    },
+    readFailed: make.counter('log_failures_total', 'Reads that are tried again.'),
+    inconsistent: make.counter('log_inconsistent_total', 'Answers of the log that cannot be.'),
+    unreported: make.counter(
+      'loss_unreported_total',
+      'Topics whose last known message could not be reported after a failover.',
+    ),
+    forgotten: make.counter(
+      'known_positions_dropped_total',
+      'Last known positions that were forgotten for lack of room.',
+    ),
+  };
+}
+
+function redisCounts(make: SeriesMaker): RedisLogCounts {
+  const silent = make.counter(
+    'redis_silent_publishes_total',
+    'Batches that were written and whose live copy Redis refused to send.',
+  );
+  return {
+    disconnected: make.counters('redis_disconnects_total', 'Connections to Redis that were lost.', {
+      label: 'connection',
+      values: allOf<ConnectionName>({ publish: true, control: true, bell: true }),
+    }),
+    lateLossReports: make.counter(
+      'late_loss_reports_total',
+      'Topics reported after a failover was settled: losses that nobody is told of.',
+    ),
+    silentPublish: () => silent(),
+    foreignMessage: make.counter(
+      'redis_foreign_messages_total',
+      'Messages on our channels that are not ours.',
+    ),
+  };
+}
+
+const states = allOf<ConnectionState>({ opening: true, open: true, draining: true, closed: true });
+/** Of what clients may send; anything else is refused and never gets here. */
+const commands: ReadonlySet<string> = new Set(
+  allOf<Command['type']>({
+    ...{ hello: true, sub: true, unsub: true, pub: true, ack: true, auth: true, ping: true },
+  }),
+);
+const closes = [...Object.values(closeCodes).map(({ code }) => String(code)), 'other'];
+const moves: Moved[] = allOf<Moved>({ paced: true, hurried: true, forced: true });
+
+function edgeCounts(make: SeriesMaker): EdgeCounts {
+  const close = make.counters('closes_total', 'Connections that ended, by close code.', {
+    label: 'code',
+    values: closes,
+  });
+  const violation = make.counters(
+    'violations_total',
+    'Peers that broke the rules of WebSocket, by close code.',
+    { label: 'code', values: closes },
+  );
+  const known = (code: number) => (closes.includes(String(code)) ? String(code) : 'other');
+  const cursors = make.counters(
+    'cursors_total',
+    'Cursors of sessions that were written, or could not be.',
+    { label: 'outcome', values: allOf({ saved: true, failed: true }) },
+  );
+  const roundTrip = make.histogram(
+    'round_trip_seconds',
+    'From a ping to its pong.',
+    [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
+  );
+  const received = make.counters('commands_total', 'Commands of clients.', {
+    label: 'command',
+    values: [...commands.keys(), 'other'],
+  });
+  return {
+    ...connectionCounts(make),
+    closed: (code) => close(known(code)),
+    received: (command) => received(commands.has(command) ? command : 'other'),
+    failed: make.counters('errors_total', 'Errors answered to clients.', codes),
+    violation: (code) => violation(known(code)),
+    limited: make.counters('rate_limited_total', 'Times reading was stopped because of a rate.', {
+      label: 'by',
+      values: allOf({ connection: true, identity: true }),
+    }),
+    slow: make.counters(
+      'slow_connections_total',
+      'Connections that became slow, recovered, or fell.',
+      { label: 'event', values: allOf({ began: true, ended: true, closed: true }) },
+    ),
+    roundTrip: (ms) => roundTrip(ms / 1_000),
+    published: make.counters('client_publishes_total', 'Publishes of WebSocket clients.', outcomes),
+    cursors: (what, count) => cursors(what, count),
+    moved: make.counters('moved_total', 'Connections that were asked to leave.', {
+      label: 'how',
+      values: moves,
+    }),
+  };
+}
+
+function connectionCounts(make: SeriesMaker): Pick<EdgeCounts, 'refused' | 'state' | 'health'> {
+  const inState: Partial<Record<ConnectionState, number>> = {};
+  const inHealth: Partial<Record<Health, number>> = {};
+  const moveOne = <T extends string>(
+    counts: Partial<Record<T, number>>,
+    from: T | undefined,
+    to: T | undefined,
+  ) => {
+    if (from !== undefined) counts[from] = (counts[from] ?? 0) - 1;
+    if (to !== undefined) counts[to] = (counts[to] ?? 0) + 1;
+  };
+  const connected = states.filter((state) => state !== 'closed');
+  const transitions = make.grid(
+    'connection_transitions_total',
+    'Changes of the state of a connection.',
+    [
+      { label: 'from', values: ['none', ...states] },
+      { label: 'to', values: states },
+    ],
+  );
+  const changes = make.grid('health_transitions_total', 'Changes of the health of a connection.', [
+    { label: 'from', values: ['none', ...healths] },
+    { label: 'to', values: [...healths, 'none'] },
+  ]);
+  make.gauges('connections', 'Connections by state.', {
+    label: 'state',
+    values: connected,
+    read: () => inState,
+  });
+  make.gauges('connections_health', 'Connections by health.', {
+    label: 'health',
+    values: healths,
+    read: () => inHealth,
+  });
+  return {
+    refused: make.counters('upgrades_refused_total', 'Upgrades that were answered over HTTP.', {
+      label: 'why',
+      values: allOf<Refused>({ path: true, host: true, origin: true, full: true, leaving: true }),
+    }),
+    state(from, to) {
+      moveOne(inState, from, to);
+      transitions(from ?? 'none', to);
+    },
+    health(from, to) {
+      moveOne(inHealth, from, to);
+      changes(from ?? 'none', to ?? 'none');
+    },
+  };
+}
+
+const statusClasses = ['2xx', '3xx', '4xx', '5xx'] as const;
+
+function httpCounts(make: SeriesMaker): HttpCounts {
+  const requests = make.grid('http_requests_total', 'Requests to the HTTP API.', [
+    { label: 'route', values: routes },
+    { label: 'status', values: statusClasses },
+  ]);
+  const duration = make.histograms(
+    'http_request_seconds',
+    'Time to answer a request to the HTTP API.',
+    { label: 'route', values: routes, buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10] },
+  );
+  return {
+    answered(route, status, seconds) {
+      const group = statusClasses.find((name) => name.startsWith(String(status).slice(0, 1)));
+      requests(route, group ?? '5xx');
+      duration(route, seconds);
+    },
+  };
+}
+
+const authOutcomes = allOf<AuthOutcome>({
+  ok: true,
+  unauthenticated: true,
+  token_expired: true,
+  keys_unavailable: true,
+});
+
+function authCounts(make: SeriesMaker): AuthCounts {
+  return {
+    authenticated: make.grid(
+      'authentications_total',
+      'Tokens, API keys and clients without either.',
+      [
+        { label: 'by', values: allOf<Credential>({ token: true, api_key: true, anonymous: true }) },
+        { label: 'outcome', values: authOutcomes },
+      ],
+    ),
+    fetched: make.counters('jwks_fetches_total', 'Fetches of the JWK Set.', {
+      label: 'outcome',
+      values: allOf({ ok: true, failed: true }),
+    }),
+    reread: make.grid('key_file_rereads_total', 'Changes of files with keys.', [
+      { label: 'file', values: ['keys', 'api_keys'] },
+      { label: 'outcome', values: ['changed', 'refused'] },
+    ]),
+  };
+}
