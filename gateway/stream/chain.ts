@@ -44,6 +44,16 @@ export function linkOf(chain: readonly ChainLink[], epoch: string): number {
   return chain.findIndex((link) => link.epochs.includes(epoch));
 }
 
+/**
+ * Whether what lies between the cursor and the head may still change by reports about the newest
+ * change of lineage, which was seen in second `changed`. Who was at a topic's birth, and was told
+ * so after the change, does not cross it.
+ */
+export function crossesChange(history: TopicHistory, from: Position, changed: number): boolean {
+  if (from.epoch === history.epoch) return false;
+  return !isWorldEpoch(from.epoch) || from.confirmed <= changed;
+}
+
 /** The chain after the current epoch ended at `seq`. */
 export function endEpoch({ epoch, seq, chain }: TopicHistory): ChainLink[] {
   const [newest, older, ...rest] = chain;

@@ -1,6 +1,6 @@
 import type { Timer } from '../../protocol/clock.ts';
 import type { Position } from '../../protocol/position.ts';
-import { continueFrom, isWorldEpoch, jump, readsAfter } from './chain.ts';
+import { continueFrom, crossesChange, isWorldEpoch, jump, readsAfter } from './chain.ts';
 import { fingerprint } from './fingerprint.ts';
 import {
   type Bell,
@@ -115,8 +115,7 @@ export class MemoryLog implements Log {
     }
     const start = readsAfter(log, from) ?? log.seq;
     const excerpt = log.after(start, limit);
-    // Whoever was told something after the change does not cross it.
-    const crosses = from.epoch !== log.epoch && from.confirmed <= this.#store.world().changed;
+    const crosses = crossesChange(log, from, this.#store.world().changed);
     return {
       ...answer,
       unsettledMs: crosses ? this.#store.unsettledMs() : 0,

@@ -1,8 +1,8 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Clock, Random, Timer } from '../../protocol/clock.ts';
 import type { RedisSettings } from '../settings/declaration.ts';
-import { StoreDown, StoreRefused } from './log.ts';
-import { leadsElsewhere } from './redis-errors.ts';
+import { StoreDown, StoreRefused, StoreUnknown } from './log.ts';
+import { isReplyError, leadsElsewhere } from './redis-errors.ts';
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -132,13 +132,17 @@ export class Connection {
     }
     this.#pending += 1;
     if (this.#pending === 1) this.#rearm();
-    const reply = send();
-    const settled = () => {
-      this.#pending -= 1;
-      this.#rearm();
-    };
-    reply.then(settled, settled);
-    return reply;
+    const { stream } = this.redis;
+    return send()
+      .catch((error: unknown) => {
+        if (isReplyError(error)) throw error;
+        throw new StoreUnknown(`the connection to Redis broke${this.#because()}`);
+      })
+      .finally(() => {
+        this.#pending -= 1;
+        // What an older connection still owed says nothing about this one.
+        if (stream === this.redis.stream || this.#pending === 0) this.#rearm();
+      });
   }
 
   /** The deadline runs while something is unanswered, anew from each answer on. */
@@ -160,7 +164,9 @@ export class Connection {
       // Only a nicety; whoever may not do it can do everything else.
       named.catch(() => {});
       await this.#owner.prepare(this);
-      if (this.redis.stream === stream && !this.#closed) this.#usable = true;
+      if (this.redis.stream !== stream || this.#closed) return;
+      this.#usable = true;
+      this.#lastError = undefined;
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       if (this.#closed) return;

@@ -21,6 +21,8 @@ const NOT_RUN =
 const LEFT = /\b(READONLY|UNBLOCKED|LOADING|MASTERDOWN)\b/;
 
 export function judge(error: unknown): Verdict {
+  if (error instanceof StoreDown) return { kind: 'down', error };
+  if (error instanceof StoreUnknown) return { kind: 'unknown', error };
   if (!isReplyError(error)) {
     const why = error instanceof Error ? error.message : String(error);
     return unknown(`the connection to Redis broke: ${why}`, error);
@@ -35,7 +37,8 @@ export function judge(error: unknown): Verdict {
   return unknown(`Redis answered: ${text}`, error);
 }
 
-function isReplyError(error: unknown): error is Error {
+/** An answer of the server, as opposed to a connection that broke. */
+export function isReplyError(error: unknown): error is Error {
   return error instanceof ReplyError;
 }
 

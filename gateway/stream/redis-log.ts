@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from '../../protocol/clock.ts';
 import { formatPosition, type Position } from '../../protocol/position.ts';
 import type { RedisSettings, StreamSettings } from '../settings/declaration.ts';
-import { continueFrom, isWorldEpoch, jump } from './chain.ts';
+import { continueFrom, crossesChange, isWorldEpoch, jump } from './chain.ts';
 import { encodeSession } from './entry-codec.ts';
 import { encodeName, type Keys, redisKeys } from './keys.ts';
 import {
@@ -357,8 +357,7 @@ function resumed(reply: TopicReply, from: ResumeRequest['from']): Resumed {
   const { lineage, history, excerpt, second, changed } = reply;
   const head = { epoch: history.epoch, seq: history.seq, confirmed: second };
   if (from !== undefined && !('latest' in from)) {
-    // Whoever was told something after the change does not cross it.
-    const unsettledMs = from.confirmed > changed ? 0 : reply.unsettledMs;
+    const unsettledMs = crossesChange(history, from, changed) ? reply.unsettledMs : 0;
     return { lineage, unsettledMs, head, ...continueFrom(history, from, { excerpt, second }) };
   }
   const steps = excerpt.entries.map((entry) => ({ kind: 'entry', entry }) as const);

@@ -2,7 +2,7 @@ import type { StreamSettings } from '../settings/declaration.ts';
 import { encodeBlob } from './entry-codec.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Keys } from './keys.ts';
-import { type LogDraft, StoreDown, StoreUnknown } from './log.ts';
+import { type LogDraft, StoreDown, type StoreUnknown } from './log.ts';
 import type { Connection } from './redis-connections.ts';
 import { judge } from './redis-errors.ts';
 import { publishOutcomes } from './redis-replies.ts';
@@ -135,10 +135,6 @@ export class RedisPublisher {
   }
 
   #fail(shipment: Shipment, error: unknown): void {
-    if (error instanceof StoreDown || error instanceof StoreUnknown) {
-      this.#settle(shipment, () => shipment.reject(error));
-      return;
-    }
     const verdict = judge(error);
     if (verdict.kind === 'noscript') {
       this.#loading = true;

@@ -4,13 +4,14 @@
 -- ARGV  1 a random epoch, 2 pod, 3 its channel, 4 the message
 -- Returns {lineage, world's epoch, second}; the second is later than the newest change of lineage.
 --
--- Atomic: all of it. Works when memory is full.
+-- Atomic: all of it. Works when memory is full, and without enough replicas to write.
 --@include now
 local fresh = ARGV[1]
 --@include world
-redis.call('PERSIST', KEYS[1])
-local world, changed = note_world()
-if redis.call('HSET', KEYS[2], ARGV[2], now) == 1 then
+local world, changed = note_world(true)
+-- `pcall`: a server that takes no writes for a while is alive all the same.
+redis.pcall('PERSIST', KEYS[2])
+if redis.pcall('HSET', KEYS[2], ARGV[2], now) == 1 then
   -- A newcomer: the moment to forget those that were not heard of for long.
   local pods = redis.call('HGETALL', KEYS[2])
   for i = 2, #pods, 2 do

@@ -11,7 +11,7 @@ local fresh = ARGV[1]
 --@include world
 --@include chain
 redis.call('PERSIST', KEYS[1])
-local world = note_world()
+local world = note_world(true)
 local topics = (#KEYS - 3) / 2
 local late = 0
 if redis.call('EXISTS', KEYS[3]) == 0 then

@@ -7,16 +7,14 @@
 --      or {'topic', lineage, now, world's epoch, t, ms until settled, epoch, seq, chain, exhausted,
 --          id, h, m, id, h, m, …}. The chain is '' when the cursor is of the current epoch.
 --
--- Atomic: all of it. Writes only when the lineage changed or the topic's life must be prolonged,
--- and these writes work when memory is full.
+-- Atomic: all of it. Writes only when the lineage changed, even when memory is full, or where the
+-- topic's life is prolonged.
 --@include now
 local fresh = ARGV[1]
 --@include world
 local meta = redis.call('HMGET', KEYS[5], 'e', 's', 'r')
 local epoch, seq = meta[1], tonumber(meta[2])
--- PERSIST is never refused for lack of memory, and after a write a script may finish.
-redis.call('PERSIST', KEYS[1])
-local world, changed = note_world()
+local world, changed = note_world(true)
 
 local function unsettled() return math.max(0, redis.call('PTTL', KEYS[3])) end
 
@@ -28,9 +26,11 @@ if meta[3] ~= lineage then
   local links = read_chain(redis.call('HGET', KEYS[5], 'c') or '')
   end_epoch(links, epoch, seq)
   epoch = fresh
+  redis.call('PERSIST', KEYS[5])
   redis.call('HSET', KEYS[5], 'e', epoch, 'r', lineage, 'c', write_chain(links))
 end
-if redis.call('PTTL', KEYS[5]) < META_MS then redis.call('PEXPIRE', KEYS[5], META_MS + STEP_MS) end
+-- `pcall`: a server that takes no writes for a while can still be read.
+if redis.call('PTTL', KEYS[5]) < META_MS then redis.pcall('PEXPIRE', KEYS[5], META_MS + STEP_MS) end
 
 local chain, wait, start = '', 0, seq
 if ARGV[4] == 'after' then

@@ -7,7 +7,9 @@
 -- ends by itself after SETTLE_MS; while it is there, what was lost is not final.
 
 -- Notes a change of lineage if this is the first script to see it. Returns epoch and t.
-local function note_world()
+-- `always`: even when memory is full. PERSIST is never refused for that, and a script that has
+-- written may finish.
+local function note_world(always)
   local world = redis.call('HMGET', KEYS[1], 'e', 'r', 't')
   if world[1] and world[2] == lineage then return world[1], tonumber(world[3]) end
   local second = math.floor(now / 1000)
@@ -24,6 +26,7 @@ local function note_world()
     world[1] = 'w-' .. fresh
     waited[1] = '*'
   end
+  if always then redis.call('PERSIST', KEYS[1]) end
   redis.call('HSET', KEYS[1], 'e', world[1], 'r', lineage, 't', second)
   redis.call('DEL', KEYS[3])
   for _, pod in ipairs(waited) do redis.call('SADD', KEYS[3], pod) end

@@ -1,0 +1,26 @@
+import { systemClock } from '../../protocol/clock.ts';
+import { logConformance } from './log.conformance.ts';
+import type { LogWorld } from './log.conformance-gateway.ts';
+import { MemoryLog } from './memory-log.ts';
+import { type MemorySnapshot, MemoryStore } from './memory-store.ts';
+
+function memoryWorld(store: MemoryStore): LogWorld {
+  let replica: MemorySnapshot | undefined;
+  return {
+    log: (pod) => new MemoryLog(store, pod),
+    restart: async () => store.failover(),
+    lag: async () => {
+      replica = store.snapshot();
+    },
+    failover: async () => store.failover(replica),
+    flush: async () => store.flush(),
+    removeLog: async (topic) => store.removeLog(topic),
+    close: async () => {},
+  };
+}
+
+logConformance('MemoryLog', async () => ({
+  world: async (settings) =>
+    memoryWorld(new MemoryStore({ clock: systemClock, random: Math.random, settings })),
+  close: async () => {},
+}));
