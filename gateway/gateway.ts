@@ -1,0 +1,312 @@
+import type { Server } from 'node:http';
+import type { FastifyInstance } from 'fastify';
+import type { Clock, Random } from '../protocol/clock.ts';
+import { type Check, createAdmin } from './admin/admin-api.ts';
+import { askPeer, CutOff } from './cut-off.ts';
+import { ConfiguredAuthenticator } from './edge/auth/authenticator.ts';
+import type { Drained } from './edge/drain.ts';
+import { Edge } from './edge/edge.ts';
+import { createApi } from './http/api.ts';
+import { TopicHub } from './hub/topic-hub.ts';
+import { Lifecycle, type Part } from './lifecycle.ts';
+import { listen } from './listen.ts';
+import type { Logger } from './logger.ts';
+import { Metrics } from './metrics.ts';
+import type { Settings } from './settings/declaration.ts';
+import { settingsWarnings } from './settings/relations.ts';
+import { openStore, type Store } from './store.ts';
+import type { MemoryStore } from './stream/memory-store.ts';
+import type { StreamEvent } from './stream/stream.ts';
+import { TopicStream } from './stream/topic-stream.ts';
+
+export interface GatewayParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Shared by several gateways of one process. Default without Redis: one of its own. */
+  readonly store?: MemoryStore;
+}
+
+export interface GatewayAddress {
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+/** For each part. A connection to Redis that is refused is tried again within this. */
+const START_MS = 15_000;
+const STOP_MS = 5_000;
+
+/** The parts that exist once it was started. */
+interface Running {
+  readonly authenticator: ConfiguredAuthenticator;
+  readonly store: Store;
+  readonly stream: TopicStream;
+  readonly hub: TopicHub;
+  readonly edge: Edge;
+  readonly api: FastifyInstance;
+}
+
+/**
+ * One gateway: edge → hub → stream, the HTTP API beside the edge, and the admin port. The only
+ * place that knows all parts; what each does is theirs to know.
+ */
+export class Gateway {
+  readonly #settings: Settings;
+  readonly #parts: GatewayParts;
+  readonly #metrics = new Metrics();
+  readonly #cutOff: CutOff;
+  readonly #lifecycle: Lifecycle;
+  readonly #admin: FastifyInstance;
+  #running: Running | undefined;
+  #started = false;
+  #draining = false;
+  #address: GatewayAddress | undefined;
+
+  constructor(settings: Settings, parts: GatewayParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    const { clock, logger } = parts;
+    this.#lifecycle = new Lifecycle({ clock, logger, startMs: START_MS, stopMs: STOP_MS });
+    this.#cutOff = this.#makeCutOff();
+    this.#admin = createAdmin({
+      pod: settings.pod,
+      host: settings.adminHost,
+      checks: () => this.checks(),
+      metrics: () => this.#metrics.exposition(),
+      probe: () => this.#running?.stream.probe() ?? Promise.reject(new Error('not started')),
+      status: () => this.status(),
+    });
+  }
+
+  /**
+   * Starts everything, in order. Rejects with `BadContent` (a file of the settings), `PortTaken`
+   * or `StreamError`; then nothing is left running.
+   */
+  async start(): Promise<void> {
+    const { logger } = this.#parts;
+    for (const warning of settingsWarnings(this.#settings)) logger.warn({}, warning);
+    let ports = { port: 0, adminPort: 0 };
+    await this.#lifecycle.start([
+      this.#adminPart((adminPort) => {
+        ports = { ...ports, adminPort };
+      }),
+      this.#corePart(),
+      this.#clientPart((port) => {
+        ports = { ...ports, port };
+      }),
+    ]);
+    this.#address = ports;
+    this.#started = true;
+    for (const point of this.#running?.stream.health.unsuitable ?? []) logger.warn({}, point);
+  }
+
+  /** Where it listens; undefined before it was started. */
+  get address(): GatewayAddress | undefined {
+    return this.#address;
+  }
+
+  /** WebSocket connections now. */
+  connections(): number {
+    return this.#running?.edge.status().connections ?? 0;
+  }
+
+  /** Leaves in the order of `Drain`: not ready first, then client by client. Does not stop it. */
+  async drain(): Promise<Drained> {
+    this.#draining = true;
+    return (await this.#running?.edge.drain()) ?? { forced: 0 };
+  }
+
+  /** Stops everything in reverse order. Never rejects; who hangs is logged by name. */
+  stop(): Promise<void> {
+    return this.#lifecycle.stop();
+  }
+
+  /** The conditions of being ready. */
+  checks(): readonly Check[] {
+    const running = this.#running;
+    const connected = running?.stream.health.connected === true;
+    return [
+      { name: 'started', ok: this.#started },
+      // Needed to become ready only: an outage of Redis must not empty the Service.
+      {
+        name: 'redis',
+        ok: this.#started || connected,
+        ...(connected ? {} : { detail: 'cannot be reached now' }),
+      },
+      {
+        name: 'keys',
+        ok: running?.authenticator.ready === true,
+        ...(running?.authenticator.ready === false ? { detail: 'the JWK Set is not there' } : {}),
+      },
+      { name: 'draining', ok: !this.#draining },
+      {
+        name: 'cut-off',
+        ok: !this.#cutOff.cutOff,
+        ...(this.#cutOff.cutOff ? { detail: 'peers reach Redis, this gateway does not' } : {}),
+      },
+    ];
+  }
+
+  /** What `/admin/status` shows. */
+  status(): object {
+    const { pod } = this.#settings;
+    const running = this.#running;
+    if (running === undefined) return { pod, started: false };
+    const { connected, downSince, unsuitable, lineage } = running.stream.health;
+    const downMs = downSince === undefined ? undefined : this.#parts.clock.now() - downSince;
+    return {
+      pod,
+      started: this.#started,
+      checks: this.checks(),
+      edge: running.edge.status(),
+      hub: running.hub.state,
+      stream: { kind: running.store.kind, connected, downMs, unsuitable, lineage },
+    };
+  }
+
+  #makeCutOff(): CutOff {
+    const { clock, random, logger } = this.#parts;
+    const { peers, pod, redis } = this.#settings;
+    const timeoutMs = redis.socketTimeoutMs;
+    const ask = { pod, clock, timeoutMs, fetch: globalThis.fetch };
+    return new CutOff({
+      peers,
+      intervalMs: timeoutMs,
+      clock,
+      random,
+      ask: (peer) => askPeer(peer, ask),
+      onChange: (cutOff) => {
+        if (cutOff) {
+          logger.warn({}, 'cut off from Redis, which peers reach: clients are moved away');
+          this.#running?.edge.moveAway();
+        } else {
+          logger.info({}, 'no longer cut off');
+          this.#running?.edge.stay();
+        }
+      },
+    });
+  }
+
+  #adminPart(listening: (port: number) => void): Part {
+    const { adminHost: host, adminPort: port } = this.#settings;
+    return {
+      name: 'the admin port',
+      start: async () => listening(await listen(this.#admin, { host, port, option: 'admin-port' })),
+      stop: () => this.#admin.close(),
+    };
+  }
+
+  /** Keys, stream and hub, and around them what serves clients. */
+  #corePart(): Part {
+    return {
+      name: 'the stream',
+      start: async () => {
+        const running = await this.#assemble();
+        this.#running = running;
+        this.#observe(running);
+        try {
+          await running.stream.start(START_MS);
+        } catch (error) {
+          await this.#stopCore(running);
+          throw error;
+        }
+      },
+      stop: async () => {
+        if (this.#running !== undefined) await this.#stopCore(this.#running);
+      },
+    };
+  }
+
+  async #stopCore({ hub, stream, store, authenticator, api }: Running): Promise<void> {
+    this.#cutOff.stop();
+    hub.stop();
+    await stream.stop(STOP_MS / 2);
+    store.close();
+    authenticator.close();
+    await api.close();
+    this.#metrics.stop();
+  }
+
+  #clientPart(listening: (port: number) => void): Part {
+    const { host, port } = this.#settings;
+    return {
+      name: 'the client port',
+      start: async () => {
+        if (this.#running === undefined) throw new Error('the stream is not started');
+        const { edge, api } = this.#running;
+        await api.ready();
+        edge.attach(api.server as Server);
+        listening(await listen(api, { host, port, option: 'port' }));
+      },
+      stop: async () => {
+        if (this.#running === undefined) return;
+        const { edge, api } = this.#running;
+        // From here on nobody is let in; whoever is here is shown out.
+        const closed = api.close();
+        await edge.stop();
+        await closed;
+      },
+    };
+  }
+
+  async #assemble(): Promise<Running> {
+    const settings = this.#settings;
+    const metrics = this.#metrics;
+    const { clock, random, logger } = this.#parts;
+    const { pod } = settings;
+    const shared = { clock, random, logger, pod };
+    const authenticator = await ConfiguredAuthenticator.open({
+      settings: settings.auth,
+      ...{ clock, counts: metrics.auth, logger, fetch: globalThis.fetch },
+    });
+    const store = await openStore(settings, { ...this.#parts, metrics }).catch((error: unknown) => {
+      authenticator.close();
+      throw error;
+    });
+    const stream = new TopicStream({
+      log: store.log,
+      listener: { onStream: (event) => this.#onStream(event) },
+      settings: settings.stream,
+      replicas: settings.redis.replicas,
+      ...{ clock, random, counts: metrics.stream },
+    });
+    const { pageEntries, pageBytes, retentionS } = settings.stream;
+    const hub = new TopicHub({
+      stream,
+      settings: settings.hub,
+      page: { entries: pageEntries, bytes: pageBytes },
+      ...{ clock, random, counts: metrics.hub },
+    });
+    const { allowedOrigins } = settings.auth;
+    const front = { ...shared, stream, authenticator, allowedOrigins };
+    const edge = new Edge({
+      ...front,
+      ...{ hub, settings: settings.edge, retentionS, counts: metrics.edge },
+    });
+    const api = createApi({
+      ...front,
+      ...{ settings: settings.http, edge: settings.edge, pageBytes, counts: metrics.http },
+    });
+    return { authenticator, store, stream, hub, edge, api };
+  }
+
+  #observe({ hub, stream }: Running): void {
+    this.#metrics.observe({
+      hub: () => hub.state,
+      ready: () => this.checks().every(({ ok }) => ok),
+      cutOff: () => this.#cutOff.cutOff,
+      connected: () => stream.health.connected,
+      unsuitable: () => stream.health.unsuitable.length,
+    });
+  }
+
+  /** The hub first: what the edge does with an event must find the hub's new state. */
+  #onStream(event: StreamEvent): void {
+    this.#running?.hub.onStream(event);
+    this.#running?.edge.onStream(event);
+    if (event.type === 'stale') {
+      this.#parts.logger.warn({}, event.stale ? 'Redis is lost' : 'Redis is back');
+      this.#cutOff.streamIs(event.stale);
+    }
+  }
+}

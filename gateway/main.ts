@@ -1,0 +1,85 @@
+import { pino, stdSerializers } from 'pino';
+import { systemClock } from '../protocol/clock.ts';
+import { Gateway } from './gateway.ts';
+import { PortTaken } from './listen.ts';
+import type { Settings } from './settings/declaration.ts';
+import { helpText } from './settings/help.ts';
+import { asksForHelp, loadSettings } from './settings/load.ts';
+import { SettingsError } from './settings/problem.ts';
+import { BadContent } from './settings/secret-file.ts';
+
+// One gateway as a process. Exit codes: 0 drained; 1 failed; 2 it was told something impossible.
+
+/** A terminal signals the launcher and us, and the launcher passes it on: that is one signal. */
+const SAME_SIGNAL_MS = 500;
+
+const argv = process.argv.slice(2);
+if (asksForHelp(argv)) process.stdout.write(helpText());
+else await run(settingsOrExit());
+
+function settingsOrExit(): Settings {
+  try {
+    return loadSettings({ argv, env: process.env });
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+/** Says why, one line for each reason, without a stack when it is not our mistake. */
+function refuse(error: unknown): never {
+  const theirs =
+    error instanceof SettingsError || error instanceof PortTaken || error instanceof BadContent;
+  const known = theirs || (error instanceof Error && error.name === 'StreamError');
+  process.stderr.write(`${known && error instanceof Error ? error.message : stackOf(error)}\n`);
+  process.exit(theirs ? 2 : 1);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+async function run(settings: Settings): Promise<void> {
+  const logger = pino({
+    level: settings.logLevel,
+    base: { pod: settings.pod },
+    serializers: { error: stdSerializers.err },
+  });
+  const gateway = new Gateway(settings, { clock: systemClock, random: Math.random, logger });
+  let leavingSince: number | undefined;
+  const leave = (code: number) => {
+    leavingSince = performance.now();
+    process.exitCode = code;
+    gateway
+      .drain()
+      .then(({ forced }) => {
+        if (forced > 0) logger.warn({ forced }, 'clients were cut off at the drain’s deadline');
+        return gateway.stop();
+      })
+      .then(
+        () => process.exit(code),
+        (error: unknown) => refuse(error),
+      );
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (leavingSince === undefined) {
+        logger.info({ signal }, 'draining; a second signal ends it now');
+        leave(0);
+      } else if (performance.now() - leavingSince > SAME_SIGNAL_MS) {
+        process.exit(1);
+      }
+    });
+  }
+  const broken = (error: unknown) => {
+    logger.error({ error }, 'a mistake of ours: this gateway leaves');
+    if (leavingSince === undefined) leave(1);
+  };
+  process.on('unhandledRejection', broken);
+  process.on('uncaughtException', broken);
+  try {
+    await gateway.start();
+  } catch (error) {
+    refuse(error);
+  }
+  logger.info({ host: settings.host, ...gateway.address }, 'serving');
+}
