@@ -61,7 +61,7 @@ function publish(connection: Connection, context: EdgeContext, asked: Asked<Pub>
   const { command, identity } = asked;
   const { id, topic, data, producer } = command;
   if (!identity.mayPublish(topic)) {
-    connection.fail('forbidden', 'the token does not allow to publish to this topic', id);
+    connection.fail('forbidden', 'the token does not allow to publish to this topic', { id });
     return;
   }
   const draft: Draft = {
@@ -85,7 +85,7 @@ function publishEnded(
 ): void {
   context.counts.published(outcome.outcome);
   if (outcome.outcome === 'ok') connection.say(acked(id, outcome));
-  else connection.fail(outcome.code, outcome.message, id);
+  else connection.fail(outcome.code, outcome.message, { id });
   connection.inbox.publishEnded();
   connection.tryLeave();
 }
@@ -102,7 +102,7 @@ function acknowledge(connection: Connection, context: EdgeContext, command: Ack)
   const sent = context.hub.positions(connection.outbox);
   for (const { topic, position } of command.positions) {
     if (session.acked(topic, position, sent.get(topic))) continue;
-    connection.fail('bad_position', 'the acknowledged position was not sent on this connection');
+    connection.fail('bad_position', `this position was not sent on this connection: ${topic}`);
   }
   session.saveSoon(context.wheel.now());
 }
@@ -115,7 +115,7 @@ function renew(connection: Connection, context: EdgeContext, asked: Asked<Auth>)
     .token(token)
     .then((answer) => {
       const problem = renewalProblem(answer, asked.identity);
-      if (problem !== undefined) connection.fail('unauthenticated', problem, id);
+      if (problem !== undefined) connection.fail('unauthenticated', problem, { id });
       else if (answer.ok) renewed(connection, context, { id, identity: answer.identity });
       connection.inbox.resume(pauses.busy);
     })

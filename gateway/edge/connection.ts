@@ -2,6 +2,7 @@ import { type CloseCode, closeCodes, type ErrorName } from '../../protocol/codes
 import type { Command } from '../../protocol/commands.ts';
 import type { ServerEvent } from '../../protocol/events.ts';
 import type { Position } from '../../protocol/position.ts';
+import type { Arrival } from './arrival.ts';
 import { execute } from './commands.ts';
 import type { EdgeContext } from './context.ts';
 import type { Encoding } from './encoding.ts';
@@ -25,22 +26,17 @@ import type { WheelEntry } from './wheel.ts';
  */
 export type ConnectionState = 'opening' | 'open' | 'draining' | 'closed';
 
+/** What an error is about. */
+export interface About {
+  readonly id?: number;
+  readonly topic?: string;
+}
+
 /** Time for the closing handshake; a peer that does not answer is cut then. */
 const CLOSE_MS = 3_000;
 /** Time for what is settled before it: publishes in flight, the last marker, the cursors. */
 const SETTLE_MS = 6_000;
 const NEVER = Number.POSITIVE_INFINITY;
-
-/** What is known of a client when its connection begins. */
-export interface Arrival {
-  readonly socket: Socket;
-  readonly encoding: Encoding;
-  readonly loopback: boolean;
-  /** From the upgrade; a secret. */
-  readonly token: string | undefined;
-  /** A plain client, which says no hello and sees messages only. */
-  readonly plain: boolean;
-}
 
 /**
  * One client: its state, and the one deadline that the wheel keeps for it. What comes in is the
@@ -139,14 +135,13 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     this.#context.flusher.add(this.outbox);
   }
 
-  /** Answers with an error; `id` is the request's, where it is known. */
-  fail(code: ErrorName, message: string, id?: number): void {
+  /** Answers with an error, to a request or about a topic where it is known. */
+  fail(code: ErrorName, message: string, about: About = {}): void {
     const { counts, clock, logger } = this.#context;
     const request = this.#context.requestId();
     counts.failed(code);
     logger.debug({ request, code, message, identity: this.identity?.name }, 'a request failed');
-    const numbered = id === undefined ? {} : { id };
-    this.say({ type: 'err', ...numbered, code, message, at: clock.wall(), request });
+    this.say({ type: 'err', ...about, code, message, at: clock.wall(), request });
   }
 
   /** Something failed that must not: the client is told to come back. */
@@ -165,7 +160,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
   dropForbidden(topic: string): void {
     if (!this.#context.hub.unsubscribe(this.outbox, topic)) return;
     this.topics -= 1;
-    this.fail('forbidden', `the token does not allow ${topic} any more`);
+    this.fail('forbidden', 'the token does not allow this topic any more', { topic });
   }
 
   /** Closes at once: what was said leaves first, nothing is waited for. */

@@ -5,12 +5,30 @@ import type { EdgeSettings } from '../settings/declaration.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeCounts } from './counts.ts';
-import type { Flusher } from './flusher.ts';
+import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
-import type { IdentityRates } from './identity-rates.ts';
-import type { SessionHolders } from './session-holders.ts';
+import { IdentityRates } from './identity-rates.ts';
+import { SessionHolders } from './session-holders.ts';
 import type { Rate } from './token-bucket.ts';
-import type { Wheel } from './wheel.ts';
+import { Wheel } from './wheel.ts';
+
+/** What an edge is made of. */
+export interface EdgeParts {
+  readonly hub: Hub;
+  readonly stream: Stream;
+  readonly settings: EdgeSettings;
+  /** `stream.retentionS` of the settings. */
+  readonly retentionS: number;
+  /** `auth.allowedOrigins` of the settings. */
+  readonly allowedOrigins: readonly string[];
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly counts: EdgeCounts;
+  readonly logger: Logger;
+  /** The gateway's name, as `welcome` says it. */
+  readonly pod: string;
+}
 
 /** What all connections of a gateway share. */
 export interface EdgeContext {
@@ -39,4 +57,37 @@ export interface EdgeContext {
   requestId(): string;
   /** A connection closed. Called once for each. */
   gone(connection: Connection): void;
+}
+
+/** `gone` hears of each connection that closed. */
+export function newContext(parts: EdgeParts, gone: EdgeContext['gone']): EdgeContext {
+  const { hub, stream, settings, authenticator, clock, random, counts, logger, pod } = parts;
+  let requests = 0;
+  return {
+    hub,
+    stream,
+    settings,
+    retentionMs: parts.retentionS * 1_000,
+    authenticator,
+    clock,
+    random,
+    counts,
+    logger,
+    pod,
+    wheel: new Wheel(clock),
+    flusher: new Flusher(),
+    holders: new SessionHolders(),
+    identityRates: new IdentityRates({
+      perSecond: settings.identityPerSecond,
+      burst: settings.identityBurst,
+    }),
+    rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },
+    stale: false,
+    second: 0,
+    requestId() {
+      requests += 1;
+      return `${pod}-${requests.toString(36)}`;
+    },
+    gone,
+  };
 }

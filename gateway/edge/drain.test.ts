@@ -102,7 +102,7 @@ describe('a drain', () => {
 });
 
 describe('moving away from a pod that is cut off', () => {
-  it('closes clients with cut_off at the pace of the budget, until it is told to stay', async () => {
+  it('closes clients with cut_off at the pace of the budget, until told to stay', async () => {
     const fixture = await startEdge({ settings });
     const clients = await crowd(fixture.port, 20);
     fixture.edge.moveAway();

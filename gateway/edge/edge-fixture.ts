@@ -7,8 +7,9 @@ import { silentLogger } from '../logger.ts';
 import { edgeSettings, hubSettings } from '../settings/declaration.ts';
 import type { Stream, StreamEvent } from '../stream/stream.ts';
 import { httpLimits } from './admission.ts';
+import type { EdgeParts } from './context.ts';
 import { type EdgeCounts, silentEdgeCounts } from './counts.ts';
-import { Edge, type EdgeParts } from './edge.ts';
+import { Edge } from './edge.ts';
 import { FakeStream } from './fake-stream.ts';
 import type { Authenticator, Identity } from './identity.ts';
 
@@ -113,7 +114,7 @@ export const everything: Identity = {
 };
 
 /** No key is configured: everybody on loopback may do everything, every token is somebody. */
-export const openAuthenticator: Authenticator = {
+const openAuthenticator: Authenticator = {
   configured: false,
   token: async (jwt) => ({ ok: true, identity: { ...everything, name: jwt } }),
   apiKey: () => ({ ok: false, code: 'unauthenticated', detail: 'none is configured' }),

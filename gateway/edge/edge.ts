@@ -1,43 +1,17 @@
 import type { Server } from 'node:http';
-import type { Clock, Random, Timer } from '../../protocol/clock.ts';
+import type { Timer } from '../../protocol/clock.ts';
 import { closeCodes } from '../../protocol/codes.ts';
-import type { Hub } from '../hub/hub.ts';
-import type { Logger } from '../logger.ts';
-import type { EdgeSettings } from '../settings/declaration.ts';
-import type { Stream, StreamEvent } from '../stream/stream.ts';
+import type { StreamEvent } from '../stream/stream.ts';
 import { admissionProblem, type Doors, refuse } from './admission.ts';
 import { Connection, type ConnectionState } from './connection.ts';
-import type { EdgeContext } from './context.ts';
-import type { EdgeCounts } from './counts.ts';
+import { type EdgeContext, type EdgeParts, newContext } from './context.ts';
 import { Departures } from './departures.ts';
 import { Drain, type Drained, type DrainPhase } from './drain.ts';
 import { encodingOf } from './encoding.ts';
-import { Flusher } from './flusher.ts';
 import type { Health } from './health.ts';
-import type { Authenticator } from './identity.ts';
-import { IdentityRates } from './identity-rates.ts';
 import { greetPlain } from './opening.ts';
 import { Roster } from './roster.ts';
-import { SessionHolders } from './session-holders.ts';
 import { type Arriving, type Upgraded, Upgrader } from './upgrade.ts';
-import { Wheel } from './wheel.ts';
-
-export interface EdgeParts {
-  readonly hub: Hub;
-  readonly stream: Stream;
-  readonly settings: EdgeSettings;
-  /** `stream.retentionS` of the settings. */
-  readonly retentionS: number;
-  /** `auth.allowedOrigins` of the settings. */
-  readonly allowedOrigins: readonly string[];
-  readonly authenticator: Authenticator;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly counts: EdgeCounts;
-  readonly logger: Logger;
-  /** The gateway's name, as `welcome` says it. */
-  readonly pod: string;
-}
 
 export interface EdgeStatus {
   readonly connections: number;
@@ -67,7 +41,7 @@ export class Edge {
   #stopTimer: Timer | undefined;
 
   constructor(parts: EdgeParts) {
-    this.#context = contextOf(parts, (connection) => this.#gone(connection));
+    this.#context = newContext(parts, (connection) => this.#gone(connection));
     this.#doors = {
       configured: parts.authenticator.configured,
       allowedOrigins: parts.allowedOrigins,
@@ -215,35 +189,3 @@ type UpgradeListener = (
 
 /** Time for the closing handshakes of `stop`. */
 const STOP_MS = 1_000;
-
-function contextOf(parts: EdgeParts, gone: EdgeContext['gone']): EdgeContext {
-  const { hub, stream, settings, authenticator, clock, random, counts, logger, pod } = parts;
-  let requests = 0;
-  return {
-    hub,
-    stream,
-    settings,
-    retentionMs: parts.retentionS * 1_000,
-    authenticator,
-    clock,
-    random,
-    counts,
-    logger,
-    pod,
-    wheel: new Wheel(clock),
-    flusher: new Flusher(),
-    holders: new SessionHolders(),
-    identityRates: new IdentityRates({
-      perSecond: settings.identityPerSecond,
-      burst: settings.identityBurst,
-    }),
-    rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },
-    stale: false,
-    second: 0,
-    requestId() {
-      requests += 1;
-      return `${pod}-${requests.toString(36)}`;
-    },
-    gone,
-  };
-}

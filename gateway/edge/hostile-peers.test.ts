@@ -35,7 +35,7 @@ describe('hostile peers', () => {
     return peer;
   }
 
-  it('closes with 1009 at one byte over the largest frame, and serves one of that size', async () => {
+  it('closes with 1009 at one byte over the limit, and serves a frame at it', async () => {
     const pad = (total: number) => {
       const frame = JSON.stringify({ type: 'ping', at: 1, pad: '' });
       return JSON.stringify({ type: 'ping', at: 1, pad: 'x'.repeat(total - frame.length) });

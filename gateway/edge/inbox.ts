@@ -157,7 +157,7 @@ export class Inbox {
 
   /** Answers a frame that is not a command, and ends a peer that sends nothing else. */
   refuse(code: ErrorName, message: string, id: number | undefined): void {
-    this.#connection.fail(code, message, id);
+    this.#connection.fail(code, message, id === undefined ? {} : { id });
     if (!badCodes.has(code)) return;
     this.#bad += 1;
     if (this.#bad >= BAD_FRAMES) this.#connection.close(closeCodes.badFrame);

@@ -43,7 +43,7 @@ function refused(connection: Connection, context: EdgeContext, notice: RefusedDe
   const { topic, request, code, message } = notice;
   connection.topics -= 1;
   if (request === UNASKED) {
-    connection.fail(code, `${topic}: ${message}`);
+    connection.fail(code, message, { topic });
     return;
   }
   context.counts.failed(code);

@@ -6,7 +6,7 @@ import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
 import { pauses } from './pauses.ts';
 import { Session } from './session.ts';
-import { subscribeOne } from './subscribing.ts';
+import { refusals, subscribeOne } from './subscribing.ts';
 
 /** The store is asked for a session again after this, until the hello deadline. */
 const RETRY_MS = 200;
@@ -159,7 +159,7 @@ function subscribePlain(connection: Connection, context: EdgeContext, topic: str
     return;
   }
   const error = subscribeOne(connection, context, { request: { topic }, id: 0 });
-  if (error !== undefined) connection.fail(error, `not subscribed to ${topic}`);
+  if (error !== undefined) connection.fail(error, refusals[error], { topic });
 }
 
 function randomSession({ random }: EdgeContext): string {

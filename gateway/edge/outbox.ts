@@ -34,7 +34,7 @@ export class Outbox implements Outlet, Flushable {
   subscriptions: unknown = undefined;
   #first: Uint8Array | undefined = undefined;
   #bytes = 0;
-  /** `socket.buffered` after the last write. But for control frames it only falls until the next. */
+  /** `socket.buffered` after the last write; it only falls until the next, pings apart. */
   #unsent = 0;
   /** Whether application frames were written since this was last set to false. */
   spoke = false;

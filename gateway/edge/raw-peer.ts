@@ -70,14 +70,7 @@ export class RawPeer {
 
   /** All whole frames received so far. */
   get frames(): WireFrame[] {
-    const frames: WireFrame[] = [];
-    let rest = this.#bytes;
-    for (;;) {
-      const frame = decodeFrame(rest);
-      if (frame === undefined) return frames;
-      frames.push(frame);
-      rest = rest.subarray(frame.size);
-    }
+    return framesOf(this.#bytes);
   }
 
   /** The code of the close frame. */
@@ -130,6 +123,18 @@ export function encodeFrame(frame: SentFrame): Buffer {
   if (!mask) return Buffer.concat([head, payload]);
   const body = Buffer.from(payload.map((byte, index) => byte ^ (MASK[index % 4] ?? 0)));
   return Buffer.concat([head, MASK, body]);
+}
+
+/** All whole frames at the beginning of `bytes`. */
+export function framesOf(bytes: Buffer): WireFrame[] {
+  const frames: WireFrame[] = [];
+  let rest = bytes;
+  for (;;) {
+    const frame = decodeFrame(rest);
+    if (frame === undefined) return frames;
+    frames.push(frame);
+    rest = rest.subarray(frame.size);
+  }
 }
 
 function decodeFrame(bytes: Buffer): (WireFrame & { readonly size: number }) | undefined {

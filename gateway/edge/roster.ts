@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts';
 
-/** All connections of a gateway. A list with the index kept in each: 8 bytes instead of a Set's 40. */
+/** All connections of a gateway: a list, and in each its index; 8 bytes instead of a Set's 40. */
 export class Roster {
   readonly #connections: Connection[] = [];
 

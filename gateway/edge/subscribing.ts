@@ -23,7 +23,8 @@ export function subscribe(connection: Connection, context: EdgeContext, command:
   if (refused.length > 0) connection.say({ type: 'subbed', id, topics: refused });
 }
 
-const refusals = {
+/** Why a topic is refused before the hub hears of it. */
+export const refusals = {
   forbidden: 'the token does not allow to subscribe to it',
   too_many_topics: 'the connection has as many topics as it may have',
 } as const satisfies Partial<Record<ErrorName, string>>;

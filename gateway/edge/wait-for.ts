@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../protocol/clock.ts';
 
 const STEP_MS = 2;
 
@@ -8,9 +9,9 @@ export async function waitFor(
   what: string,
   deadlineMs = 5_000,
 ): Promise<void> {
-  const until = performance.now() + deadlineMs;
+  const until = systemClock.now() + deadlineMs;
   while (!condition()) {
-    if (performance.now() > until) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    if (systemClock.now() > until) throw new Error(`waited ${deadlineMs} ms for ${what}`);
     await delay(STEP_MS);
   }
 }

@@ -1,0 +1,13 @@
+import type { Encoding } from './encoding.ts';
+import type { Socket } from './socket.ts';
+
+/** What is known of a client when its connection begins. */
+export interface Arrival {
+  readonly socket: Socket;
+  readonly encoding: Encoding;
+  readonly loopback: boolean;
+  /** From the upgrade; a secret. */
+  readonly token: string | undefined;
+  /** A plain client, which says no hello and sees messages only. */
+  readonly plain: boolean;
+}

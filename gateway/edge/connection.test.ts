@@ -1,0 +1,285 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { closeCodes } from '../../protocol/codes.ts';
+import type { Command } from '../../protocol/commands.ts';
+import type { ServerEvent } from '../../protocol/events.ts';
+import { jsonCodec } from '../../protocol/json.ts';
+import { silentCounts } from '../hub/counts.ts';
+import { ManualClock, turn } from '../hub/manual-clock.ts';
+import { TopicHub } from '../hub/topic-hub.ts';
+import { silentLogger } from '../logger.ts';
+import { edgeSettings, hubSettings } from '../settings/declaration.ts';
+import { Connection } from './connection.ts';
+import { type EdgeParts, newContext } from './context.ts';
+import { silentEdgeCounts } from './counts.ts';
+import { everything } from './edge-fixture.ts';
+import { encodingOf } from './encoding.ts';
+import { FakeSocket, pongOf } from './fake-socket.ts';
+import { FakeStream } from './fake-stream.ts';
+import type { Authenticator } from './identity.ts';
+import { framesOf } from './raw-peer.ts';
+
+const authenticator: Authenticator = {
+  configured: false,
+  token: async (jwt) => ({ ok: true, identity: { ...everything, name: jwt } }),
+  apiKey: () => ({ ok: false, code: 'unauthenticated', detail: 'none' }),
+  anonymous: () => ({ ok: true, identity: everything }),
+};
+
+/** One connection on a clock that the test moves and a socket that the test plays. */
+class Scene {
+  readonly clock = new ManualClock();
+  readonly stream = new FakeStream();
+  readonly socket = new FakeSocket();
+  readonly connection: Connection;
+  readonly states: string[] = [];
+  readonly closed: number[] = [];
+  gone = 0;
+
+  constructor(options: { loopback?: boolean; parts?: Partial<EdgeParts> } = {}) {
+    const { clock, stream, socket } = this;
+    const random = () => 0.5;
+    const hub = new TopicHub({
+      ...{ stream, clock, random, counts: silentCounts },
+      settings: hubSettings.parse({}),
+      page: { entries: 100, bytes: 100_000 },
+    });
+    const counts = {
+      ...silentEdgeCounts,
+      state: (_: unknown, to: string) => this.states.push(to),
+      closed: (code: number) => this.closed.push(code),
+    };
+    const context = newContext(
+      {
+        ...{ hub, stream, clock, random, authenticator, counts, logger: silentLogger },
+        ...{ settings: edgeSettings.parse({}), retentionS: 3_600, allowedOrigins: [], pod: 'p' },
+        ...options.parts,
+      },
+      () => {
+        this.gone += 1;
+      },
+    );
+    stream.listen((event) => hub.onStream(event));
+    stream.listen((event) => {
+      if (event.type === 'confirmed') context.second = event.second;
+    });
+    const encoding = encodingOf(undefined);
+    const loopback = options.loopback ?? true;
+    const arrival = { socket, encoding, loopback, token: undefined, plain: false };
+    this.connection = new Connection(arrival, context);
+  }
+
+  async say(command: Command): Promise<void> {
+    this.connection.onMessage(jsonCodec.encodeCommand(command), false);
+    await turn();
+  }
+
+  async open(): Promise<this> {
+    await this.say({ type: 'hello' });
+    return this;
+  }
+
+  /** Everything that was written, decoded. */
+  get events(): ServerEvent[] {
+    return framesOf(Buffer.concat(this.socket.written)).map(({ payload }) => {
+      const decoded = jsonCodec.decodeEvent(payload);
+      if (!decoded.ok) throw new Error(`not an event: ${payload}`);
+      return decoded.value;
+    });
+  }
+
+  get types(): string[] {
+    return this.events.map(({ type }) => type);
+  }
+
+  /** Answers every ping for a while. */
+  async live(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 1_000) {
+      await this.clock.advance(1_000);
+      const last = this.socket.pings.at(-1);
+      if (last !== undefined) this.connection.onPong(pongOf(last));
+    }
+  }
+}
+
+describe('the states of a connection', () => {
+  it('go from opening over open and draining to closed', async () => {
+    const scene = new Scene();
+    assert.equal(scene.connection.state, 'opening');
+    await scene.open();
+    assert.equal(scene.connection.state, 'open');
+    scene.connection.close(closeCodes.drain);
+    assert.equal(scene.connection.state, 'draining');
+    assert.equal(scene.socket.closedWith, 4000);
+    scene.connection.onClose(4000);
+    scene.connection.onClose(1006);
+    assert.deepEqual(scene.states, ['opening', 'open', 'draining', 'closed']);
+    assert.deepEqual(scene.closed, [4000]);
+    assert.equal(scene.gone, 1);
+    await scene.clock.advance(100_000);
+    assert.equal(scene.clock.timers, 0, 'nothing is left of it');
+  });
+
+  it('go straight to closed when the peer leaves', async () => {
+    const early = new Scene();
+    early.connection.onClose(1001);
+    assert.deepEqual(early.states, ['opening', 'closed']);
+    const open = await new Scene().open();
+    open.connection.onClose(1006);
+    assert.deepEqual(open.states, ['opening', 'open', 'closed']);
+    assert.deepEqual(open.closed, [1006]);
+  });
+
+  it('end in bounded time whatever the peer does', async () => {
+    const scene = await new Scene().open();
+    scene.connection.close(closeCodes.drain);
+    await scene.clock.advance(2_900);
+    assert.equal(scene.socket.terminated, false);
+    await scene.clock.advance(200);
+    assert.equal(scene.socket.terminated, true);
+  });
+
+  it('do not open after the hello deadline', async () => {
+    const scene = new Scene();
+    await scene.clock.advance(4_900);
+    assert.equal(scene.socket.closedWith, undefined);
+    await scene.clock.advance(200);
+    assert.equal(scene.socket.closedWith, 4004);
+    await scene.open();
+    assert.equal(scene.connection.state, 'draining', 'a late hello changes nothing');
+  });
+
+  it('do not open when who it is cannot be found out in time', async () => {
+    const stuck = { ...authenticator, token: () => new Promise<never>(() => {}) };
+    const scene = new Scene({ parts: { authenticator: stuck } });
+    await scene.say({ type: 'hello', token: 'x' });
+    await scene.clock.advance(5_100);
+    assert.equal(scene.socket.closedWith, 1013);
+  });
+
+  it('turn to closing with 1011 when something fails that must not', async () => {
+    const broken = {
+      ...authenticator,
+      anonymous: () => {
+        throw new Error('a mistake of ours');
+      },
+    };
+    const scene = new Scene({ parts: { authenticator: broken } });
+    await scene.open();
+    assert.equal(scene.socket.closedWith, 1011);
+  });
+
+  it('answer hello once', async () => {
+    const scene = await new Scene().open();
+    await scene.say({ type: 'hello', id: 7 });
+    assert.deepEqual(scene.types, ['welcome', 'err']);
+    assert.equal(scene.connection.state, 'open');
+  });
+});
+
+describe('leaving', () => {
+  it('waits for publishes in flight, and not longer than it may', async () => {
+    const scene = await new Scene().open();
+    scene.stream.holding = true;
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    await scene.say({ type: 'pub', id: 1, topic: 'a', data });
+    scene.connection.leave(closeCodes.drain);
+    assert.equal(scene.socket.closedWith, undefined);
+    await scene.say({ type: 'ping', at: 1 });
+    assert.deepEqual(scene.types, ['welcome'], 'nothing new is begun');
+    await scene.clock.advance(6_100);
+    assert.equal(scene.socket.closedWith, 4000);
+  });
+
+  it('answers them before it closes', async () => {
+    const scene = await new Scene().open();
+    scene.stream.holding = true;
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    await scene.say({ type: 'pub', id: 1, topic: 'a', data });
+    scene.connection.leave(closeCodes.cutOff);
+    scene.stream.release();
+    await turn();
+    assert.deepEqual(scene.types, ['welcome', 'acked']);
+    assert.equal(scene.socket.closedWith, 4001);
+  });
+});
+
+describe('the deadlines of a connection', () => {
+  it('ping every interval at its phase, and end a silent peer after three', async () => {
+    const scene = await new Scene().open();
+    await scene.clock.advance(7_600);
+    assert.equal(scene.socket.pings.length, 1);
+    await scene.clock.advance(30_000);
+    assert.equal(scene.socket.pings.length, 3);
+    assert.equal(scene.connection.health, 'zombie');
+    await scene.clock.advance(9_000);
+    assert.equal(scene.socket.terminated, false);
+    await scene.clock.advance(1_100);
+    assert.equal(scene.socket.terminated, true, '7.5 + 30 + 10 seconds after the start');
+    assert.equal(scene.connection.health, 'ghost');
+    scene.connection.onClose(1006);
+    assert.deepEqual(scene.closed, [4005]);
+  });
+
+  it('do not blame a peer for the time in which this process stood still', async () => {
+    const scene = await new Scene().open();
+    await scene.live(20_000);
+    scene.clock.pass(600_000);
+    await scene.clock.advance(0);
+    assert.equal(scene.socket.terminated, false);
+    await scene.live(60_000);
+    assert.notEqual(scene.connection.health, 'ghost');
+    assert.equal(scene.socket.terminated, false);
+  });
+
+  it('send fresh positions of quiet topics every quarter of the retention', async () => {
+    const scene = await new Scene().open();
+    await scene.say({ type: 'sub', id: 1, topics: [{ topic: 'a' }] });
+    await turn();
+    scene.stream.tell({ type: 'confirmed', second: 5_000 });
+    let at = 0;
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    // Another topic keeps it busy, so that no tick is due as a sign of life.
+    await scene.say({ type: 'sub', id: 2, topics: [{ topic: 'b' }] });
+    while (at < 900_000) {
+      await scene.live(10_000);
+      at += 10_000;
+      await scene.say({ type: 'pub', id: at, topic: 'b', data });
+    }
+    await scene.live(10_000);
+    const ticks = scene.events.filter((event) => event.type === 'tick');
+    assert.equal(ticks.length, 1);
+    assert.deepEqual(
+      ticks[0]?.positions.map(({ topic, position }) => [topic, position.confirmed]),
+      [['a', 5_000]],
+    );
+  });
+
+  it('close a client whose token ended and was not renewed', async () => {
+    const ending = {
+      ...authenticator,
+      anonymous: () => ({ ok: true, identity: { ...everything, expiresAt: 60_000 } }) as const,
+    };
+    const scene = new Scene({ parts: { authenticator: ending } });
+    await scene.open();
+    await scene.live(69_000);
+    assert.equal(scene.socket.closedWith, undefined);
+    await scene.live(2_000);
+    assert.equal(scene.socket.closedWith, 4007);
+  });
+});
+
+describe('the session of an anonymous client', () => {
+  it('has the name that the client says on loopback only', async () => {
+    const names: string[] = [];
+    for (const loopback of [true, false]) {
+      const scene = new Scene({ loopback });
+      await scene.say({ type: 'hello', session: 'mine' });
+      const [welcome] = scene.events;
+      names.push(welcome?.type === 'welcome' ? welcome.session : '');
+      assert.equal(scene.connection.session !== undefined, loopback);
+    }
+    assert.equal(names[0], 'mine');
+    assert.match(names[1] ?? '', /^[\w-]{22}$/);
+  });
+});
