@@ -149,6 +149,7 @@ export class Outlets {
       } else {
         topic.catchUp?.release(subscription);
         behind.at = 'held';
+        behind.sure = (behind.cursor?.seq ?? 0) > 0;
       }
     }
   }

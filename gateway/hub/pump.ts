@@ -117,6 +117,7 @@ export class Pump {
     const position = behind.cursor ?? told;
     const replay = position.epoch === told.epoch ? Math.max(0, told.seq - position.seq) : 0;
     const request = behind.request ?? 0;
+    if (behind.cursor === undefined) behind.sure = true;
     behind.cursor = position;
     behind.request = undefined;
     this.#context.outlets.give(outlet, {
@@ -133,11 +134,11 @@ export class Pump {
     const { topic } = subscription;
     const { cursor, page } = behind;
     if (cursor === undefined) return;
-    if (topic.isAt(cursor)) {
+    if (behind.sure && topic.isAt(cursor)) {
       this.#join(subscription, behind);
     } else if (page !== undefined) {
       this.#fromPage(subscription, behind, page);
-    } else if (topic.recent?.covers(cursor)) {
+    } else if (!topic.isAt(cursor) && topic.recent?.covers(cursor)) {
       this.#fromMemory(subscription, behind, topic.recent);
     } else if (isAhead(cursor, told) && behind.proven === told.epoch) {
       this.#context.catchUp(topic).park(subscription, behind);
@@ -159,6 +160,7 @@ export class Pump {
     const last = batch.entries.at(-1);
     if (last === undefined) throw new Error('recent entries cover a cursor and have none after it');
     behind.cursor = positionOf(last);
+    behind.sure = true;
     this.#context.outlets.give(subscription.outlet, batch);
     this.#goOn(subscription, behind);
   }
@@ -183,12 +185,14 @@ export class Pump {
     const before = behind.cursor as Position;
     const { steps, cursor } = shared.page;
     let next = shared.start(before) ?? 0;
-    while (next < steps.length && !topic.isAt(behind.cursor)) {
+    while (next < steps.length && !(behind.sure && topic.isAt(behind.cursor))) {
+      behind.sure = true;
       const after = this.#pageStep(subscription, behind, { shared, next });
       if (!mayGoOn(subscription, behind)) return;
       if (after === next) break;
       next = after;
     }
+    behind.sure = true;
     if (next >= steps.length) behind.cursor = cursor;
     topic.catchUp?.release(subscription);
     if (!samePlace(before, behind.cursor as Position)) this.#goOn(subscription, behind);

@@ -40,6 +40,12 @@ export interface Behind {
   page: SharedPage | undefined;
   /** Counted when it becomes live; undefined: not a resume. */
   resume: ResumeSource | undefined;
+  /**
+   * The log, or this pod's own head, says that the cursor is what it seems. Where it begins with
+   * number 0 that must be asked: a topic that was born, published to and forgotten meanwhile is
+   * back at number 0 of the same epoch, and its messages were missed.
+   */
+  sure: boolean;
   /** The epoch in which the log confirmed a cursor that is ahead of what this pod has heard. */
   proven: string | undefined;
   /** To be delivered as soon as the outlet has room; then it is over. */
@@ -54,6 +60,7 @@ export function behindAt(cursor: Position | undefined, request?: number): Behind
     queued: false,
     page: undefined,
     resume: request === undefined || cursor === undefined ? undefined : 'memory',
+    sure: cursor !== undefined && cursor.seq > 0,
     proven: undefined,
     refusal: undefined,
   };
