@@ -84,9 +84,9 @@ describe('A publish', () => {
     const { stage, taken, publish } = await staged();
     const first = publish(numbered('1', 1), draft('2'), numbered('3', 3));
     await first.sent;
-    await taken().fail(new StoreUnknown('cut'));
     const second = publish(numbered('4', 4));
     await second.sent;
+    await taken().fail(new StoreUnknown('cut'));
     assert.equal(stage.log.appends.length, 0, 'not before the retry');
     await stage.clock.advance(50);
     const retry = taken();

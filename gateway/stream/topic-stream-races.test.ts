@@ -132,6 +132,15 @@ describe('A followed topic', () => {
     assert.equal(stage.told, 'opened,11,12,epoch,13');
   });
 
+  test('drops what it parked of an epoch that the log has left', async () => {
+    const stage = await new Stage().live();
+    await stage.ring('e', 12);
+    await from(stage).answer(page(at('new', 11), entries('e', 11)));
+    assert.equal(stage.told, 'opened,11,epoch');
+    await stage.ring('new', 12);
+    assert.equal(stage.told, 'opened,11,epoch,12');
+  });
+
   test('waits with a new history until it is settled', async () => {
     const stage = await new Stage().live();
     await stage.ring('new', 11);
@@ -250,6 +259,31 @@ describe('When it is in doubt whether everything was heard', () => {
     assert.equal(stage.told, 'opened,11,epoch');
   });
 
+  test('what was seen of a topic is still reported after it was left', async () => {
+    const stage = await new Stage().live();
+    await stage.ring('e', 11);
+    stage.unfollow();
+    stage.log.probe_ = { lineage: 'L2', second: 101 };
+    await stage.clock.advance(1_000);
+    assert.deepEqual(stage.log.reports[0]?.known.get('t'), at('e', 11));
+  });
+
+  test('a probe that began before the newest doubt proves nothing', async () => {
+    const stage = await new Stage().live();
+    stage.log.probing = false;
+    stage.log.bell.down('cut');
+    stage.log.bell.up();
+    await settled();
+    const token = stage.log.tokens.at(-1) ?? '';
+    stage.log.bell.down('cut again');
+    stage.log.bell.probed(token);
+    await settled();
+    assert.equal(stage.log.resumes.length, 0);
+    stage.log.bell.probed(stage.log.tokens.at(-1) ?? '');
+    await settled();
+    assert.equal(stage.log.resumes.length, 1);
+  });
+
   test('a topic that is still unborn in a new lineage was not missed', async () => {
     const stage = await new Stage().start();
     stage.follow();
@@ -287,6 +321,39 @@ describe('When it is in doubt whether everything was heard', () => {
     assert.equal(stage.witness.confirmed, before);
     await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
     assert.equal(stage.witness.confirmed, 200);
+  });
+
+  test('one topic that is level again does not stand for another that is not', async () => {
+    const stage = await new Stage().live();
+    stage.follow('u');
+    await settled();
+    await from(stage).answer(page(at('e', 10)));
+    await stage.ring('e', 12);
+    const late = from(stage);
+    stage.log.probe_ = { lineage: 'L1', second: 200 };
+    await stage.clock.advance(1_000);
+    stage.log.resumes.length = 0;
+    stage.log.bell.entries('u', entries('e', 12), 100);
+    await settled();
+    await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
+    assert.notEqual(stage.witness.confirmed, 200);
+    await late.answer(page(at('e', 12), entries('e', 11, 12)));
+    assert.equal(stage.witness.confirmed, 200);
+  });
+
+  test('a hole that is heard the moment a topic became level keeps it from being confirmed', async () => {
+    const stage = await new Stage().live();
+    await stage.ring('e', 12);
+    const answered = from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
+    while (!stage.told.endsWith('12')) await Promise.resolve();
+    stage.log.bell.entries('t', entries('e', 14), 100);
+    await answered;
+    stage.log.probe_ = { lineage: 'L1', second: 200 };
+    await stage.clock.advance(1_000);
+    assert.notEqual(stage.witness.confirmed, 200);
+    await from(stage).answer(page(at('e', 14), entries('e', 13, 14)));
+    assert.equal(stage.witness.confirmed, 200);
+    assert.equal(stage.told, 'opened,11,12,13,14');
   });
 
   test('the rotation finds the last copy that got lost', async () => {

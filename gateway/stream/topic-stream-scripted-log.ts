@@ -26,6 +26,7 @@ export class ScriptedLog implements Log {
   readonly listens: Asked<undefined, void>[] = [];
   readonly reports: { lineage: string; known: ReadonlyMap<string, Position>; last: boolean }[] = [];
   readonly unlistened: string[] = [];
+  readonly tokens: string[] = [];
   probe_: Probe = { lineage: 'L1', second: 100 };
   /** Whether probes come back, and whether topics are listened to, without being asked. */
   probing = true;
@@ -65,6 +66,7 @@ export class ScriptedLog implements Log {
   }
 
   async probe(token: string): Promise<Probe> {
+    this.tokens.push(token);
     if (this.probing) this.bell.probed(token);
     return this.probe_;
   }

@@ -31,11 +31,13 @@ export class World {
   #calm = false;
   #published = 0;
   #quietUntil = 0;
+  readonly #bellLoss: number;
   /** Acknowledged messages were lost: only then a gap is true. */
   lossy = false;
 
   constructor(seed: number) {
     this.random = seeded(seed);
+    this.#bellLoss = this.#pick([0, 0.05, 0.5]);
     const settings = gatewaySettings.parse({
       stream: {
         probeIntervalMs: 200,
@@ -68,8 +70,8 @@ export class World {
       ring: () => {
         if (this.#calm) return [0];
         const chance = this.random();
-        if (chance < 0.05) return [];
-        if (chance < 0.1) return [delays(), delays() + 5];
+        if (chance < this.#bellLoss) return [];
+        if (chance < this.#bellLoss + 0.05) return [delays(), delays() + 5];
         return [delays()];
       },
     };
