@@ -3,18 +3,20 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { metricsDocument } from '../gateway/metrics-document.ts';
 import { settingsDocument } from '../gateway/settings/document.ts';
 import { withCodeTables } from './documents/codes.ts';
 
 interface GeneratedFile {
   readonly path: string;
   /** The whole content; `current` is what the file holds now, empty when it does not exist. */
-  make(current: string): string;
+  make(current: string): string | Promise<string>;
 }
 
 const files: readonly GeneratedFile[] = [
   { path: 'docs/protocol.md', make: withCodeTables },
   { path: 'docs/settings.md', make: settingsDocument },
+  { path: 'docs/metrics.md', make: metricsDocument },
 ];
 
 const root = join(import.meta.dirname, '..');
@@ -32,7 +34,7 @@ function read(path: string): string {
 
 for (const { path, make } of files) {
   const current = read(join(root, path));
-  const wanted = make(current);
+  const wanted = await make(current);
   if (current === wanted) continue;
   stale += 1;
   if (check) process.stdout.write(`${path}: out of date; run \`npm run generate\`\n`);

@@ -15,7 +15,7 @@ export interface TopicRow {
   /** Per second. */
   readonly published: number;
   readonly delivered: number;
-  /** Number of the newest message. */
+  /** Number of the newest message; 0: none was seen. */
   readonly seq: number;
 }
 
@@ -67,7 +67,11 @@ export class DashboardView {
         this.#rows.set(topic, row);
         this.#table.append(row);
       }
-      const texts = [`${figure(published)} /s`, `${figure(delivered)} /s`, figure(seq)];
+      const texts = [
+        `${figure(published)} /s`,
+        `${figure(delivered)} /s`,
+        seq === 0 ? '–' : figure(seq),
+      ];
       for (const [index, text] of texts.entries()) {
         const cell = row.cells[index + 1];
         if (cell !== undefined) setText(cell, text);

@@ -185,9 +185,14 @@ interface Label {
   readonly at: Point;
 }
 
-function drawLabel(context: CanvasRenderingContext2D, { text, colour, at }: Label): void {
+function drawLabel(context: CanvasRenderingContext2D, { text, colour, at: wanted }: Label): void {
   context.font = '600 11px system-ui, "Liberation Sans", sans-serif';
   const width = context.measureText(text).width + 12;
+  const { clientWidth, clientHeight } = context.canvas;
+  const at = {
+    x: Math.min(wanted.x, clientWidth - width),
+    y: Math.min(wanted.y, clientHeight - 17),
+  };
   context.fillStyle = colour;
   context.beginPath();
   context.roundRect(at.x, at.y, width, 17, 8.5);

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { until } from '../deadline.ts';
+import { Browser, chromiumProblem } from './chromium.ts';
+import { Demo } from './demo.ts';
+import { Embedded } from './embedded.ts';
+
+const CLIENTS = 12;
+/** About two seconds of the demo's own traffic. */
+const SOME = 1_000;
+
+describe('the page of embedded mode in Chromium', { skip: chromiumProblem() }, () => {
+  let embedded: Embedded;
+  let browser: Browser;
+  let demo: Demo;
+  const closing: (() => Promise<void>)[] = [];
+
+  before(async () => {
+    embedded = await Embedded.start();
+    closing.push(() => embedded.stop());
+    browser = await Browser.open();
+    closing.push(() => browser.close());
+    demo = new Demo(browser);
+    await demo.open(embedded.url);
+  });
+  after(async () => {
+    for (const close of closing.toReversed()) await close();
+  });
+  beforeEach(() => browser.errors.splice(0));
+
+  async function clientsOf(gateway: number): Promise<number> {
+    const { gateways } = await embedded.fleet();
+    return gateways.find(({ id }) => id === gateway)?.connections ?? 0;
+  }
+
+  const allClients = async () => {
+    const { gateways } = await embedded.fleet();
+    return gateways.reduce((sum, { connections }) => sum + connections, 0);
+  };
+
+  async function assertNothingMissed(): Promise<void> {
+    await demo.deliveredMore(SOME);
+    const names = ['lost', 'duplicated', 'gaps'] as const;
+    const counts = await Promise.all(names.map((name) => demo.counter(name)));
+    assert.deepEqual(counts, [0, 0, 0], (await demo.journal()).join('\n'));
+  }
+
+  it('connects its clients to all gateways and delivers', async () => {
+    for (const gateway of [1, 2, 3]) {
+      assert.equal(await demo.condition(gateway), 'running');
+      assert.equal(await clientsOf(gateway), CLIENTS / 3);
+    }
+    await assertNothingMissed();
+    assert.equal(await browser.page.locator('#dots .dot').count(), CLIENTS);
+    assert.deepEqual(browser.errors, []);
+  });
+
+  it('loses and repeats nothing when a gateway is killed', async () => {
+    await demo.act(2, 'kill');
+    await demo.happened(/^4 clients moved; all are connected again/);
+    assert.equal(await demo.condition(2), 'killed');
+    assert.equal(await clientsOf(1), CLIENTS / 2);
+    await assertNothingMissed();
+    assert.equal(await demo.counter('reconnects'), 4);
+  });
+
+  it('notices a frozen gateway by its silence, and misses nothing', async () => {
+    const moving = await clientsOf(1);
+    await demo.act(1, 'freeze');
+    await demo.happened(new RegExp(`^${moving} clients moved`));
+    assert.equal(await clientsOf(3), CLIENTS);
+    await assertNothingMissed();
+    await demo.act(1, 'thaw');
+    await demo.happened(/gateway-1 thawed/);
+    assert.equal(await demo.condition(1), 'running');
+    await assertNothingMissed();
+  });
+
+  it('gives new clients to a gateway that was started', async () => {
+    await demo.press('start-gateway');
+    await demo.happened(/gateway-4 was started/);
+    await demo.press('more-clients');
+    await demo.happened(/6 more clients joined/);
+    assert.ok((await clientsOf(4)) > 0);
+    await assertNothingMissed();
+  });
+
+  it('delivers a burst to everybody', async () => {
+    const before = await demo.counter('delivered');
+    await demo.press('burst');
+    await demo.happened(/^300 messages acknowledged/);
+    const all = before + 300 * (CLIENTS + 6);
+    await until(async () => (await demo.counter('delivered')) > all, {
+      for: 'the burst to reach everybody',
+      deadlineMs: 30_000,
+    });
+    await assertNothingMissed();
+  });
+
+  it('comes back from being offline', async () => {
+    await browser.context.setOffline(true);
+    // Chromium leaves open what is open when it goes offline: these connections are cut for sure,
+    // and cannot come back.
+    const lost = await clientsOf(3);
+    await fetch(`${embedded.url}api/gateways/3/kill`, {
+      method: 'POST',
+      headers: { origin: embedded.url.slice(0, -1) },
+    });
+    await until(async () => (await allClients()) <= CLIENTS + 6 - lost, {
+      for: 'clients to be cut',
+      deadlineMs: 10_000,
+    });
+    await browser.context.setOffline(false);
+    await until(async () => (await allClients()) === CLIENTS + 6, {
+      for: 'all clients to be back',
+      deadlineMs: 30_000,
+    });
+    await assertNothingMissed();
+  });
+
+  it('shows the truth after a reload', async () => {
+    const delivered = await demo.counter('delivered');
+    await demo.open(embedded.url);
+    assert.equal(await demo.condition(2), 'killed');
+    assert.equal(await demo.condition(4), 'running');
+    assert.ok((await demo.counter('delivered')) >= delivered);
+    await demo.act(2, 'revive');
+    await demo.happened(/gateway-2 was started again/);
+    await assertNothingMissed();
+  });
+
+  it('leaves an idle process behind when it is closed', async () => {
+    await browser.page.goto('about:blank');
+    await until(async () => (await allClients()) === 0, {
+      for: 'all connections to end',
+      deadlineMs: 10_000,
+    });
+    const busy = await cpuSeconds(embedded.child.pid, 2_000);
+    assert.ok(busy < 0.2, `${busy} s of CPU in 2 s`);
+  });
+});
+
+/** CPU time of a process within an interval, in seconds. */
+async function cpuSeconds(pid: number, intervalMs: number): Promise<number> {
+  const ticks = () => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const before = ticks();
+  const end = performance.now() + intervalMs;
+  await until(() => performance.now() >= end, { for: 'time', deadlineMs: intervalMs + 1_000 });
+  return (ticks() - before) / 100;
+}

@@ -1,0 +1,67 @@
+import type { Action } from '../../embedded/contract.ts';
+import { until } from '../deadline.ts';
+import type { Browser } from './chromium.ts';
+
+export type Counter = 'lost' | 'duplicated' | 'delivered' | 'under-way' | 'gaps' | 'reconnects';
+
+const DEADLINE_MS = 30_000;
+
+/** The demo page in a browser, in the words of somebody who looks at it. */
+export class Demo {
+  readonly #browser: Browser;
+
+  constructor(browser: Browser) {
+    this.#browser = browser;
+  }
+
+  /** Opens the page and waits until all of its clients are connected. */
+  async open(url: string): Promise<void> {
+    await this.#browser.page.goto(url);
+    await this.happened(/clients are connected, each/);
+  }
+
+  async counter(name: Counter): Promise<number> {
+    const text = await this.#browser.page.locator(`#${name}`).textContent();
+    return Number(text?.replaceAll(',', ''));
+  }
+
+  async press(id: 'burst' | 'more-clients' | 'start-gateway'): Promise<void> {
+    await this.#browser.page.locator(`#${id}`).click();
+  }
+
+  async act(gateway: number, action: Action): Promise<void> {
+    await this.#card(gateway).locator(`[data-action="${action}"]`).click();
+  }
+
+  async condition(gateway: number): Promise<string | null> {
+    return this.#card(gateway).getAttribute('data-condition');
+  }
+
+  /** The journal's lines, newest first. */
+  journal(): Promise<string[]> {
+    return this.#browser.page.locator('#journal li span').allTextContents();
+  }
+
+  /** Waits for a line of the journal. */
+  happened(line: RegExp): Promise<string> {
+    return until(async () => (await this.journal()).find((text) => line.test(text)), {
+      for: `a line ${line} in the journal`,
+      deadlineMs: DEADLINE_MS,
+      everyMs: 100,
+    });
+  }
+
+  /** Waits until so many more were delivered than now: what was broken works again. */
+  async deliveredMore(count: number): Promise<void> {
+    const before = await this.counter('delivered');
+    await until(async () => (await this.counter('delivered')) >= before + count, {
+      for: `${count} more deliveries than ${before}`,
+      deadlineMs: DEADLINE_MS,
+      everyMs: 100,
+    });
+  }
+
+  #card(gateway: number) {
+    return this.#browser.page.locator(`[data-gateway="${gateway}"]`);
+  }
+}

@@ -1,0 +1,77 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { FleetView } from '../../embedded/contract.ts';
+import { Child } from '../child.ts';
+import { until } from '../deadline.ts';
+import { freePort } from '../redis-server.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const START_MS = 30_000;
+/** The page, nine gateways. */
+const PORTS = 10;
+
+/** `npm start` as a process of its own, without npm. */
+export class Embedded {
+  readonly port: number;
+  readonly child: Child;
+
+  private constructor(port: number, child: Child) {
+    this.port = port;
+    this.child = child;
+  }
+
+  /** Starts it and waits until it serves the page. */
+  static async start(args: readonly string[] = []): Promise<Embedded> {
+    const port = await freePorts();
+    const main = join(ROOT, 'embedded', 'main.ts');
+    const child = new Child({
+      command: process.execPath,
+      args: [main, '--port', String(port), ...args],
+      cwd: ROOT,
+    });
+    const embedded = new Embedded(port, child);
+    await until(() => embedded.#served(), { for: 'the page to be served', deadlineMs: START_MS });
+    return embedded;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  async fleet(): Promise<FleetView> {
+    const response = await fetch(`${this.url}api/fleet`);
+    return (await response.json()) as FleetView;
+  }
+
+  async stop(): Promise<void> {
+    await this.child.end('SIGTERM');
+  }
+
+  async #served(): Promise<boolean> {
+    const { exit } = this.child;
+    if (exit !== undefined) throw new Error(`it ended (${exit.code}):\n${this.child.output}`);
+    return fetch(this.url).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+}
+
+/** The first of as many free ports in a row. */
+export async function freePorts(): Promise<number> {
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    const first = await freePort();
+    const all = Array.from({ length: PORTS }, (_, index) => first + index);
+    const free = await Promise.all(all.map(isFree));
+    if (first + PORTS <= 65_535 && free.every((isOne) => isOne)) return first;
+  }
+  throw new Error(`no ${PORTS} free ports in a row`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,51 @@
+import { Gateway } from '../gateway/gateway.ts';
+import type { Logger } from '../gateway/logger.ts';
+import type { SettingsInput } from '../gateway/settings/declaration.ts';
+import { settingsFrom } from '../gateway/settings/load.ts';
+import { MemoryStore } from '../gateway/stream/memory-store.ts';
+import { systemClock } from '../protocol/clock.ts';
+import type { Launch, Place } from './fleet.ts';
+import type { Options } from './options.ts';
+import { pageOrigins } from './page-server.ts';
+
+/** Clients notice a silent gateway after two heartbeats: somebody watches, so they are short. */
+const HEARTBEAT_MS = 2_000;
+const PONG_TIMEOUT_MS = 1_500;
+
+/** Quiet when all is well; a page is watched, not a log. */
+const logger: Logger = {
+  debug() {},
+  info() {},
+  warn: (_, message) => process.stderr.write(`warning: ${message}\n`),
+  error: (fields, message) => process.stderr.write(`error: ${message} ${causeOf(fields)}\n`),
+};
+
+function causeOf(fields: object): string {
+  return 'error' in fields && fields.error instanceof Error ? `(${fields.error.message})` : '';
+}
+
+/** How gateways are started in this process: on one Redis, or on one memory that they share. */
+export function launcher(options: Options): Launch {
+  const parts = { clock: systemClock, random: Math.random, logger };
+  const memory = { port: 0, name: 'memory' };
+  const store = new MemoryStore({ ...parts, settings: settingsOf(options, memory).stream });
+  return async (place) => {
+    const gateway = new Gateway(settingsOf(options, place), { ...parts, store });
+    await gateway.start();
+    return { connections: () => gateway.connections(), stop: () => gateway.stop() };
+  };
+}
+
+function settingsOf({ port, redis }: Options, place: Place) {
+  const input: SettingsInput = {
+    pod: place.name,
+    host: '127.0.0.1',
+    port: place.port,
+    // Any free one: nobody asks there, and it takes none of the ports that people choose.
+    adminPort: 0,
+    redis: redis === undefined ? {} : { url: redis },
+    edge: { heartbeatMs: HEARTBEAT_MS, pongTimeoutMs: PONG_TIMEOUT_MS },
+    auth: { allowedOrigins: pageOrigins(port) },
+  };
+  return settingsFrom(input);
+}
