@@ -33,7 +33,7 @@ describe('a drain', () => {
     const began = performance.now();
     assert.deepEqual(await drained, { forced: 0 });
     const took = performance.now() - began;
-    assert.ok(took > 600 && took < 3_000, `21 clients at 20 per second took ${took} ms`);
+    assert.ok(took > 600 && took < 5_000, `21 clients at 20 per second took ${took} ms`);
     for (const client of clients) assert.equal((await client.closing()).code, 4000);
     assert.equal(fixture.counted.get('moved:paced'), 21);
     assert.equal(fixture.edge.status().drain, 'empty');
@@ -73,7 +73,7 @@ describe('a drain', () => {
     const clients = await crowd(fixture.port, 30);
     const began = performance.now();
     await fixture.edge.drain();
-    assert.ok(performance.now() - began < 1_600);
+    assert.ok(performance.now() - began < 3_000);
     for (const client of clients) assert.equal((await client.closing()).code, 4000);
     assert.ok((fixture.counted.get('moved:hurried') ?? 0) >= 25);
     await fixture.stop();
@@ -88,7 +88,7 @@ describe('a drain', () => {
     await waitFor(() => stuck.events.length === 1, 'a welcome');
     const began = performance.now();
     assert.deepEqual(await fixture.edge.drain(), { forced: 1 });
-    assert.ok(performance.now() - began < 1_200);
+    assert.ok(performance.now() - began < 3_000);
     assert.equal(fixture.counted.get('moved:forced'), 1);
     stuck.socket.destroy();
     await fixture.stop();

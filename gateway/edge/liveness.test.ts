@@ -17,7 +17,7 @@ describe('liveness', () => {
     const began = performance.now();
     await waitFor(() => frozen.ended, 'the end of the frozen one');
     const took = performance.now() - began;
-    assert.ok(took > 200 && took < 900, `${took} ms for three pings 100 ms apart`);
+    assert.ok(took > 200 && took < 3_000, `${took} ms for three pings 100 ms apart`);
     assert.equal(fixture.counted.get('closed:4005'), 1);
     assert.equal(living.closed, undefined);
     assert.ok(living.pings >= 2);

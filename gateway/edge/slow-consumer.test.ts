@@ -6,7 +6,7 @@ import { TestClient } from './test-client.ts';
 import { waitFor } from './wait-for.ts';
 
 const TOPIC = 'firehose';
-const MESSAGES = 400;
+const MESSAGES = 200;
 const MESSAGE = 'x'.repeat(50_000);
 
 async function flood(writer: TestClient, from: number): Promise<void> {
