@@ -205,6 +205,18 @@ describe('a session', () => {
     assert.equal(again.session.cursor('a'), undefined);
   });
 
+  it('removes a cursor also while its first save is under way', async () => {
+    const { session, run, stream } = await openSession();
+    session.started('a', at(3), 0);
+    session.onTime(0);
+    session.forget('a', 10);
+    assert.equal(session.cursor('a'), undefined);
+    await turn();
+    await run(3_000);
+    const again = await openSession({ stream });
+    assert.equal(again.session.cursor('a'), undefined);
+  });
+
   it('keeps what it could not save and tries again', async () => {
     const { session, run, stream, savedSeqs } = await openSession();
     stream.down = true;
