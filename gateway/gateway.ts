@@ -32,8 +32,8 @@ export interface GatewayAddress {
   readonly adminPort: number;
 }
 
-/** For each part. A connection to Redis that is refused is tried again within this. */
-const START_MS = 15_000;
+/** For each part, beyond the time that Redis gets to say why it cannot be reached. */
+const START_MS = 5_000;
 const STOP_MS = 5_000;
 
 /** The parts that exist once it was started. */
@@ -55,6 +55,8 @@ export class Gateway {
   readonly #parts: GatewayParts;
   readonly #metrics = new Metrics();
   readonly #cutOff: CutOff;
+  /** Redis that cannot be reached at the start is tried again within this. */
+  readonly #redisMs: number;
   readonly #lifecycle: Lifecycle;
   readonly #admin: FastifyInstance;
   #running: Running | undefined;
@@ -66,7 +68,9 @@ export class Gateway {
     this.#settings = settings;
     this.#parts = parts;
     const { clock, logger } = parts;
-    this.#lifecycle = new Lifecycle({ clock, logger, startMs: START_MS, stopMs: STOP_MS });
+    this.#redisMs = 2 * settings.redis.connectTimeoutMs;
+    const startMs = this.#redisMs + START_MS;
+    this.#lifecycle = new Lifecycle({ clock, logger, startMs, stopMs: STOP_MS });
     this.#cutOff = this.#makeCutOff();
     this.#admin = createAdmin({
       pod: settings.pod,
@@ -205,7 +209,7 @@ export class Gateway {
         this.#running = running;
         this.#observe(running);
         try {
-          await running.stream.start(START_MS);
+          await running.stream.start(this.#redisMs);
         } catch (error) {
           await this.#stopCore(running);
           throw error;

@@ -1,6 +1,5 @@
 import { pino, stdSerializers } from 'pino';
 import { systemClock } from '../protocol/clock.ts';
-import { Gateway } from './gateway.ts';
 import { PortTaken } from './listen.ts';
 import type { Settings } from './settings/declaration.ts';
 import { helpText } from './settings/help.ts';
@@ -44,6 +43,8 @@ async function run(settings: Settings): Promise<void> {
     base: { pod: settings.pod },
     serializers: { error: stdSerializers.err },
   });
+  // Loaded late: a wrong option is answered without waiting for everything else.
+  const { Gateway } = await import('./gateway.ts');
   const gateway = new Gateway(settings, { clock: systemClock, random: Math.random, logger });
   let leavingSince: number | undefined;
   const leave = (code: number) => {

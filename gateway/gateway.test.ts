@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { until } from '../e2e/deadline.ts';
+import { type RedisServer, startRedis } from '../e2e/redis-server.ts';
+import { TcpProxy } from '../e2e/tcp-proxy.ts';
+import { systemClock } from '../protocol/clock.ts';
+import { TestClient } from './edge/test-client.ts';
+import { Gateway, type GatewayParts } from './gateway.ts';
+import { PortTaken } from './listen.ts';
+import { silentLogger } from './logger.ts';
+import type { SettingsInput } from './settings/declaration.ts';
+import { settingsFrom } from './settings/load.ts';
+import { MemoryStore } from './stream/memory-store.ts';
+import { StreamError } from './stream/stream.ts';
+
+const shared = { clock: systemClock, random: Math.random, logger: silentLogger };
+const running: Gateway[] = [];
+
+function gatewayOf(input: SettingsInput, parts: Partial<GatewayParts> = {}): Gateway {
+  const settings = settingsFrom({ port: 0, pod: 'pod', ...input });
+  return new Gateway(settings, { ...shared, ...parts });
+}
+
+async function started(input: SettingsInput = {}, parts: Partial<GatewayParts> = {}) {
+  const gateway = gatewayOf(input, parts);
+  await gateway.start();
+  running.push(gateway);
+  const { port, adminPort } = gateway.address ?? assert.fail('no address');
+  const get = async (path: string) => {
+    const url = `http://127.0.0.1:${adminPort}${path}`;
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    return { status: response.status, text: await response.text() };
+  };
+  const publish = async (topic: string, data: unknown) => {
+    const response = await fetch(`http://127.0.0.1:${port}/v1/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ topic, data }),
+      signal: AbortSignal.timeout(8_000),
+    });
+    await response.text();
+    return response.status;
+  };
+  return { gateway, port, adminPort, get, publish };
+}
+
+type Started = Awaited<ReturnType<typeof started>>;
+
+async function failing({ get }: Started): Promise<string[]> {
+  const { text } = await get('/readyz');
+  const { checks } = JSON.parse(text) as { checks: { name: string; ok: boolean }[] };
+  return checks.filter(({ ok }) => !ok).map(({ name }) => name);
+}
+
+const becomes = (condition: () => Promise<boolean>, what: string) =>
+  until(condition, { for: what, deadlineMs: 15_000, everyMs: 25 });
+
+/** Both are fast, in the proportions of the defaults. */
+const fast: SettingsInput = {
+  edge: { drainGraceMs: 50, drainDeadlineMs: 2_000 },
+  stream: { probeIntervalMs: 100, publishTimeoutMs: 1_500, waitTimeoutMs: 500 },
+  redis: { socketTimeoutMs: 400 },
+};
+
+describe('a gateway', () => {
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((gateway) => gateway.stop()));
+  });
+
+  it('carries a message from HTTP on one to a client on another', async () => {
+    const settings = settingsFrom({}).stream;
+    const store = new MemoryStore({ ...shared, settings });
+    const one = await started({ pod: 'one' }, { store });
+    const other = await started({ pod: 'other' }, { store });
+    const client = await new TestClient(other.port, { path: '/ws?topics=room.1' }).opened();
+    await becomes(
+      async () => /topics": 1/.test((await other.get('/admin/status')).text),
+      'a topic',
+    );
+    assert.equal(await one.publish('room.1', { hi: 1 }), 200);
+    const message = await client.heard('msg');
+    assert.deepEqual([message.topic, client.data], ['room.1', ['{"hi":1}']]);
+    assert.equal(other.gateway.connections(), 1);
+    const { text } = await other.get('/metrics');
+    assert.match(text, /^wscluster_messages_delivered_total 1$/m);
+    assert.match(text, /^wscluster_connections\{state="open"\} 1$/m);
+    client.ws.terminate();
+  });
+
+  it('is ready once it serves, and names every check', async () => {
+    const one = await started();
+    const { status, text } = await one.get('/readyz');
+    assert.equal(status, 200);
+    const { checks } = JSON.parse(text) as { checks: { name: string }[] };
+    assert.deepEqual(
+      checks.map(({ name }) => name),
+      ['started', 'redis', 'keys', 'draining', 'cut-off'],
+    );
+  });
+
+  it('while it drains is not ready, serves on, and lets its clients go', async () => {
+    const one = await started(fast);
+    const client = await TestClient.ready(one.port);
+    const drained = one.gateway.drain();
+    assert.deepEqual(await failing(one), ['draining']);
+    assert.equal((await one.get('/livez')).status, 200);
+    assert.equal(await one.publish('room.1', 1), 200);
+    assert.equal((await client.closing()).code, 4000);
+    assert.deepEqual(await drained, { forced: 0 });
+    await one.gateway.stop();
+    await assert.rejects(one.get('/livez'));
+  });
+
+  it('stops when it was never started, and twice', async () => {
+    const gateway = gatewayOf({});
+    await gateway.stop();
+    const one = await started();
+    await Promise.all([one.gateway.stop(), one.gateway.stop()]);
+    await one.gateway.stop();
+  });
+
+  it('says which port is taken and how to choose another, and leaves nothing running', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    for (const [input, option] of [
+      [{ port, adminPort: 0 }, '--port'],
+      [{ adminPort: port }, '--admin-port'],
+    ] as const) {
+      const gateway = gatewayOf(input);
+      await assert.rejects(gateway.start(), (error: unknown) => {
+        assert.ok(error instanceof PortTaken);
+        assert.match(error.message, new RegExp(`port ${port} .*in use.*${option} N`));
+        return true;
+      });
+      assert.equal(gateway.address, undefined);
+    }
+    taken.close();
+  });
+
+  it('is not ready before the keys of tokens could be fetched', async () => {
+    let keys = '{}';
+    const server = createServer((_request, response) => void response.end(keys));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const jwksUrl = `http://127.0.0.1:${port}/`;
+    const one = await started({ auth: { jwksUrl, jwksCooldownMs: 50 } });
+    assert.deepEqual(await failing(one), ['keys']);
+    keys = JSON.stringify({
+      keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
+    });
+    await becomes(async () => (await failing(one)).length === 0, 'the keys');
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('rejects with the reason when Redis cannot be reached, and leaves nothing running', async () => {
+    const redis = await startRedis();
+    await redis.stop();
+    const gateway = gatewayOf({ redis: { url: redis.url, connectTimeoutMs: 200 } });
+    await assert.rejects(gateway.start(), (error: unknown) => {
+      assert.ok(error instanceof StreamError, String(error));
+      assert.equal(error.code, 'store_unavailable');
+      return true;
+    });
+  });
+});
+
+describe('gateways on Redis', () => {
+  let redis: RedisServer;
+  let proxy: TcpProxy;
+  before(async () => {
+    redis = await startRedis();
+    proxy = await TcpProxy.open(redis.port);
+  });
+  after(async () => {
+    await proxy.close();
+    await redis.stop();
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((gateway) => gateway.stop()));
+  });
+
+  const on = (url: string, pod: string, peers: string[] = []) =>
+    started({ ...fast, pod, peers, redis: { ...fast.redis, url } });
+
+  it('move their clients only while peers still reach it', async () => {
+    const peer = await on(redis.url, 'peer');
+    const url = redis.url.replace(String(redis.port), String(proxy.port));
+    const one = await on(url, 'one', [`127.0.0.1:${peer.adminPort}`]);
+    const client = await TestClient.ready(one.port);
+    assert.equal((await peer.get('/peer/redis')).status, 200);
+    proxy.refuse();
+    await becomes(async () => (await failing(one)).includes('cut-off'), 'being cut off');
+    assert.equal((await one.get('/peer/redis')).status, 503);
+    assert.equal((await client.closing()).code, 4001);
+    assert.deepEqual(await failing(peer), []);
+    proxy.pass();
+    await becomes(async () => (await failing(one)).length === 0, 'being ready again');
+    await becomes(async () => (await one.publish('a', 1)) === 200, 'publishing');
+  });
+
+  it('stay ready, all of them, when it is gone for everybody', async () => {
+    const one = await on(redis.url, 'one');
+    const other = await on(redis.url, 'other', [`127.0.0.1:${one.adminPort}`]);
+    const client = await TestClient.ready(other.port);
+    await redis.shutdown();
+    await client.heard('stale');
+    // Longer than the rounds of questions that would have moved the clients.
+    const rounds = systemClock.now() + 4 * 400;
+    await becomes(async () => {
+      assert.deepEqual(await failing(other), []);
+      return systemClock.now() > rounds;
+    }, 'several rounds');
+    assert.equal(client.closed, undefined);
+    await redis.restart();
+    await client.heard('stale', 2);
+    await becomes(async () => (await other.publish('a', 1)) === 200, 'publishing');
+    client.ws.terminate();
+  });
+});

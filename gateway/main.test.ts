@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { Child } from '../e2e/child.ts';
+import { until, within } from '../e2e/deadline.ts';
+import { freePort } from '../e2e/redis-server.ts';
+import { TestClient } from './edge/test-client.ts';
+
+const children: Child[] = [];
+const MAIN = join(import.meta.dirname, 'main.ts');
+
+interface Started {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Options of node itself. */
+  readonly node?: readonly string[];
+}
+
+function start(line: string, { env = {}, node = [] }: Started = {}): Child {
+  const args = [...node, MAIN, ...line.split(' ').filter((word) => word !== '')];
+  const child = new Child({ command: process.execPath, args, env });
+  children.push(child);
+  return child;
+}
+
+const exit = async (child: Child) =>
+  (await within(child.exited, { for: `an end of ${child.output}`, deadlineMs: 30_000 })).code;
+
+/** A gateway that drains slowly enough to be caught at it. */
+async function serving(options: string, started?: Started) {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const child = start(`--port ${port} --admin-port ${adminPort} ${options}`, started);
+  await until(() => child.output.includes('"serving"') || child.exit !== undefined, {
+    for: 'the gateway to serve',
+    deadlineMs: 30_000,
+  });
+  assert.equal(child.exit, undefined, child.output);
+  return { child, port };
+}
+
+describe('the gateway’s process', () => {
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map((child) => child.end('SIGKILL')));
+  });
+
+  it('explains every option and ends well', async () => {
+    const child = start('--help');
+    assert.equal(await exit(child), 0);
+    assert.match(child.output, /^Usage: .*--redis, --redis-url.*--auth-jwks-url/s);
+  });
+
+  it('ends with 2 and a line for each wrong setting', async () => {
+    const env = { WSCLUSTER_EDGE_HEARTBEAT_MS: 'x', WSCLUSTER_REDIS_URL: 'canary' };
+    const child = start('--prot 1', { env });
+    assert.equal(await exit(child), 2);
+    const lines = child.output.trim().split('\n');
+    assert.equal(lines.length, 3, child.output);
+    assert.match(child.output, /--prot: .*--port/);
+    assert.match(child.output, /WSCLUSTER_EDGE_HEARTBEAT_MS: .*"x"/);
+    assert.doesNotMatch(child.output, /canary/);
+  });
+
+  it('ends with 2 and one line when its port is taken or a file is missing', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    const attempts = [`--port ${port} --admin-port 0`, '--port 0 --auth-keys-file /none'];
+    for (const line of attempts) {
+      const child = start(line);
+      assert.equal(await exit(child), 2);
+      assert.equal(child.output.trim().split('\n').length, 1, child.output);
+    }
+    taken.close();
+  });
+
+  it('drains at SIGTERM and ends with 0', async () => {
+    const { child, port } = await serving('--edge-drain-grace-ms 50 --edge-drain-deadline-ms 5000');
+    const client = await TestClient.ready(port);
+    child.signal('SIGTERM');
+    assert.equal((await client.closing()).code, 4000);
+    assert.equal(await exit(child), 0);
+    // Nothing but its start and its end: all was well.
+    assert.equal(child.output.trim().split('\n').length, 2, child.output);
+  });
+
+  it('ends at once at the second signal', async () => {
+    const { child } = await serving('--edge-drain-grace-ms 60000');
+    child.signal('SIGTERM');
+    await until(() => child.output.includes('draining'), { for: 'a drain', deadlineMs: 5_000 });
+    // The same signal twice in half a second is one: a terminal and its launcher both send it.
+    await until(() => child.exit !== undefined || void child.signal('SIGTERM'), {
+      for: 'the end',
+      deadlineMs: 10_000,
+      everyMs: 200,
+    });
+    assert.equal(await exit(child), 1);
+  });
+
+  it('leaves with 1 after a mistake that nobody caught, its clients told', async () => {
+    const source = 'process.on("SIGUSR2", () => { Promise.reject(new Error("a mistake")); });';
+    const node = ['--import', `data:text/javascript,${encodeURIComponent(source)}`];
+    const options = '--edge-drain-grace-ms 50 --edge-drain-deadline-ms 5000';
+    const { child, port } = await serving(options, { node });
+    const client = await TestClient.ready(port);
+    child.signal('SIGUSR2');
+    assert.equal((await client.closing()).code, 4000);
+    assert.equal(await exit(child), 1);
+    assert.match(child.output, /a mistake/);
+  });
+});
