@@ -11,19 +11,22 @@ import {
   PRODUCER,
   type State,
   type Stored,
-  unborn,
+  samePlace,
 } from './state.ts';
 
 /** Every script begins with this: a lineage that is not the recorded one ends the epoch. */
 export function touch(state: State, rules: Rules): State {
   const { log, lineage, time } = state;
   if (log.lineage === lineage || !rules.lineageMakesEpoch) return state;
-  const changed = { ...state, worldChanged: time };
+  const world = state.epochs + 1;
+  const changed = { ...state, world, worldChanged: time };
   const unreported = 3;
-  if (!log.born) return { ...changed, log: { ...log, lineage, unreported } };
+  if (!log.born) {
+    return { ...changed, epochs: world, log: { ...log, lineage, unreported, epoch: world } };
+  }
   const limit = log.entries.length;
   const ended: Link = { epoch: log.epoch, limit, known: limit };
-  const epoch = state.epochs + 1;
+  const epoch = world + 1;
   const chain = [...log.chain, ended];
   return { ...changed, epochs: epoch, log: { ...log, lineage, unreported, epoch, chain } };
 }
@@ -35,8 +38,9 @@ function birth(state: State, rules: Rules): State {
     ...state.log,
     born: true,
     epoch,
-    chain: [{ epoch: 0, limit: 0, known: 0 }],
-    birth: { time: state.time, worldChanged: state.worldChanged },
+    chain: [{ epoch: state.log.epoch, limit: 0, known: 0 }],
+    birth: state.time,
+    lastPublish: state.time,
   };
   return { ...state, epochs: Math.max(epoch, state.epochs), log };
 }
@@ -59,46 +63,60 @@ export function append(before: State, id: number, rules: Rules): { state: State;
       ...state,
       log: { ...log, entries, lastPublish: time },
       bell: [...state.bell, entry],
-      written: [...state.written, { id, epoch: entry.epoch, seq: entry.seq, acked: false }],
+      written: [
+        ...state.written,
+        { id, epoch: entry.epoch, seq: entry.seq, at: time, acked: false, lost: false },
+      ],
     },
   };
 }
 
-/** A pod says what it knew of the epochs that are over. A report creates missing meta. */
+/**
+ * A pod says what it knew of the epochs that are over. A report creates missing meta; and an epoch
+ * that the surviving log never heard of joins the chain, in the order of time, with nothing left.
+ */
 export function report(before: State, pod: number, rules: Rules): State {
   let state = touch(before, rules);
   const known = pod === PRODUCER ? ackedPlaces(state, rules) : [state.told];
-  const newest = known.reduce((a, b) => (b.epoch > a.epoch ? b : a), headOf(unborn(0), 0));
-  if (!state.log.born && newest.epoch > 0) {
-    state = birth(state, rules);
-    const ended: Link = { epoch: newest.epoch, limit: 0, known: 0 };
-    state = { ...state, log: { ...state.log, chain: [...state.log.chain, ended] } };
+  const alive = (place: Cursor) => place.confirmed > before.time - 2 || !rules.expiredIsNotReported;
+  if (known.some((place) => place.seq > 0 && alive(place))) state = birth(state, rules);
+  let { log } = state;
+  for (const place of log.born ? known : []) {
+    if (log.chain.some(({ epoch }) => epoch === place.epoch)) log = withKnown(log, place);
+    else if (alive(place) && rules.lostEpochJoinsChain) log = withLostEpoch(log, place);
   }
-  const chain = state.log.chain.map((link) => {
-    const seqs = known.filter(({ epoch }) => epoch === link.epoch).map(({ seq }) => seq);
-    return { ...link, known: Math.max(link.known, ...seqs) };
-  });
-  const unreported = state.log.unreported & ~pod;
-  return { ...state, log: { ...state.log, chain, unreported } };
+  return { ...state, log: { ...log, unreported: log.unreported & ~pod } };
+}
+
+function withKnown(log: Log, { epoch, seq }: Cursor): Log {
+  const chain = log.chain.map((link) =>
+    link.epoch === epoch ? { ...link, known: Math.max(link.known, seq) } : link,
+  );
+  return { ...log, chain };
+}
+
+function withLostEpoch(log: Log, { epoch, seq }: Cursor): Log {
+  const at = log.chain.findLastIndex((link) => link.epoch < epoch) + 1;
+  const limit = log.chain[at - 1]?.limit ?? 0;
+  if (epoch === log.epoch || seq <= limit) return log;
+  const lost: Link = { epoch, limit, known: seq };
+  return { ...log, chain: [...log.chain.slice(0, at), lost, ...log.chain.slice(at)] };
 }
 
 function ackedPlaces({ written }: State, rules: Rules): Cursor[] {
-  if (!rules.ackedIsReported) return [];
-  return written
-    .filter(({ acked }) => acked)
-    .map(({ epoch, seq }) => ({ epoch, seq, confirmed: 0 }));
+  const acked = written.filter((place) => place.acked && rules.ackedIsReported);
+  return acked.map(({ epoch, seq, at }) => ({ epoch, seq, confirmed: at }));
 }
 
 /** The resume script: what a subscriber at `from` must see, and where it is then. */
 export function resolve(state: State, from: Cursor, { page, rules }: Reading): Page {
-  const { log, time, worldChanged } = state;
+  const { log, time } = state;
   if (!log.born) return withoutMeta(state, from, rules);
   const all = [...log.chain, { epoch: log.epoch, limit: log.entries.length, known: 0 }];
   let index = all.findIndex(({ epoch }) => epoch === from.epoch);
   if (index < 0) return broken(state, from, 'epoch_unknown');
-  if (from.epoch === 0 && rules.worldCursorAges) {
-    const reason = aged(from, { ...log.birth, rules });
-    if (reason !== undefined) return broken(state, from, reason);
+  if (index === 0 && rules.worldCursorAges && from.confirmed <= log.birth - 2) {
+    return broken(state, from, 'expired');
   }
   const steps: Frame[] = [];
   let cursor = from;
@@ -115,8 +133,7 @@ export function resolve(state: State, from: Cursor, { page, rules }: Reading): P
       { next, steps, rules },
     );
   }
-  const caughtUp = samePosition(cursor, headOf(log, time));
-  void worldChanged;
+  const caughtUp = samePlace(cursor, headOf(log, time));
   return { steps, cursor: caughtUp ? { ...cursor, confirmed: time } : cursor };
 }
 
@@ -125,38 +142,25 @@ export interface Reading {
   readonly rules: Rules;
 }
 
-function samePosition(a: Cursor, b: Cursor): boolean {
-  return a.epoch === b.epoch && a.seq === b.seq;
-}
-
 function shift(rules: Rules): number {
   if (!rules.limitNotLower) return -1;
   return rules.limitNotHigher ? 0 : 1;
 }
 
-interface Times {
-  readonly time: number;
-  readonly worldChanged: number;
-  readonly rules: Rules;
-}
-
-/** Why a cursor is too old to be sure that nothing came after it before `time`. */
-function aged(cursor: Cursor, { time, worldChanged, rules }: Times): Gap['reason'] | undefined {
-  const oldest = rules.oldCursorExpires ? time - 2 : time - 3;
-  if (cursor.confirmed <= oldest) return 'expired';
-  const unsure = rules.worldLineageIsChecked && cursor.confirmed <= worldChanged;
-  return unsure ? 'epoch_unknown' : undefined;
-}
-
+/** Without meta: was there anything after the cursor that is gone by now? */
 function withoutMeta(state: State, from: Cursor, rules: Rules): Page {
-  const reason = aged(from, { ...state, rules });
-  if (reason !== undefined) return broken(state, from, reason);
-  return { steps: [], cursor: headOf(state.log, state.time) };
+  const { log, time, worldChanged } = state;
+  const oldest = rules.oldCursorExpires ? time - 2 : time - 3;
+  if (from.confirmed <= oldest) return broken(state, from, 'expired');
+  const unsure = from.epoch !== log.epoch && from.confirmed <= worldChanged;
+  if (unsure && rules.worldLineageIsChecked) return broken(state, from, 'epoch_unknown');
+  return { steps: [], cursor: headOf(log, time) };
 }
 
 function broken(state: State, from: Cursor, reason: Gap['reason']): Page {
   const position = headOf(state.log, state.time);
-  const gap: Gap = { reason, epoch: from.epoch, from: 0, to: 0, position };
+  const writes = state.written.length;
+  const gap: Gap = { reason, epoch: from.epoch, from: 0, to: 0, position, writes };
   return { steps: [{ kind: 'gap', gap }], cursor: position };
 }
 

@@ -14,8 +14,10 @@ export const rules = {
   settleFirst: true,
   /** The producer's pod reports what was acknowledged, too. */
   ackedIsReported: true,
-  /** After its report a pod takes no live copy of an older master any more. */
-  oldBellIsOver: true,
+  /** What is two retentions old has expired: a pod that reported it would call it lost. */
+  expiredIsNotReported: true,
+  /** A report of an epoch that the surviving log never heard of puts it on the chain. */
+  lostEpochJoinsChain: true,
   /** The first entry after a cursor must be the next number, or there is `gap trimmed`. */
   holeIsProven: true,
   /** A live copy that skips a number is not believed. */
@@ -30,6 +32,8 @@ export const rules = {
   joinAtHead: true,
   /** … in the same epoch. */
   joinInEpoch: true,
+  /** Number 0 of an epoch is a place where a topic can be again: only the log knows. */
+  placeZeroIsAsked: true,
   /** The same (producer, seq) is written once. */
   retryIsIdempotent: true,
   /** The client drops an id that it has seen, after a change of epoch. */
@@ -40,7 +44,7 @@ export const rules = {
   oldCursorExpires: true,
   /** Without meta a cursor from before the last change of lineage is unknown. */
   worldLineageIsChecked: true,
-  /** Both hold for a cursor of the world's epoch when the topic has been born since. */
+  /** So has one of the world's epoch that was confirmed so long before the topic was born. */
   worldCursorAges: true,
   /** A birth takes a fresh epoch. */
   birthIsFresh: true,

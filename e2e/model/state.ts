@@ -11,7 +11,9 @@ export interface State {
   readonly replica: Log;
   /** The server's own, as `master_replid`: changes with a failover. */
   readonly lineage: number;
-  /** When the world's lineage changed last; −1: never. */
+  /** The epoch of topics without meta, fresh after each change of lineage, … */
+  readonly world: number;
+  /** … and when that was last; −1: never. */
   readonly worldChanged: number;
   /** The newest epoch that was ever handed out. */
   readonly epochs: number;
@@ -28,8 +30,6 @@ export interface State {
   readonly saved: Cursor;
   /** Known to the oracle alone: where each message was ever written. */
   readonly written: readonly Written[];
-  /** Known to the oracle alone: the topic's memory was gone once. */
-  readonly forgotten: boolean;
   /** How often each fault may still happen. */
   readonly left: Faults;
   /** Set by a step that did what must never happen. */
@@ -39,6 +39,7 @@ export interface State {
 export interface Log {
   readonly lineage: number;
   readonly born: boolean;
+  /** Without meta: the world's. */
   readonly epoch: number;
   /** Every message of this life, trimmed ones included; the first has seq 1. */
   readonly entries: readonly Stored[];
@@ -48,8 +49,8 @@ export interface Log {
   /** Pods that have still to report after a change of lineage, as bits. */
   readonly unreported: number;
   readonly lastPublish: number;
-  /** When this life began, and when the world's lineage had changed last by then. */
-  readonly birth: { readonly time: number; readonly worldChanged: number };
+  /** When this life began. */
+  readonly birth: number;
 }
 
 export interface Stored {
@@ -82,6 +83,8 @@ export interface Gap {
   readonly from: number;
   readonly to: number;
   readonly position: Cursor;
+  /** Known to the oracle alone: how much had been written when it was made. */
+  readonly writes?: number;
 }
 
 export type Frame =
@@ -120,7 +123,10 @@ export interface Written {
   readonly id: number;
   readonly epoch: number;
   readonly seq: number;
+  readonly at: number;
   readonly acked: boolean;
+  /** A failover lost it. */
+  readonly lost: boolean;
 }
 
 export interface Faults {
@@ -148,16 +154,16 @@ export const GATEWAY = 1;
 export const PRODUCER = 2;
 export const WORLD: Cursor = { epoch: 0, seq: 0, confirmed: 0 };
 
-export const unborn = (lineage: number): Log => ({
+export const unborn = (lineage: number, epoch: number): Log => ({
   lineage,
   born: false,
-  epoch: 0,
+  epoch,
   entries: [],
   floor: 0,
   chain: [],
   unreported: 0,
   lastPublish: 0,
-  birth: { time: 0, worldChanged: -1 },
+  birth: 0,
 });
 
 const NO_FAULTS: Faults = {
@@ -174,9 +180,10 @@ const NO_FAULTS: Faults = {
 export function initial(scope: Scope): State {
   return {
     time: 0,
-    log: unborn(1),
-    replica: unborn(1),
+    log: unborn(1, 0),
+    replica: unborn(1, 0),
     lineage: 1,
+    world: 0,
     worldChanged: -1,
     epochs: 0,
     producer: { made: 0, unknown: 0 },
@@ -187,7 +194,6 @@ export function initial(scope: Scope): State {
     client: { connected: true, cursor: WORLD, got: 0, covered: 0 },
     saved: WORLD,
     written: [],
-    forgotten: false,
     left: { ...NO_FAULTS, ...scope.faults },
     broken: undefined,
   };
