@@ -65,7 +65,10 @@ export type StreamEvent =
   | { readonly type: 'entries'; readonly topic: string; readonly entries: readonly Entry[] }
   /** Messages were missed for good; what follows continues after `gap.position`. */
   | { readonly type: 'gap'; readonly topic: string; readonly gap: Gap }
-  /** A new epoch began and nothing was missed: the head is now `head`, with the same seq. */
+  /**
+   * A new epoch began and nothing was missed: the head is now `head`, with the same seq; or with
+   * seq 0, where the log forgot an old topic by its retention. Comes before the entries of it.
+   */
   | { readonly type: 'epoch'; readonly topic: string; readonly head: Position }
   /** At this Redis second the head of every followed topic was what the listener was told last. */
   | { readonly type: 'confirmed'; readonly second: number }
