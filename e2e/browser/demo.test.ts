@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { until } from '../deadline.ts';
+import { redisBinary, startRedis } from '../redis-server.ts';
 import { Browser, chromiumProblem } from './chromium.ts';
 import { Demo } from './demo.ts';
 import { Embedded } from './embedded.ts';
@@ -140,6 +141,41 @@ describe('the page of embedded mode in Chromium', { skip: chromiumProblem() }, (
     assert.ok(busy < 0.2, `${busy} s of CPU in 2 s`);
   });
 });
+
+describe('the page on a real Redis', { skip: chromiumProblem() || redisProblem() }, () => {
+  const closing: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const close of closing.toReversed()) await close();
+  });
+
+  it('loses and repeats nothing when gateways are killed and started again', async () => {
+    const redis = await startRedis();
+    closing.push(() => redis.stop());
+    const embedded = await Embedded.start(['--redis', redis.url]);
+    closing.push(() => embedded.stop());
+    const browser = await Browser.open();
+    closing.push(() => browser.close());
+    const demo = new Demo(browser);
+    await demo.open(embedded.url);
+    for (const gateway of [1, 2, 3]) {
+      await demo.press('burst');
+      await demo.act(gateway, 'kill');
+      await demo.happened(new RegExp(`gateway-${gateway} was killed`));
+      await demo.deliveredMore(SOME);
+      await demo.act(gateway, 'revive');
+      await demo.happened(new RegExp(`gateway-${gateway} was started again`));
+    }
+    await demo.deliveredMore(SOME);
+    const names = ['lost', 'duplicated', 'gaps'] as const;
+    const counts = await Promise.all(names.map((name) => demo.counter(name)));
+    assert.deepEqual(counts, [0, 0, 0], (await demo.journal()).join('\n'));
+    assert.ok((await demo.counter('reconnects')) >= CLIENTS);
+  });
+});
+
+function redisProblem(): string | false {
+  return existsSync(redisBinary()) ? false : `no Redis at ${redisBinary()}`;
+}
 
 /** CPU time of a process within an interval, in seconds. */
 async function cpuSeconds(pid: number, intervalMs: number): Promise<number> {

@@ -33,6 +33,14 @@ export class Demo {
     await this.#card(gateway).locator(`[data-action="${action}"]`).click();
   }
 
+  /** Moves your cursor through the room to a place in it, from 0 to 1. */
+  async point(x: number, y: number): Promise<void> {
+    const box = await this.#browser.page.locator('#room').boundingBox();
+    if (box === null) throw new Error('the room is not shown');
+    const { mouse } = this.#browser.page;
+    await mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 12 });
+  }
+
   async condition(gateway: number): Promise<string | null> {
     return this.#card(gateway).getAttribute('data-condition');
   }

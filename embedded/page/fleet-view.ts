@@ -60,7 +60,7 @@ export class FleetView {
   }
 
   #fill(card: Card, gateway: GatewayView): void {
-    setText(card.load, `port ${gateway.port} · ${connectionsText(gateway.connections)}`);
+    setText(card.load, `:${gateway.port} · ${connectionsText(gateway.connections)}`);
     if (card.shown === gateway.condition) return;
     card.shown = gateway.condition;
     card.root.dataset['condition'] = gateway.condition;
