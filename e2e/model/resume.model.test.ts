@@ -18,7 +18,7 @@ const scopes = {
     ...{ messages: 2, page: 2, session: true },
     faults: { disconnects: 1, failovers: 1 },
   },
-  retry: { messages: 2, page: 2, faults: { failovers: 1, disconnects: 1, unknowns: 1 } },
+  retry: { messages: 2, page: 2, faults: { failovers: 1, unknowns: 1 } },
 } satisfies Record<string, Omit<Scope, 'name'>>;
 
 type ScopeName = keyof typeof scopes;

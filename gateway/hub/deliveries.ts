@@ -1,8 +1,6 @@
 import type { Position } from '../../protocol/position.ts';
 import type { Entry } from '../stream/stream.ts';
-import type { Batch, GapDelivery } from './hub.ts';
-
-export type { Batch, GapDelivery };
+import type { Batch } from './hub.ts';
 
 export function batchOf(topic: string, entries: readonly Entry[]): Batch {
   return { kind: 'entries', topic, entries, frames: [] };

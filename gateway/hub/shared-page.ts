@@ -1,6 +1,7 @@
 import type { Position } from '../../protocol/position.ts';
 import type { Entry, Page } from '../stream/stream.ts';
-import { type Batch, batchOf, type GapDelivery, positionOf } from './deliveries.ts';
+import { batchOf, positionOf } from './deliveries.ts';
+import type { Batch, GapDelivery } from './hub.ts';
 
 /**
  * A page that was read once and serves every subscription whose cursor it passes through. What it

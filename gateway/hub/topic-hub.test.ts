@@ -301,6 +301,24 @@ test('a cursor beyond the log itself is told that what it claims was truncated',
   assert.deepEqual(outlet.seqs('a'), [4]);
 });
 
+test('a resume from number 0 asks the log, even where the topic is there too', async () => {
+  const bench = new Bench();
+  bench.subscribe(bench.outlet(), 'a');
+  await turn();
+  const outlet = bench.outlet('zero');
+  bench.subscribe(outlet, 'a', at(bench.stream.topic('a'), 0));
+  await turn();
+  const [read] = bench.stream.waiting.splice(0);
+  assert.ok(read, 'the log is asked');
+  // The topic was born, published to and forgotten, and is back where it was.
+  const position = bench.stream.topic('a').head;
+  const gap = { reason: 'expired' as const, position };
+  read.resolve({ steps: [{ kind: 'gap', gap }], cursor: position, head: position });
+  await turn();
+  await bench.publish('a');
+  assert.deepEqual(outlet.kinds(), ['subbed', 'gap', 'entries']);
+});
+
 test('a failover is told once: to the live by the stream, to those behind by their cursor', async () => {
   const reasons: string[] = [];
   const bench = new Bench({
