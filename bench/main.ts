@@ -1,4 +1,6 @@
+import { fanOut } from './fan-out.ts';
 import type { Figure, Measurement } from './figure.ts';
+import { memory } from './memory.ts';
 import { redisCost } from './redis-cost.ts';
 
 /**
@@ -6,7 +8,7 @@ import { redisCost } from './redis-cost.ts';
  * the bound that it is to keep. Exit code 1 when one does not.
  */
 
-const measurements: readonly Measurement[] = [redisCost];
+const measurements: readonly Measurement[] = [memory, fanOut, redisCost];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !measurements.some((one) => one.name === name));

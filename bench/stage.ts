@@ -1,0 +1,96 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import { freePort } from '../e2e/redis-server.ts';
+import type { Order, Usage } from './gateway-under-test.ts';
+import type { ReceiversSay } from './receivers.ts';
+
+const ANSWER_MS = 120_000;
+
+/** A gateway and its clients, each in processes of their own, for as long as one measurement. */
+export class Stage {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly #gateway: ChildProcess;
+  readonly #receivers: ChildProcess[] = [];
+
+  private constructor(gateway: ChildProcess, ports: { port: number; adminPort: number }) {
+    this.#gateway = gateway;
+    this.port = ports.port;
+    this.adminPort = ports.adminPort;
+  }
+
+  /** A gateway with nobody connected, on the memory stream or on Redis. */
+  static async open(store = 'memory'): Promise<Stage> {
+    const ports = { port: await freePort(), adminPort: await freePort() };
+    const gateway = fork(
+      join(import.meta.dirname, 'gateway-under-test.ts'),
+      [String(ports.port), String(ports.adminPort), store],
+      // The flag with which scripts/run.mjs starts a gateway, and a garbage collector to call.
+      { execArgv: ['--expose-gc', '--max-semi-space-size=4'] },
+    );
+    const stage = new Stage(gateway, ports);
+    await answer(gateway);
+    return stage;
+  }
+
+  order(order: Order): Promise<Usage> {
+    this.#gateway.send(order);
+    return answer<Usage>(this.#gateway);
+  }
+
+  /** Connects and subscribes clients; `{n}` in the topic is each one's number. */
+  async connect(connections: number, topic: string): Promise<void> {
+    const receivers = fork(join(import.meta.dirname, 'receivers.ts'), [
+      ...['127.0.0.1', String(this.port), String(connections), topic],
+    ]);
+    this.#receivers.push(receivers);
+    const said = await answer<ReceiversSay>(receivers);
+    if (!('ready' in said)) throw new Error(`connection ${JSON.stringify(said)} of ${connections}`);
+  }
+
+  /** Publishes in one request, so that the messages are one batch, and sees that all arrive. */
+  async publish(messages: readonly object[], expected: number): Promise<void> {
+    const response = await fetch(`http://127.0.0.1:${this.port}/v1/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ messages }),
+    });
+    if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
+    await this.received(expected);
+  }
+
+  /** Waits until the clients have got so many messages since the last call. */
+  async received(expected: number): Promise<void> {
+    let messages = 0;
+    const deadline = performance.now() + ANSWER_MS;
+    while (messages < expected) {
+      if (performance.now() > deadline) throw new Error(`${messages} of ${expected} arrived`);
+      for (const receivers of this.#receivers) {
+        receivers.send({});
+        const said = await answer<ReceiversSay>(receivers);
+        if ('lost' in said) throw new Error(`connection ${said.lost} was lost`);
+        if ('messages' in said) messages += said.messages;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    if (messages > expected) throw new Error(`${messages} arrived where ${expected} were sent`);
+  }
+
+  close(): void {
+    for (const child of [...this.#receivers, this.#gateway]) child.kill('SIGKILL');
+  }
+}
+
+function answer<T>(child: ChildProcess): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => reject(new Error('no answer in time')), ANSWER_MS);
+  const onExit = (code: number | null) => reject(new Error(`a process ended with ${code}`));
+  const onMessage = (message: unknown) => resolve(message as T);
+  child.once('exit', onExit);
+  child.once('message', onMessage);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    child.off('exit', onExit);
+    child.off('message', onMessage);
+  });
+}
