@@ -156,7 +156,7 @@ describe('a gateway', () => {
     server.close();
   });
 
-  it('rejects with the reason when Redis cannot be reached, and leaves nothing running', async () => {
+  it('says why when Redis cannot be reached, and leaves nothing running', async () => {
     const redis = await startRedis();
     await redis.stop();
     const gateway = gatewayOf({ redis: { url: redis.url, connectTimeoutMs: 200 } });

@@ -24,8 +24,9 @@ export interface MetricSources {
 }
 
 /**
- * Every series of a gateway, declared here (those of the process in `process-series.ts`) and nowhere
- * else, in a registry of the gateway's own: several run in one process. The parts count through the narrow interfaces that they declare.
+ * Every series of a gateway, declared here (those of the process in `process-series.ts`) and
+ * nowhere else, in a registry of the gateway's own: several run in one process. The parts count
+ * through the narrow interfaces that they declare.
  */
 export class Metrics {
   readonly hub: HubCounts;

@@ -51,7 +51,7 @@ export function createApi(parts: ApiParts): FastifyInstance {
     frameworkErrors: (_error, request, reply) => {
       reply.header('X-Request-ID', request.id);
       const error = new ApiError('bad_request', 'the path is not a valid URL');
-      return sendError(reply, error, parts.clock.wall());
+      return sendError(reply, { error, at: parts.clock.wall() });
     },
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: TOPIC_PARAMETER },
@@ -145,7 +145,7 @@ function guard(app: FastifyInstance, parts: ApiParts): void {
       parts.logger.error({ request: request.id, error: thrown }, 'a request failed');
       error = new ApiError('internal', errorCodes.internal.text);
     }
-    return sendError(reply, error, clock.wall());
+    return sendError(reply, { error, at: clock.wall() });
   });
 }
 
@@ -184,7 +184,7 @@ async function publish(parts: ApiParts, { request, identity }: Visit, reply: Fas
   const failed = outcomes.find((outcome) => outcome.outcome !== 'ok');
   if (failed !== undefined) {
     const error = new ApiError(failed.code, failed.message);
-    return sendError(reply, error, parts.clock.wall(), many ? results : undefined);
+    return sendError(reply, { error, at: parts.clock.wall(), ...(many && { results }) });
   }
   return sendJson(reply, JSON.stringify(many ? { results } : results[0]));
 }
@@ -214,10 +214,16 @@ function sendJson(reply: FastifyReply, body: string | Buffer) {
   return reply.type('application/json; charset=utf-8').send(body);
 }
 
-function sendError(reply: FastifyReply, error: ApiError, at: number, results?: readonly object[]) {
+interface Failure {
+  readonly error: ApiError;
+  readonly at: number;
+  readonly results?: readonly object[];
+}
+
+function sendError(reply: FastifyReply, { error, ...rest }: Failure) {
   const { code, message, status } = error;
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer');
   if (status === 503) reply.header('Retry-After', '1');
-  const body = { code, message, at, request: reply.request.id, ...(results && { results }) };
+  const body = { code, message, request: reply.request.id, ...rest };
   return sendJson(reply.code(status), JSON.stringify(body));
 }

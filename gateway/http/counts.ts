@@ -7,6 +7,3 @@ export interface HttpCounts {
 /** `other`: a path that is none of the API's. */
 export const routes = ['publish', 'history', 'openapi', 'other'] as const;
 export type Route = (typeof routes)[number];
-
-/** Counts nothing. */
-export const silentHttpCounts: HttpCounts = { answered() {} };

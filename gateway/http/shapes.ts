@@ -63,7 +63,7 @@ const error = {
 };
 
 /** What became of one message of several. */
-export const result = z.union([published, z.strictObject({ ...error, status: z.int() })]);
+const result = z.union([published, z.strictObject({ ...error, status: z.int() })]);
 
 export const publishedAll = z.strictObject({
   results: z.array(result).meta({ description: 'In the order of the request.' }),

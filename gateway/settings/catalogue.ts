@@ -52,14 +52,6 @@ export const catalogue: readonly Field[] = fieldsOf(
   [],
 );
 
-const byName = new Map(catalogue.map((field) => [field.name, field]));
-
-export function fieldNamed(name: string): Field {
-  const field = byName.get(name);
-  if (field === undefined) throw new Error(`there is no setting ${name}`);
-  return field;
-}
-
 function fieldsOf(schema: Schema, path: readonly string[]): Field[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, member]) =>
     member.type === 'object' ? fieldsOf(member, [...path, key]) : [field(member, [...path, key])],

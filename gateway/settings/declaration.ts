@@ -53,7 +53,7 @@ const pattern = z
   .max(256)
   .meta({ form: 'a topic pattern of 1 to 256 characters such as room.*' });
 
-export const redisSettings = z.strictObject({
+const redisSettings = z.strictObject({
   url: z
     .string()
     .max(4096)
@@ -94,7 +94,11 @@ export const streamSettings = z.strictObject({
   probeIntervalMs: ms(1_000, [20, 60_000], 'How often the live connection is proven alive.'),
   settleMs: ms(5_000, [20, 60_000], 'Pods report what they knew within this after a failover.'),
   parkedBytes: bytes(MIB, [KIB, 64 * MIB], 'Live entries of a topic held while it catches up.'),
-  knownTopics: count(50_000, [100, 10_000_000], 'Topics whose last position is kept for a failover.'),
+  knownTopics: count(
+    50_000,
+    [100, 10_000_000],
+    'Topics whose last position a failover may ask for.',
+  ),
   pageEntries: count(100, [1, 10_000], 'Entries read from the log at a time.'),
   pageBytes: bytes(256 * KIB, [KIB, 16 * MIB], 'Bytes read from the log at a time.'),
 });
@@ -135,14 +139,14 @@ export const edgeSettings = z.strictObject({
   movesPerSecond: count(200, [1, 1_000_000], 'Connections that a drain disturbs per second.'),
 });
 
-export const httpSettings = z.strictObject({
+const httpSettings = z.strictObject({
   bodyBytes: bytes(MIB, [KIB, 64 * MIB], 'Largest body of a request.'),
   publishMessages: count(100, [1, 1_000], 'Messages in one publish request.'),
   historyEntries: count(1_000, [1, 10_000], 'Most entries that one page of history may ask for.'),
   requestTimeoutMs: ms(10_000, [100, 300_000], 'Time to send a whole request.'),
 });
 
-export const authSettings = z.strictObject({
+const authSettings = z.strictObject({
   keys: optional('Keys that verify tokens, as a JWK Set; secret ones (HS256) included.', {
     secret: true,
   }),

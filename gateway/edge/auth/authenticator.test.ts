@@ -355,7 +355,7 @@ describe('API keys and clients without credentials', () => {
     }
   });
 
-  it('serves anonymous clients read only where that was said, and more only where that was', async () => {
+  it('serves anonymous clients where that was said, read only unless that was too', async () => {
     const reader = await open({ ...(await inline()), anonymous: true });
     assert.deepEqual(rights(reader.anonymous(elsewhere)), [true, false]);
     assert.deepEqual(rights(reader.anonymous(loopback)), [true, false]);

@@ -29,7 +29,7 @@ type Refused = Extract<Authentication, { ok: false }>;
 
 const refused = (detail: string): Refused => ({ ok: false, code: 'unauthenticated', detail });
 
-/** Checks JWTs. What a token says is believed only after its signature, and costs nothing before. */
+/** Checks JWTs. What a token says is believed only after its signature. */
 export class TokenVerifier {
   readonly #parts: TokenParts;
 
