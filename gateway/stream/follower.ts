@@ -220,7 +220,7 @@ export class Follower {
     this.#second = position.confirmed;
   }
 
-  /** The head was reached: what was heard meanwhile follows on it, or shows that more is missing. */
+  /** The head was reached: what was heard meanwhile follows, or shows that more is missing. */
   #join(lineage: string): Step {
     if (this.isClosed) return 'closed';
     const waiting = this.#parked.take();

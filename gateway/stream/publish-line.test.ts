@@ -61,7 +61,7 @@ describe('A publish', () => {
     assert.deepEqual(codes(await outcomes), ['ok', 'ok', 'ok']);
   });
 
-  test('waits while one of its topic is under way, and leaves with those that wait too', async () => {
+  test('waits while one of its topic is under way, then all leave together', async () => {
     const { stage, taken, publish } = await staged();
     await publish(draft('1')).sent;
     await publish(draft('2')).sent;
@@ -80,7 +80,7 @@ describe('A publish', () => {
     assert.equal(taken().text, '2');
   });
 
-  test('whose outcome is unknown is tried again, and those behind it keep their place', async () => {
+  test('whose outcome is unknown is tried again, and those behind it wait', async () => {
     const { stage, taken, publish } = await staged();
     const first = publish(numbered('1', 1), draft('2'), numbered('3', 3));
     await first.sent;
@@ -119,7 +119,7 @@ describe('A publish', () => {
     assert.equal(taken().text, 'a1,a2');
   });
 
-  test('is failed at its deadline when it was never written, unknown when it may have been', async () => {
+  test('is failed at its deadline if never written, unknown if it may have been', async () => {
     const { stage, taken, publish } = await staged({ publishTimeoutMs: 500 });
     const { outcomes, sent } = publish(numbered('1', 1));
     await sent;
@@ -133,7 +133,7 @@ describe('A publish', () => {
     assert.deepEqual(codes(await behind.outcomes), ['store_unavailable']);
   });
 
-  test('is answered at its deadline although the log never answers; the next one keeps waiting', async () => {
+  test('is answered at its deadline without the log; the next one keeps waiting', async () => {
     const { stage, taken, publish } = await staged({ publishTimeoutMs: 500 });
     const { outcomes, sent } = publish(draft('1'));
     await sent;
@@ -156,7 +156,7 @@ describe('A publish', () => {
     assert.deepEqual(codes(await outcomes), ['unknown']);
   });
 
-  test('that was refused after a doubtful try is not called failed, except for a conflict', async () => {
+  test('refused after a doubtful try is not failed, except for a conflict', async () => {
     for (const code of ['store_full', 'conflict'] as const) {
       const { stage, taken, publish } = await staged({ publishTimeoutMs: 500 });
       const { outcomes, sent } = publish(numbered('1', 1));

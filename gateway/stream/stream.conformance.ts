@@ -232,7 +232,7 @@ export function streamConformance(name: string, open: () => Promise<LogStore>): 
       assert.equal(late, 'superseded');
     });
 
-    test('a probe answers, health is good, and every head is confirmed again and again', async () => {
+    test('a probe answers, health is good, and every head is confirmed repeatedly', async () => {
       await a.follow('t');
       await a.stream.probe();
       assert.equal(a.stream.health.connected, true);

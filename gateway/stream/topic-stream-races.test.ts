@@ -299,7 +299,7 @@ describe('When it is in doubt whether everything was heard', () => {
     assert.equal(stage.witness.events.at(-1)?.type, 'confirmed');
   });
 
-  test('an unborn topic is not excused when the same lineage forgot while nobody heard', async () => {
+  test('an unborn topic is not excused if the same lineage forgot unheard', async () => {
     const stage = await new Stage().start();
     stage.follow();
     await settled();
@@ -341,7 +341,7 @@ describe('When it is in doubt whether everything was heard', () => {
     assert.equal(stage.witness.confirmed, 200);
   });
 
-  test('a hole that is heard the moment a topic became level keeps it from being confirmed', async () => {
+  test('a hole heard the moment a topic became level keeps it unconfirmed', async () => {
     const stage = await new Stage().live();
     await stage.ring('e', 12);
     const answered = from(stage).answer(page(at('e', 12), entries('e', 11, 12)));

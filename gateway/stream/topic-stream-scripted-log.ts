@@ -19,7 +19,7 @@ export interface Asked<Request, Answer> {
  * A log without a log: it answers what a test tells it to, when it tells it to, so that every
  * order of events can be written down. What real stores do is tested on the real stores.
  */
-export class ScriptedLog implements Log {
+class ScriptedLog implements Log {
   readonly unsuitable: readonly string[] = [];
   readonly resumes: Asked<ResumeRequest, Resumed>[] = [];
   readonly appends: Asked<readonly LogDraft[], readonly Outcome[]>[] = [];
