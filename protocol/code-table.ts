@@ -12,53 +12,21 @@ export type AfterClose =
   /** Stay away until the application connects again: trying again cannot help. */
   | 'stay-away';
 
-export interface Close {
-  readonly code: number;
-  readonly name: string;
-  readonly then: AfterClose;
-}
+/** Close codes that the client package tells apart from others; all are in `codes.ts`. */
+export const NORMAL = 1000;
+export const SILENT = 4005;
+export const TOKEN_EXPIRED = 4007;
 
-const close = (code: number, name: string, then: AfterClose): Close => ({ code, name, then });
+/** Of WebSocket's own codes, those after which trying again cannot help. */
+const finals: readonly number[] = [NORMAL, 1002, 1003, 1007, 1009];
 
 /**
- * 1000–2999 are the WebSocket protocol's own. In ours the range decides what a client does with a
- * code that it does not know: 4000–4499 come back, 4500–4999 stay away.
+ * What a client does after a close with `code`, known or not. 1000–2999 are the WebSocket
+ * protocol's own; in ours the range decides: 4000–4499 come back, 4500–4999 stay away.
  */
-export const closes = {
-  normal: close(1000, 'normal', 'stay-away'),
-  goingAway: close(1001, 'going_away', 'come-back'),
-  protocol: close(1002, 'protocol', 'stay-away'),
-  unsupported: close(1003, 'unsupported', 'stay-away'),
-  abnormal: close(1006, 'abnormal', 'come-back'),
-  invalidText: close(1007, 'invalid_text', 'stay-away'),
-  tooBig: close(1009, 'too_big', 'stay-away'),
-  internal: close(1011, 'internal', 'come-back'),
-  restart: close(1012, 'restart', 'come-back'),
-  tryLater: close(1013, 'try_later', 'come-back'),
-
-  drain: close(4000, 'drain', 'come-back'),
-  cutOff: close(4001, 'cut_off', 'come-back'),
-  overloaded: close(4002, 'overloaded', 'come-back'),
-  slow: close(4003, 'slow', 'come-back'),
-  helloTimeout: close(4004, 'hello_timeout', 'come-back'),
-  silent: close(4005, 'silent', 'come-back'),
-  rateLimited: close(4006, 'rate_limited', 'come-back'),
-  tokenExpired: close(4007, 'token_expired', 'refresh-token'),
-
-  unauthenticated: close(4500, 'unauthenticated', 'stay-away'),
-  sessionTaken: close(4501, 'session_taken', 'stay-away'),
-  badFrame: close(4502, 'bad_frame', 'stay-away'),
-  disconnected: close(4503, 'disconnected', 'stay-away'),
-} as const satisfies Record<string, Close>;
-
-export type CloseName = keyof typeof closes;
-
-const byNumber = new Map<number, Close>(Object.values(closes).map((one) => [one.code, one]));
-
-/** What a close with `code` means, known or not. */
-export function closeOf(code: number): Close {
-  const then = code >= 4500 && code <= 4999 ? 'stay-away' : 'come-back';
-  return byNumber.get(code) ?? close(code, `code_${code}`, then);
+export function afterClose(code: number): AfterClose {
+  if (code === TOKEN_EXPIRED) return 'refresh-token';
+  return (code >= 4500 && code < 5000) || finals.includes(code) ? 'stay-away' : 'come-back';
 }
 
 /** Error codes, and whether the same request may succeed later without being changed. */

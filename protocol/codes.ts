@@ -1,12 +1,12 @@
 import {
   type AfterClose,
-  type Close,
-  type CloseName,
-  closeOf,
-  closes,
+  afterClose,
   type ErrorName,
   errorRetries,
   type GapReason,
+  NORMAL,
+  SILENT,
+  TOKEN_EXPIRED,
 } from './code-table.ts';
 
 /**
@@ -15,51 +15,53 @@ import {
  * that a browser needs is `code-table.ts`.
  */
 
-export type { AfterClose, CloseName, ErrorName, GapReason };
+export { type AfterClose, afterClose, type ErrorName, type GapReason };
 
-export interface CloseCode extends Close {
+export interface CloseCode {
+  readonly code: number;
+  readonly name: string;
   /** Who may send it. `local` codes are never on the wire: they name what one side observed. */
   readonly sentBy: 'server' | 'client' | 'both' | 'local';
+  readonly then: AfterClose;
   readonly text: string;
 }
 
-const close = (name: CloseName, sentBy: CloseCode['sentBy'], text: string): CloseCode => ({
-  ...closes[name],
-  sentBy,
-  text,
-});
+const close = (
+  code: number,
+  name: string,
+  sentBy: CloseCode['sentBy'],
+  text: string,
+): CloseCode => {
+  const then = afterClose(code);
+  return { code, name, sentBy, then, text };
+};
 
 export const closeCodes = {
-  normal: close('normal', 'both', 'Closed on purpose.'),
-  goingAway: close('goingAway', 'both', 'The page or the process is leaving.'),
-  protocol: close('protocol', 'both', 'Not valid WebSocket framing.'),
-  unsupported: close('unsupported', 'server', 'Text where binary was agreed.'),
-  abnormal: close('abnormal', 'local', 'The connection broke without a close.'),
-  invalidText: close('invalidText', 'both', 'A text frame is not UTF-8.'),
-  tooBig: close('tooBig', 'both', 'A frame is larger than the limit.'),
-  internal: close('internal', 'server', 'The gateway failed to serve this client.'),
-  restart: close('restart', 'server', 'A proxy or server restarts.'),
-  tryLater: close('tryLater', 'server', 'A proxy or server is overloaded.'),
+  normal: close(NORMAL, 'normal', 'both', 'Closed on purpose.'),
+  goingAway: close(1001, 'going_away', 'both', 'The page or the process is leaving.'),
+  protocol: close(1002, 'protocol', 'both', 'Not valid WebSocket framing.'),
+  unsupported: close(1003, 'unsupported', 'server', 'Text where binary was agreed.'),
+  abnormal: close(1006, 'abnormal', 'local', 'The connection broke without a close.'),
+  invalidText: close(1007, 'invalid_text', 'both', 'A text frame is not UTF-8.'),
+  tooBig: close(1009, 'too_big', 'both', 'A frame is larger than the limit.'),
+  internal: close(1011, 'internal', 'server', 'The gateway failed to serve this client.'),
+  restart: close(1012, 'restart', 'server', 'A proxy or server restarts.'),
+  tryLater: close(1013, 'try_later', 'server', 'A proxy or server is overloaded.'),
 
-  drain: close('drain', 'server', 'This gateway is leaving; another serves you.'),
-  cutOff: close('cutOff', 'server', 'This gateway lost Redis; others have it.'),
-  overloaded: close('overloaded', 'server', 'Too many connections; come later.'),
-  slow: close('slow', 'server', 'The client stopped reading altogether.'),
-  helloTimeout: close('helloTimeout', 'server', 'No hello within the deadline.'),
-  silent: close('silent', 'both', 'Nothing was heard for too long.'),
-  rateLimited: close('rateLimited', 'server', 'Far over the agreed rate.'),
-  tokenExpired: close('tokenExpired', 'server', 'The token has expired.'),
+  drain: close(4000, 'drain', 'server', 'This gateway is leaving; another serves you.'),
+  cutOff: close(4001, 'cut_off', 'server', 'This gateway lost Redis; others have it.'),
+  overloaded: close(4002, 'overloaded', 'server', 'Too many connections; come later.'),
+  slow: close(4003, 'slow', 'server', 'The client stopped reading altogether.'),
+  helloTimeout: close(4004, 'hello_timeout', 'server', 'No hello within the deadline.'),
+  silent: close(SILENT, 'silent', 'both', 'Nothing was heard for too long.'),
+  rateLimited: close(4006, 'rate_limited', 'server', 'Far over the agreed rate.'),
+  tokenExpired: close(TOKEN_EXPIRED, 'token_expired', 'server', 'The token has expired.'),
 
-  unauthenticated: close('unauthenticated', 'server', 'The token is not valid.'),
-  sessionTaken: close('sessionTaken', 'server', 'Opened again elsewhere.'),
-  badFrame: close('badFrame', 'server', 'Too many frames were not understood.'),
-  disconnected: close('disconnected', 'server', 'Disconnected by the application.'),
-} as const satisfies Record<CloseName, CloseCode>;
-
-/** What a client does after a close with `code`, known or not. */
-export function afterClose(code: number): AfterClose {
-  return closeOf(code).then;
-}
+  unauthenticated: close(4500, 'unauthenticated', 'server', 'The token is not valid.'),
+  sessionTaken: close(4501, 'session_taken', 'server', 'Opened again elsewhere.'),
+  badFrame: close(4502, 'bad_frame', 'server', 'Too many frames were not understood.'),
+  disconnected: close(4503, 'disconnected', 'server', 'Disconnected by the application.'),
+} as const satisfies Record<string, CloseCode>;
 
 /** An error that answers a request: in an `err` frame, in `subbed`, or in an HTTP body. */
 export interface ErrorCode {

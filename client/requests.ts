@@ -1,0 +1,61 @@
+import type { Clock, Timer } from '../protocol/clock.ts';
+import type { Acked, Err, Pong } from '../protocol/events.ts';
+import { type Deferred, deferred } from './deferred.ts';
+import { ClientError } from './errors.ts';
+
+interface Pending {
+  readonly done: Deferred<void>;
+  readonly timer: Timer;
+}
+
+/** Numbers of requests, and who waits for their answers: each is settled exactly once. */
+export class Requests {
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #pending = new Map<number, Pending>();
+  #last = 0;
+
+  constructor(clock: Clock, timeoutMs: number) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** A number that no other request of this client has, on any of its connections. */
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  /**
+   * Resolves when the request is done. Rejects with the gateway's error, with `timeout`, or with
+   * `disconnected` when the connection ended first.
+   */
+  expect(id: number): Promise<void> {
+    const done = deferred<void>();
+    const late = new ClientError('timeout', 'no answer in time');
+    const timer = this.#clock.after(this.#timeoutMs, () => this.#settle(id)?.reject(late));
+    this.#pending.set(id, { done, timer });
+    return done.promise;
+  }
+
+  /** False: nobody waits for it. */
+  answer(id: number, event: Acked | Err | Pong): boolean {
+    const done = this.#settle(id);
+    if (event.type === 'err') done?.reject(new ClientError(event.code, event.message));
+    else done?.resolve();
+    return done !== undefined;
+  }
+
+  /** The connection ended: no answer will come. */
+  lost(): void {
+    const error = new ClientError('disconnected', 'not connected');
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+  }
+
+  #settle(id: number): Deferred<void> | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    pending?.timer.cancel();
+    return pending?.done;
+  }
+}

@@ -1,0 +1,128 @@
+import type { Clock, Timer } from '../protocol/clock.ts';
+import { parsePosition } from '../protocol/position.ts';
+import { ClientError } from './errors.ts';
+
+/** Topic → position, as text. */
+export type SavedPositions = Readonly<Record<string, string>>;
+
+/**
+ * Where positions outlive the page or the process. One storage belongs to one client at a time:
+ * two that share it overwrite each other's positions.
+ */
+export interface PositionStorage {
+  /** What was saved last; called once, before the first connection. */
+  load(): SavedPositions | Promise<SavedPositions>;
+  /** All positions, replacing those before. Calls do not overlap. */
+  save(positions: SavedPositions): void | Promise<void>;
+}
+
+/** Positions in `localStorage` or `sessionStorage` (one per tab), as JSON under `key`. */
+export function webStorage(
+  storage: Pick<Storage, 'getItem' | 'setItem'>,
+  key = 'wscluster.positions',
+): PositionStorage {
+  return {
+    load: () => JSON.parse(storage.getItem(key) ?? '{}') as SavedPositions,
+    save: (positions) => storage.setItem(key, JSON.stringify(positions)),
+  };
+}
+
+interface Positioned {
+  readonly topic: string;
+  readonly position: string | undefined;
+}
+
+export interface KeeperParts {
+  readonly storage: PositionStorage;
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  /** The positions worth saving now. */
+  positions(): Iterable<Positioned>;
+  onError(error: ClientError): void;
+}
+
+/** Positions kept of topics that are not subscribed, so that storages do not grow for ever. */
+const KEPT_TOPICS = 1_000;
+
+/** Damaged ones are dropped. */
+function isSaved(entry: [string, unknown]): entry is [string, string] {
+  return parsePosition(entry[1]) !== undefined;
+}
+
+/** Saves positions at most once per interval, and at once when this may be the last moment. */
+export class PositionKeeper {
+  readonly #parts: KeeperParts;
+  /** Of topics that may not have been subscribed again yet; the newest last. */
+  #loaded = new Map<string, string>();
+  #asked = false;
+  #timer: Timer | undefined;
+  #saving: Promise<void> | undefined;
+  #changed = false;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+  }
+
+  /** Once. Never rejects: what cannot be loaded is reported, and counts as nothing saved. */
+  async load(): Promise<void> {
+    if (this.#asked) return;
+    this.#asked = true;
+    try {
+      const loaded: unknown = await this.#parts.storage.load();
+      const entries = Object.entries(loaded ?? {}).filter(isSaved);
+      this.#loaded = new Map(entries.slice(-KEPT_TOPICS));
+    } catch (cause) {
+      this.#report('load failed', cause);
+    }
+  }
+
+  /** The saved position of a topic. */
+  position(topic: string): string | undefined {
+    return this.#loaded.get(topic);
+  }
+
+  /** The topic is not listened to any more. */
+  forget(topic: string): void {
+    this.#loaded.delete(topic);
+    this.changed();
+  }
+
+  /** A position moved. */
+  changed(): void {
+    this.#changed = true;
+    this.#timer ??= this.#parts.clock.after(this.#parts.intervalMs, () => {
+      this.#timer = undefined;
+      void this.save();
+    });
+  }
+
+  /** Saves what changed. Resolves when it is saved, or was reported; never rejects. */
+  async save(): Promise<void> {
+    // What changes during a save is saved by the next: calls do not overlap.
+    if (this.#saving !== undefined) await this.#saving;
+    if (!this.#changed) return;
+    this.#changed = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#saving = this.#write();
+    await this.#saving;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      const positions = new Map(this.#loaded);
+      for (const { topic, position } of this.#parts.positions()) {
+        if (position !== undefined) positions.set(topic, position);
+      }
+      await this.#parts.storage.save(Object.fromEntries(positions));
+    } catch (cause) {
+      this.#report('save failed', cause);
+    } finally {
+      this.#saving = undefined;
+    }
+  }
+
+  #report(text: string, cause: unknown): void {
+    this.#parts.onError(new ClientError('storage_failed', text, cause));
+  }
+}

@@ -1,0 +1,116 @@
+import type { Command } from '../protocol/commands.ts';
+import type { Subbed, Tick } from '../protocol/events.ts';
+import { limits } from '../protocol/limits.ts';
+import { ClientError } from './errors.ts';
+import type { Settings } from './options.ts';
+import type { Requests } from './requests.ts';
+import type { PositionKeeper } from './storage.ts';
+import type { SubscribeOptions } from './subscription.ts';
+import { type SubscriptionOwner, TopicSubscription } from './topic-subscription.ts';
+
+/** The way to the gateway. */
+export interface Wire {
+  readonly connected: boolean;
+  send(command: Command<unknown>): void;
+}
+
+export interface SubscriptionsParts {
+  readonly wire: Wire;
+  readonly settings: Settings;
+  readonly requests: Requests;
+  readonly keeper: PositionKeeper | undefined;
+  readonly handlerFailed: (error: unknown) => void;
+  readonly report: (error: ClientError) => void;
+}
+
+/** All subscriptions of a client: those asked for in one turn share a request. */
+export class Subscriptions implements SubscriptionOwner {
+  readonly settings: Settings;
+  readonly keeper: PositionKeeper | undefined;
+  readonly handlerFailed: (error: unknown) => void;
+  readonly report: (error: ClientError) => void;
+  readonly #wire: Wire;
+  readonly #requests: Requests;
+  readonly #topics = new Map<string, TopicSubscription>();
+  readonly #wanted = new Set<TopicSubscription>();
+
+  constructor(parts: SubscriptionsParts) {
+    this.settings = parts.settings;
+    this.keeper = parts.keeper;
+    this.handlerFailed = parts.handlerFailed;
+    this.report = parts.report;
+    this.#wire = parts.wire;
+    this.#requests = parts.requests;
+  }
+
+  /** Those that exist, failed ones too. */
+  get all(): readonly TopicSubscription[] {
+    return [...this.#topics.values()];
+  }
+
+  get(topic: string): TopicSubscription | undefined {
+    return this.#topics.get(topic);
+  }
+
+  add(topic: string, options: SubscribeOptions): TopicSubscription {
+    const subscription = new TopicSubscription(this, topic, options);
+    this.#topics.set(topic, subscription);
+    return subscription;
+  }
+
+  ended(subscription: TopicSubscription): void {
+    const { topic } = subscription;
+    if (this.#topics.get(topic) === subscription) this.#topics.delete(topic);
+    this.keeper?.forget(topic);
+  }
+
+  /** Asks at the end of the turn, or when there is a connection. */
+  ask(subscription: TopicSubscription): void {
+    if (this.#wanted.size === 0) queueMicrotask(() => this.#flush());
+    this.#wanted.add(subscription);
+  }
+
+  leave(topic: string): void {
+    this.#wire.send({ type: 'unsub', id: this.#requests.next(), topics: [topic] });
+  }
+
+  /** There is a connection: everybody who waits asks. */
+  onWelcome(): void {
+    for (const subscription of this.#topics.values()) this.#wanted.add(subscription);
+    this.#flush();
+  }
+
+  onTick({ positions }: Tick): void {
+    for (const { topic, position } of positions) this.get(topic)?.onPosition(position);
+  }
+
+  onSubbed({ id, topics }: Subbed): void {
+    for (const answer of topics) {
+      const subscription = this.get(answer.topic);
+      if ('error' in answer) {
+        subscription?.onRefused(id, new ClientError(answer.error, answer.message));
+      } else subscription?.onSubbed(id, answer.position);
+    }
+  }
+
+  #flush(): void {
+    // Without a connection nobody is forgotten: the next welcome asks for all who wait.
+    const wanted = [...this.#wanted];
+    this.#wanted.clear();
+    for (let start = 0; start < wanted.length; start += limits.topicsPerCommand) {
+      this.#send(wanted.slice(start, start + limits.topicsPerCommand));
+    }
+  }
+
+  #send(wanted: readonly TopicSubscription[]): void {
+    const waiting = () => wanted.filter(({ state }) => state === 'waiting');
+    if (!this.#wire.connected || waiting().length === 0) return;
+    const id = this.#requests.next();
+    const requests = waiting().map((one) => one.request(id));
+    // Where the connection ended, they wait again already and do not heed it.
+    this.#requests.expect(id).catch((error: ClientError) => {
+      for (const one of wanted) one.onRefused(id, error);
+    });
+    this.#wire.send({ type: 'sub', id, topics: requests });
+  }
+}
