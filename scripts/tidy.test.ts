@@ -186,6 +186,19 @@ describe('house rules on imports', () => {
     ]);
   });
 
+  it('see Lua scripts that are named, and those that they include', () => {
+    const found = imports({
+      'gateway/stream/a.test.ts': `load('publish-all');\n`,
+      'gateway/stream/lua/publish-all.lua': '--@include now\n',
+      'gateway/stream/lua/now.lua': 'return 1\n',
+      'gateway/stream/lua/dead.lua': 'return 1\n',
+    });
+    assert.deepEqual(found, [
+      'gateway/stream/lua/dead.lua:1: dead: no program, test or page reaches it; ' +
+        'use it or delete it',
+    ]);
+  });
+
   it('find dead exports, except types that others of the file speak of', () => {
     const found = imports({
       'protocol/a.ts':

@@ -1,9 +1,10 @@
 /** The element of the page with this id; it stands in index.html. */
-export function byId<E extends Element = HTMLElement>(id: string, kind?: abstract new () => E): E {
+export function byId(id: string): HTMLElement;
+export function byId<E extends HTMLElement>(id: string, kind: new () => E): E;
+export function byId(id: string, kind = HTMLElement): HTMLElement {
   const element = document.getElementById(id);
-  const wanted: abstract new () => Element = kind ?? HTMLElement;
-  if (!(element instanceof wanted)) throw new Error(`index.html has no #${id} of that kind`);
-  return element as Element as E;
+  if (!(element instanceof kind)) throw new Error(`index.html has no #${id} of that kind`);
+  return element;
 }
 
 interface Attributes {

@@ -74,15 +74,20 @@ function checkCycles(edges: readonly ImportEdge[]): Offence[] {
   return offences;
 }
 
-/** Files that pages, manifests and the CI script name. */
+const NAMING_TEXT = /(\.html|\.lua|package\.json|^\.ci\/run)$/;
+
+/** Files that pages, Lua scripts, manifests and the CI script name. */
 function mentionsInTexts({ files }: SourceTree): Mention[] {
   const mentions: Mention[] = [];
   for (const { path, text } of files) {
-    if (text === undefined || !/(\.html|package\.json|^\.ci\/run)$/.test(path)) continue;
+    if (text === undefined || !NAMING_TEXT.test(path)) continue;
+    const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
     for (const [name] of text.matchAll(/[\w./-]+\.(ts|css|mjs)\b/g)) {
-      const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
       const clean = name.replace(/^\.?\//, '');
       mentions.push({ from: path, to: clean }, { from: path, to: folder + clean });
+    }
+    for (const [, name = ''] of text.matchAll(/^--@include ([\w-]+)$/gm)) {
+      mentions.push({ from: path, to: `${folder}${name}.lua` });
     }
   }
   return mentions;

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
 import {
   isCallExpression,
@@ -97,17 +96,24 @@ function reexportedNames(node: Node): Taken {
 }
 
 const OWN_FILE = /^[\w./-]+\.(ts|lua|css|html|py|mjs)$/;
+const SCRIPT_NAME = /^[a-z][a-z-]*$/;
 
-/** Strings that name a file, relative to the module, to the root, or of the module's folder. */
-export function mentionsOf({ root, modules }: SourceTree): Mention[] {
+/**
+ * Strings that name a file: relative to the module, to the root, or by its last part alone, as a
+ * path that is put together ends with it. A Lua script is named without its folder and ending.
+ */
+export function mentionsOf({ files, modules }: SourceTree): Mention[] {
+  const paths = new Set(files.map(({ path }) => path));
+  const byName = Map.groupBy(paths, (path) => basename(path));
   const mentions: Mention[] = [];
   for (const { path, ast } of modules.values()) {
     walk(ast, (node) => {
-      const text = stringOf(node);
-      if (text === undefined || !OWN_FILE.test(text)) return;
-      for (const candidate of [normalize(join(dirname(path), text)), normalize(text)]) {
-        if (existsSync(join(root, candidate))) mentions.push({ from: path, to: candidate });
-      }
+      const text = stringOf(node) ?? '';
+      const candidates = OWN_FILE.test(text)
+        ? [normalize(join(dirname(path), text)), normalize(text), ...(byName.get(text) ?? [])]
+        : [];
+      if (SCRIPT_NAME.test(text)) candidates.push(join(dirname(path), 'lua', `${text}.lua`));
+      for (const to of candidates) if (paths.has(to)) mentions.push({ from: path, to });
     });
   }
   return mentions;

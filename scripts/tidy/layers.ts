@@ -96,9 +96,14 @@ export function isMain(path: string): boolean {
   return /(^|[/-])main\.ts$|^e2e\/faults\.ts$|^scripts\/[^/]+\.(ts|mjs)$/.test(path);
 }
 
-/** Code that only tests load: test files, suites that several of them share, arbitraries. */
+/** By its name: a test file, or a suite that several implementations share. */
+export function isTestFile(path: string): boolean {
+  return /\.(test|conformance)(-[\w-]+)?\.ts$/.test(path);
+}
+
+/** Code that only tests load: test files, and what node:test or fast-check is imported into. */
 export function isTestCode(path: string, ast: SourceFile): boolean {
-  if (path.endsWith('.test.ts')) return true;
+  if (isTestFile(path)) return true;
   return ast.statements.some((statement) => {
     const module = importedFrom(statement);
     return module === 'node:test' || module === 'fast-check';

@@ -1,4 +1,5 @@
 import { basename, extname } from 'node:path';
+import { isTestFile } from './layers.ts';
 import type { Offence, TreeFile } from './tree.ts';
 
 const COLUMNS = 100;
@@ -59,7 +60,7 @@ function checkLines(path: string, text: string): Offence[] {
   const offences: Offence[] = [];
   const lines = text.split('\n');
   const code = CODE.has(extname(path));
-  const limit = path.endsWith('.test.ts') ? TEST_FILE_LINES : FILE_LINES;
+  const limit = isTestFile(path) ? TEST_FILE_LINES : FILE_LINES;
   if (code && lines.length - 1 > limit) {
     offences.push({
       path,

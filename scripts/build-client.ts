@@ -1,0 +1,84 @@
+// `node scripts/run.mjs scripts/build-client.ts [folder]`: makes the package `@wscluster/client` as
+// it is published, by default in client/dist: one bundle, its declarations, its own package.json.
+// `npm publish client/dist` publishes it.
+//
+// It is a folder of its own because npm has no other way to let `@wscluster/client` mean the
+// sources inside this repository and the bundle outside: it ignores `publishConfig.exports`.
+
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const source = join(root, 'client');
+const target = resolve(process.argv[2] ?? join(source, 'dist'));
+
+async function bundle(): Promise<void> {
+  await build({
+    entryPoints: [join(source, 'index.ts')],
+    outfile: join(target, 'index.js'),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    sourcemap: true,
+    sourcesContent: true,
+  });
+}
+
+function declare(): void {
+  const options = [
+    '--ignoreConfig',
+    '--declaration',
+    '--emitDeclarationOnly',
+    '--skipLibCheck',
+    '--allowImportingTsExtensions',
+    '--exactOptionalPropertyTypes',
+    '--strict',
+    ...['--target', 'es2024', '--module', 'nodenext', '--lib', 'es2024,dom,dom.iterable'],
+    ...['--types', ''],
+    ...['--rootDir', root, '--outDir', join(target, 'types')],
+  ];
+  execFileSync(join(root, 'node_modules/.bin/tsc'), [...options, join(source, 'index.ts')], {
+    stdio: 'inherit',
+    timeout: 120_000,
+  });
+  // Declarations keep the endings of the sources, which only exist here.
+  for (const path of globSync('types/**/*.d.ts', { cwd: target })) {
+    const file = join(target, path);
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replaceAll(/(from ')(\.[^']+)\.ts'/g, "$1$2.js'"));
+  }
+}
+
+function describe(): void {
+  const manifest: Record<string, unknown> = JSON.parse(
+    readFileSync(join(source, 'package.json'), 'utf8'),
+  );
+  const { private: _, exports: __, ...published } = manifest;
+  const types = './types/client/index.d.ts';
+  const described = {
+    ...published,
+    exports: { '.': { types, default: './index.js' } },
+    types,
+  };
+  writeFileSync(join(target, 'package.json'), `${JSON.stringify(described, null, 2)}\n`);
+  copyFileSync(join(source, 'README.md'), join(target, 'README.md'));
+  const license = join(root, 'LICENSE');
+  if (existsSync(license)) copyFileSync(license, join(target, 'LICENSE'));
+}
+
+rmSync(target, { recursive: true, force: true });
+mkdirSync(target, { recursive: true });
+await bundle();
+declare();
+describe();
+process.stdout.write(`${target}\n`);
