@@ -4,6 +4,7 @@ import { redisKeys } from '../gateway/stream/keys.ts';
 import { nanoseconds, type Recorder } from './history/recorder.ts';
 import type { LineageRecord } from './history/records.ts';
 import { hashOfMessage, received } from './load/message.ts';
+import type { Place } from './load/subscriber.ts';
 
 export interface ArbiterOptions {
   readonly topics: readonly string[];
@@ -64,13 +65,9 @@ export class Arbiter {
   }
 
   /** The head of a topic, as last read. */
-  head(topic: string): number {
-    return this.#watches.find((watch) => watch.topic === topic)?.head ?? 0;
-  }
-
-  /** The oldest entry that a topic's log still had, as last read. */
-  first(topic: string): number {
-    return this.#watches.find((watch) => watch.topic === topic)?.first ?? 1;
+  head(topic: string): Place {
+    const watch = this.#watches.find((candidate) => candidate.topic === topic);
+    return { epoch: watch?.epoch ?? '', seq: watch?.head ?? 0 };
   }
 
   async #run(): Promise<void> {
@@ -117,7 +114,7 @@ type Raw = [id: Buffer, fields: Buffer[]];
 
 class TopicWatch {
   head = 0;
-  first = 1;
+  #first = 1;
   readonly #keys: WatchedKeys;
   readonly #recorder: Recorder;
   #seen = 0;
@@ -131,6 +128,10 @@ class TopicWatch {
 
   get topic(): string {
     return this.#keys.topic;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
   }
 
   again(): void {
@@ -164,7 +165,7 @@ class TopicWatch {
   conclude(): void {
     const t = nanoseconds();
     const { topic } = this.#keys;
-    this.#recorder.write({ kind: 'retained', t, topic, epoch: this.#epoch, first: this.first });
+    this.#recorder.write({ kind: 'retained', t, topic, epoch: this.#epoch, first: this.#first });
     this.#write(t);
   }
 
@@ -194,8 +195,8 @@ class TopicWatch {
 
   #retained(t: number, [oldest]: readonly Raw[]): void {
     const first = oldest === undefined ? this.head + 1 : Number.parseInt(oldest[0].toString(), 10);
-    if (first === this.first) return;
-    this.first = first;
+    if (first === this.#first) return;
+    this.#first = first;
     const { topic } = this.#keys;
     this.#recorder.write({ kind: 'retained', t, topic, epoch: this.#epoch, first });
   }

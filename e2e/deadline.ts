@@ -2,7 +2,7 @@
 
 export interface Wait {
   /** Says in the error what did not happen. */
-  readonly for: string;
+  readonly for: string | (() => string);
   readonly deadlineMs: number;
   readonly everyMs?: number;
 }
@@ -17,7 +17,7 @@ export async function until<T>(
     const value = await probe();
     if (value !== undefined && value !== false) return value;
     if (performance.now() >= end) {
-      throw new Error(`not within ${wait.deadlineMs} ms: ${wait.for}`);
+      throw late(wait);
     }
     await pause(wait.everyMs ?? 10);
   }
@@ -26,12 +26,14 @@ export async function until<T>(
 /** `promise`, or an error that names what was waited for. */
 export function within<T>(promise: Promise<T>, wait: Wait): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`not within ${wait.deadlineMs} ms: ${wait.for}`)),
-      wait.deadlineMs,
-    );
+    const timer = setTimeout(() => reject(late(wait)), wait.deadlineMs);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
+}
+
+function late(wait: Wait): Error {
+  const what = typeof wait.for === 'string' ? wait.for : wait.for();
+  return new Error(`not within ${wait.deadlineMs} ms: ${what}`);
 }
 
 /** Lets time pass, where time itself is the fault: the length of an outage, a pace. */

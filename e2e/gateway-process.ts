@@ -93,13 +93,22 @@ export class GatewayProcess {
       env: environment(this.#settings()),
     });
     this.#child = child;
-    await until(
-      () => {
-        if (child.exit !== undefined) throw new Error(`${this.name} ended: ${child.output}`);
-        return this.ready();
-      },
-      { for: `${this.name} to become ready\n${child.output}`, deadlineMs: START_MS, everyMs: 40 },
-    );
+    try {
+      await until(
+        () => {
+          if (child.exit !== undefined) throw new Error(`${this.name} ended: ${child.output}`);
+          return this.ready();
+        },
+        {
+          for: () => `${this.name} to become ready\n${child.output}`,
+          deadlineMs: START_MS,
+          everyMs: 40,
+        },
+      );
+    } catch (error) {
+      await child.end('SIGKILL');
+      throw error;
+    }
   }
 
   #settings(): SettingsTree {

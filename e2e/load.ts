@@ -5,7 +5,7 @@ import type { Recorder } from './history/recorder.ts';
 import { LoadCounts } from './load/counts.ts';
 import { HttpPublisher } from './load/publisher.ts';
 import { PlainSubscriber, ProtocolSubscriber, SocketSubscriber } from './load/socket-subscriber.ts';
-import type { Subscriber } from './load/subscriber.ts';
+import type { Place, Subscriber } from './load/subscriber.ts';
 import { type Target, Targets } from './load/target.ts';
 
 export interface LoadShape {
@@ -33,6 +33,7 @@ const BEGIN_MS = 20_000;
 
 /** Publishers and subscribers of one run, driven by one process. */
 export class Load {
+  readonly shape: LoadShape;
   readonly topics: readonly string[];
   readonly counts = new LoadCounts();
   /** Where new connections and publishes go. */
@@ -44,6 +45,7 @@ export class Load {
   constructor(options: LoadOptions) {
     const { shape, random, gateways, recorder } = options;
     this.#options = options;
+    this.shape = shape;
     this.targets = new Targets(gateways, random);
     this.topics = Array.from({ length: shape.topics }, (_, index) => `room.${index}`);
     for (let index = 0; index < shape.subscribers; index += 1) this.#addSubscriber(index);
@@ -94,12 +96,23 @@ export class Load {
   }
 
   /** Whoever is attached has everything up to these heads. */
-  level(heads: ReadonlyMap<string, number>, except: ReadonlySet<string> = new Set()): boolean {
-    return this.subscribers.every(
-      (subscriber) =>
-        except.has(subscriber.name) ||
-        subscriber.topics.every((topic) => subscriber.seq(topic) >= (heads.get(topic) ?? 0)),
-    );
+  level(heads: ReadonlyMap<string, Place>, except: ReadonlySet<string> = new Set()): boolean {
+    return this.laggards(heads, except).length === 0;
+  }
+
+  /** Who is not, and where. */
+  laggards(heads: ReadonlyMap<string, Place>, except: ReadonlySet<string> = new Set()): string[] {
+    return this.subscribers
+      .filter(({ name }) => !except.has(name))
+      .flatMap((subscriber) =>
+        subscriber.topics
+          .filter((topic) => !reached(subscriber.place(topic), heads.get(topic)))
+          .map((topic) => {
+            const at = subscriber.place(topic);
+            const head = heads.get(topic);
+            return `${subscriber.name} ${topic} ${at?.epoch}:${at?.seq}, not ${head?.epoch}:${head?.seq}`;
+          }),
+      );
   }
 
   /** Those on a bare WebSocket, which a fault can hold by the hand. */
@@ -111,11 +124,12 @@ export class Load {
     return this.subscribers.filter((one) => one instanceof ProtocolSubscriber);
   }
 
-  heads(arbiter: Arbiter): Map<string, number> {
+  heads(arbiter: Arbiter): Map<string, Place> {
     return new Map(this.topics.map((topic) => [topic, arbiter.head(topic)]));
   }
 
   async leave(): Promise<void> {
+    for (const publisher of this.#publishers) publisher.abandon();
     await Promise.all(this.subscribers.map((subscriber) => subscriber.stop()));
   }
 
@@ -125,7 +139,8 @@ export class Load {
       ...{ name: `s${index}`, identity: '', topics: this.#some(index, shape.topicsEach) },
       ...{ targets: this.targets, recorder, counts: this.counts, random, heartbeatMs },
     };
-    const plain = index % 3 === 0;
+    // Every topic gets both kinds, whatever the numbers are.
+    const plain = (index + Math.floor(index / shape.topics)) % 3 === 0;
     this.subscribers.push(plain ? new PlainSubscriber(options) : new ProtocolSubscriber(options));
   }
 
@@ -137,4 +152,10 @@ export class Load {
       (_, step) => this.topics[(index * count + step) % length] as string,
     );
   }
+}
+
+/** Another epoch than the head's: it has not heard of what became of its own. */
+function reached(place: Place | undefined, head: Place | undefined): boolean {
+  if (head === undefined) return true;
+  return place?.epoch === head.epoch && place.seq >= head.seq;
 }

@@ -11,7 +11,7 @@ import type { Stage } from './stage.ts';
 
 const MUTE = 10;
 const SEAM_MS = 2_500;
-const SLOW_TIMEOUT_MS = 2_500;
+const SLOW_TIMEOUT_MS = 1_500;
 
 export const clientRows: readonly Row[] = [
   {
@@ -80,7 +80,7 @@ async function stopReading(stage: Stage): Promise<Evidence> {
   await pause(SLOW_TIMEOUT_MS / 2);
   for (const subscriber of slow) subscriber.resume();
   // It reads again only after the gateway must have given it up.
-  await pause(SLOW_TIMEOUT_MS * 3);
+  await pause(SLOW_TIMEOUT_MS * 2);
   dead.resume();
   await stage.recovered();
   const cut = (counts.closes.get(4003) ?? 0) - before + counts.reconnects - reconnects;

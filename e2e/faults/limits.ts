@@ -96,7 +96,7 @@ async function trimEdges(stage: Stage): Promise<Evidence> {
     { for: 'publishes that those who are away miss', deadlineMs: 10_000 },
   );
   for (const { subscriber, topic, offset } of chosen) {
-    const first = subscriber.seq(topic) + offset;
+    const first = (subscriber.place(topic)?.seq ?? 0) + offset;
     await command(stage, ['xtrim', keys.log(topic), 'MINID', `${first}-0`]);
   }
   const before = load.counts.gaps;
@@ -107,7 +107,7 @@ async function trimEdges(stage: Stage): Promise<Evidence> {
 }
 
 const behind = (stage: Stage, subscriber: ProtocolSubscriber, topic: string) =>
-  stage.arbiter.head(topic) - subscriber.seq(topic);
+  stage.arbiter.head(topic).seq - (subscriber.place(topic)?.seq ?? 0);
 
 function expectMissed(stage: Stage, { name }: ProtocolSubscriber, missed: number): void {
   const told = stage.recorder.records.filter(

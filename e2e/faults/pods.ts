@@ -19,8 +19,6 @@ export const podRows: readonly Row[] = [
       await victim?.kill();
       stage.route(others);
       await stage.recovered();
-      await victim?.restart();
-      stage.route(stage.gateways);
       return { reconnects: stage.load.counts.reconnects - before };
     },
     judge: (_stage, verdict) => [...noGaps(verdict), ...caughtUpWithin(verdict, RESUMED_MS)],
@@ -89,8 +87,6 @@ async function drain(stage: Stage): Promise<Record<string, number>> {
   if (exit?.code !== 0) throw new Error(`ended with ${JSON.stringify(exit)}\n${leaver.output}`);
   await stage.recovered();
   const moved = stage.load.counts.closes.get(4000) ?? 0;
-  await leaver.restart();
-  stage.route(stage.gateways);
   return { moved };
 }
 

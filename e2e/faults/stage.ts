@@ -1,9 +1,11 @@
 import { Arbiter } from '../arbiter.ts';
 import { until } from '../deadline.ts';
 import { GatewayProcess, type SettingsTree } from '../gateway-process.ts';
+import { FILES_SLACK } from '../history/checker.ts';
 import { nanoseconds, Recorder } from '../history/recorder.ts';
 import type { ProcessRecord } from '../history/records.ts';
 import { seeded } from '../load/chance.ts';
+import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
 import { Load } from '../load.ts';
 import { freePort, type RedisServer, startRedis } from '../redis-server.ts';
@@ -105,6 +107,15 @@ export class Stage {
     this.load.targets.set(gateways.map((gateway) => target(gateway)));
   }
 
+  /** Every topic has another epoch than it had in `before`: the store's lineage is another one. */
+  async renewed(before: ReadonlyMap<string, Place>): Promise<void> {
+    await until(
+      () =>
+        this.load.topics.every((one) => this.arbiter.head(one).epoch !== before.get(one)?.epoch),
+      { for: 'every topic to begin a new epoch', deadlineMs: 30_000 },
+    );
+  }
+
   /** Everybody is connected, and has what was there when it was asked. */
   async recovered(deadlineMs = 30_000): Promise<void> {
     const end = performance.now() + deadlineMs;
@@ -120,7 +131,7 @@ export class Stage {
     });
     const heads = this.load.heads(this.arbiter);
     await until(() => this.load.level(heads, this.absent), {
-      for: 'everybody to be level again',
+      for: () => `everybody to be level: ${this.load.laggards(heads, this.absent).slice(0, 9)}`,
       deadlineMs: left(),
     });
   }
@@ -152,7 +163,7 @@ export class Stage {
       (record): record is ProcessRecord =>
         record.kind === 'process' && record.name === gateway.name && record.phase === 'baseline',
     );
-    const limit = (baseline?.fds ?? 0) * 1.1 + 2;
+    const limit = (baseline?.fds ?? 0) * 1.1 + FILES_SLACK;
     try {
       await until(async () => (await gateway.usage()).fds <= limit, {
         for: `${gateway.name} to close its files`,

@@ -160,14 +160,9 @@ export class TopicCanon {
   lineage(record: LineageRecord): void {
     const number = this.#records;
     this.#records += 1;
-    let before: Span | undefined;
     record.epochs.forEach(({ epoch, start, end }, index) => {
       const span = this.span(epoch);
-      if (!this.ordered.includes(span)) {
-        const at = before === undefined ? this.ordered.length : this.ordered.indexOf(before) + 1;
-        this.ordered.splice(at, 0, span);
-      }
-      before = span;
+      if (!this.ordered.includes(span)) this.#insert(span, record, index);
       if (span.firstListed < 0) span.firstListed = number;
       span.lastListed = number;
       span.start = start;
@@ -175,6 +170,13 @@ export class TopicCanon {
       span.end = current ? Number.POSITIVE_INFINITY : end;
       if (current) this.head = { span, seq: end };
     });
+  }
+
+  /** New ones are newer than all, except where the record itself lists a known one after them. */
+  #insert(span: Span, { epochs }: LineageRecord, index: number): void {
+    const later = epochs.slice(index + 1).map(({ epoch }) => this.span(epoch));
+    const next = this.ordered.findIndex((known) => later.includes(known));
+    this.ordered.splice(next < 0 ? this.ordered.length : next, 0, span);
   }
 
   /** Whether the store still lists the epoch in the end. */

@@ -41,6 +41,7 @@ export class HttpPublisher {
   #target: Target;
   #sequence = 0;
   #running = false;
+  #abandoned = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: PublisherOptions) {
@@ -57,6 +58,13 @@ export class HttpPublisher {
   async stop(): Promise<void> {
     this.#running = false;
     await this.#done;
+    this.#agent.destroy();
+  }
+
+  /** Stops without settling what is under way. */
+  abandon(): void {
+    this.#running = false;
+    this.#abandoned = true;
     this.#agent.destroy();
   }
 
@@ -88,7 +96,7 @@ export class HttpPublisher {
       count(counts, answer);
       if (answer.out === 'ok') return;
       const again = answer.out === 'unknown' || (answer.retry && random() < 0.5);
-      if (!again || performance.now() > end) return;
+      if (!again || this.#abandoned || performance.now() > end) return;
       this.#target = this.#options.targets.pick();
       await pause(20 + random() * 80);
     }

@@ -3,11 +3,12 @@ import { parsePosition } from '../../protocol/position.ts';
 import { nanoseconds } from '../history/recorder.ts';
 import type { HeardRecord, Tap } from '../history/records.ts';
 import { hashOfMessage, received } from './message.ts';
-import { type Subscriber, type SubscriberOptions, silenceOf } from './subscriber.ts';
+import { type Place, type Subscriber, type SubscriberOptions, silenceOf } from './subscriber.ts';
 
 /** A frame of the server, as far as the load looks at it. */
 export interface Frame {
   readonly type: string;
+  readonly id?: number | string;
   readonly topic?: string;
   readonly position?: string;
   readonly data?: unknown;
@@ -23,6 +24,8 @@ export interface Frame {
 }
 
 const CLOSE_MS = 1_000;
+/** As many as a receiver has to keep, by docs/protocol.md. */
+const SEEN_IDS = 1_024;
 
 /** What subscribers on a bare WebSocket have in common: connecting, watching, recording. */
 export abstract class SocketSubscriber implements Subscriber {
@@ -30,7 +33,7 @@ export abstract class SocketSubscriber implements Subscriber {
   readonly topics: readonly string[];
   protected readonly options: SubscriberOptions;
   protected abstract readonly tap: Tap;
-  readonly #newest = new Map<string, number>();
+  readonly #newest = new Map<string, Place>();
   #socket: WebSocket | undefined;
   #open = false;
   #leaving = false;
@@ -64,8 +67,8 @@ export abstract class SocketSubscriber implements Subscriber {
     return this.#open;
   }
 
-  seq(topic: string): number {
-    return this.#newest.get(topic) ?? -1;
+  place(topic: string): Place | undefined {
+    return this.#newest.get(topic);
   }
 
   start(): void {
@@ -124,7 +127,7 @@ export abstract class SocketSubscriber implements Subscriber {
   protected started(topic: string, position: string): void {
     const at = parsePosition(position);
     if (at === undefined) throw new Error(`${this.name}: not a position: ${position}`);
-    this.#newest.set(topic, at.seq);
+    this.#newest.set(topic, at);
     const { recorder, identity } = this.options;
     const { epoch, seq } = at;
     const who = { subscriber: this.name, tap: this.tap, topic, identity };
@@ -203,7 +206,13 @@ export abstract class SocketSubscriber implements Subscriber {
     if (at === undefined) throw new Error(`${this.name}: not a position: ${position}`);
     const message = received(frame.data);
     const { epoch, seq } = at;
-    this.#newest.set(topic, Math.max(seq, this.seq(topic)));
+    if (this.hadAlready(topic, String(frame.id))) {
+      this.#newest.set(topic, at);
+      this.moved(topic, position);
+      return;
+    }
+    const newest = this.#newest.get(topic);
+    if (newest?.epoch !== epoch || newest.seq < seq) this.#newest.set(topic, at);
     this.options.counts.deliveries += 1;
     this.options.recorder.write({
       kind: 'del',
@@ -223,7 +232,7 @@ export abstract class SocketSubscriber implements Subscriber {
     const { topic = '', position = '', reason, from, to } = frame;
     const at = parsePosition(position);
     if (at === undefined) throw new Error(`${this.name}: not a position: ${position}`);
-    this.#newest.set(topic, at.seq);
+    this.#newest.set(topic, at);
     this.options.counts.gaps += 1;
     this.options.recorder.write({
       kind: 'gap',
@@ -240,6 +249,8 @@ export abstract class SocketSubscriber implements Subscriber {
     this.moved(topic, position);
   }
 
+  /** It dropped this message, because it had it under another number. */
+  protected abstract hadAlready(topic: string, id: string): boolean;
   /** The subscriber's position in a topic is now this one. */
   protected abstract moved(topic: string, position: string): void;
 }
@@ -261,6 +272,9 @@ export class PlainSubscriber extends SocketSubscriber {
   protected hear(): void {}
   protected forget(): void {}
   protected moved(): void {}
+  protected hadAlready(): boolean {
+    return false;
+  }
 }
 
 /** Speaks the protocol and keeps its own positions: exactly once, or the server is wrong. */
@@ -268,6 +282,10 @@ export class ProtocolSubscriber extends SocketSubscriber {
   protected readonly tap = 'app';
   readonly #positions = new Map<string, string>();
   readonly #subscribed = new Set<string>();
+  /** What to do when a request is answered. */
+  readonly #answers = new Map<number, () => void>();
+  /** The newest publishers' ids of each topic. */
+  readonly #seen = new Map<string, Set<string>>();
   #request = 0;
 
   get attached(): boolean {
@@ -285,40 +303,60 @@ export class ProtocolSubscriber extends SocketSubscriber {
 
   /** Gives a topic up and takes it again from where it was: nothing is missed, nothing repeated. */
   resubscribe(topic: string): void {
-    if (!this.#subscribed.delete(topic)) return;
-    this.say({ type: 'unsub', id: this.#next(), topics: [topic] });
-    this.#subscribe([topic]);
+    this.#giveUp(topic, () => this.#subscribe([topic]));
   }
 
   /** Gives a topic up and takes it afresh from its head, in the middle of everything. */
   startOver(topic: string): void {
-    if (!this.#subscribed.delete(topic)) return;
-    this.#positions.delete(topic);
-    this.#over.add(topic);
-    this.say({ type: 'unsub', id: this.#next(), topics: [topic] });
-    this.#subscribe([topic]);
+    this.#giveUp(topic, () => {
+      this.ended(topic);
+      this.#positions.delete(topic);
+      this.#subscribe([topic]);
+    });
   }
 
-  /** What still arrives of these belongs to the subscription before. */
-  readonly #over = new Set<string>();
+  /** Until the answer, messages of the topic may still arrive; after it, none. */
+  #giveUp(topic: string, then: () => void): void {
+    if (!this.#subscribed.delete(topic)) return;
+    const id = this.#next();
+    this.#answers.set(id, then);
+    this.say({ type: 'unsub', id, topics: [topic] });
+  }
 
   protected hear(frame: Frame): void {
+    if (frame.type === 'acked' && typeof frame.id === 'number') {
+      this.#answers.get(frame.id)?.();
+      this.#answers.delete(frame.id);
+    }
     if (frame.type !== 'subbed') return;
     for (const { topic, position, error } of frame.topics ?? []) {
       if (position === undefined) throw new Error(`${this.name}: ${topic} refused: ${error}`);
       this.#subscribed.add(topic);
-      if (this.#over.delete(topic)) {
-        this.ended(topic);
-        this.#positions.delete(topic);
-      }
       if (this.#positions.has(topic)) continue;
       this.#positions.set(topic, position);
       this.started(topic, position);
     }
   }
 
+  /** A publish that a failover lost and that was tried again has a new number. */
+  protected hadAlready(topic: string, id: string): boolean {
+    let seen = this.#seen.get(topic);
+    if (seen === undefined) {
+      seen = new Set();
+      this.#seen.set(topic, seen);
+    }
+    if (seen.has(id)) return true;
+    seen.add(id);
+    if (seen.size > SEEN_IDS) {
+      const [oldest = ''] = seen;
+      seen.delete(oldest);
+    }
+    return false;
+  }
+
   protected forget(): void {
     this.#subscribed.clear();
+    this.#answers.clear();
   }
 
   protected moved(topic: string, position: string): void {

@@ -12,10 +12,15 @@ export interface Subscriber {
   readonly begun: boolean;
   /** Connected to a gateway and subscribed there. */
   readonly attached: boolean;
-  /** Newest number that it had of a topic; −1 before the first. */
-  seq(topic: string): number;
+  /** Where it is in a topic; undefined before it began. */
+  place(topic: string): Place | undefined;
   /** Leaves for good. */
   stop(): Promise<void>;
+}
+
+export interface Place {
+  readonly epoch: string;
+  readonly seq: number;
 }
 
 export interface SubscriberOptions {

@@ -98,7 +98,8 @@ export function missed(state: State): string | undefined {
   for (const place of written) {
     const passed = place.epoch < cursor.epoch || isBefore(place, cursor);
     if (!place.acked || !passed || ((got | covered) & bit(place.id)) !== 0) continue;
-    return `message ${place.id}, acknowledged at ${place.epoch}:${place.seq}, is missing without a gap`;
+    const at = `${place.epoch}:${place.seq}`;
+    return `message ${place.id}, acknowledged at ${at}, is missing without a gap`;
   }
   const untold = written.find((place) => place.lost && isUntold(state, place));
   return untold && `message ${untold.id} was given, was lost by a failover, and no gap says so`;

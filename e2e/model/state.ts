@@ -152,7 +152,7 @@ export interface Scope {
 
 export const GATEWAY = 1;
 export const PRODUCER = 2;
-export const WORLD: Cursor = { epoch: 0, seq: 0, confirmed: 0 };
+const WORLD: Cursor = { epoch: 0, seq: 0, confirmed: 0 };
 
 export const unborn = (lineage: number, epoch: number): Log => ({
   lineage,
