@@ -93,7 +93,8 @@ export class RecordingOutlet implements Outlet {
     for (const entry of entries) {
       const { position } = watched;
       assert.ok(position, 'subbed comes first');
-      const at = `${this.name}: ${entry.epoch}:${entry.seq} after ${position.epoch}:${position.seq}`;
+      const here = `${entry.epoch}:${entry.seq}`;
+      const at = `${this.name}: ${here} after ${position.epoch}:${position.seq}`;
       assert.equal(entry.seq, position.seq + 1, at);
       assert.equal(history.written.get(`${entry.epoch}:${entry.seq}`), entry, at);
       if (entry.epoch !== position.epoch) assert.ok(history.leads(position, entry.epoch), at);

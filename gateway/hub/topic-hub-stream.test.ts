@@ -66,7 +66,7 @@ class Listener implements Outlet {
   }
 }
 
-test('over the real stream, a subscriber moves between pods and sees each message once', async () => {
+test('over the real stream, who moves between pods sees each message once', async () => {
   const store = new MemoryStore({ clock: systemClock, random: Math.random, settings });
   const pods = [new Pod(store, 'one'), new Pod(store, 'two')] as const;
   for (const { stream } of pods) await stream.start(5_000);

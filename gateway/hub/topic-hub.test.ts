@@ -239,7 +239,7 @@ test('a full outlet gets nothing until it is drained, then goes on where it was'
   assert.equal(bench.hub.state.slow, 0);
 });
 
-test('one long way back holds up nobody: it takes one page, then the next one has its step', async () => {
+test('one long way back holds up nobody: after each page the next one has its step', async () => {
   const bench = new Bench({ page: { entries: 2, bytes: 100_000 } });
   bench.subscribe(bench.outlet(), 'a');
   await turn();
@@ -319,7 +319,7 @@ test('a resume from number 0 asks the log, even where the topic is there too', a
   assert.deepEqual(outlet.kinds(), ['subbed', 'gap', 'entries']);
 });
 
-test('a failover is told once: to the live by the stream, to those behind by their cursor', async () => {
+test('a failover is told once, to the live and to those behind', async () => {
   const reasons: string[] = [];
   const bench = new Bench({
     counts: { gap: (reason, outlets) => reasons.push(reason, `${outlets}`) },
@@ -416,7 +416,7 @@ test('an error that cannot pass refuses at once', async () => {
   assert.deepEqual(outlet.kinds(), ['subbed', 'refused']);
 });
 
-test('a topic that does not open in time is refused, and the answer names the request', async () => {
+test('a topic that does not open in time is refused, by the request's number', async () => {
   const bench = new Bench({ settings: { openTimeoutMs: 500 } });
   bench.stream.manualOpen = true;
   const outlet = bench.outlet();
@@ -553,7 +553,7 @@ test('outlets may leave or subscribe from within a delivery', async () => {
   assert.deepEqual(extra.seqs('a'), [2]);
 });
 
-test('stale is told to every outlet with subscriptions, late ones too, and taken back', async () => {
+test('stale is told to every outlet, late ones too, and taken back', async () => {
   const bench = new Bench();
   const early = bench.outlet('early');
   bench.subscribe(early, 'a');
@@ -571,7 +571,7 @@ test('stale is told to every outlet with subscriptions, late ones too, and taken
   assert.ok(!early.stale && !late.stale);
 });
 
-test('a confirmation makes positions fresh, and only those that the outlet was not told of', async () => {
+test('a confirmation makes positions fresh where nothing newer was delivered', async () => {
   const bench = new Bench();
   const outlet = bench.outlet();
   for (const topic of ['a', 'b']) bench.subscribe(outlet, topic);
