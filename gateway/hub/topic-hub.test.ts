@@ -416,7 +416,7 @@ test('an error that cannot pass refuses at once', async () => {
   assert.deepEqual(outlet.kinds(), ['subbed', 'refused']);
 });
 
-test('a topic that does not open in time is refused, by the request's number', async () => {
+test('a topic that does not open in time is refused by its number', async () => {
   const bench = new Bench({ settings: { openTimeoutMs: 500 } });
   bench.stream.manualOpen = true;
   const outlet = bench.outlet();
