@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { build, stop } from 'esbuild';
 
 /** One file as the browser gets it. */
 export interface Asset {
@@ -22,6 +22,8 @@ export async function bundlePage(): Promise<ReadonlyMap<string, Asset>> {
     write: false,
     logLevel: 'silent',
   });
+  // Its process has nothing more to do.
+  await stop();
   const script = result.outputFiles[0]?.contents;
   if (script === undefined) throw new Error('the page has no script');
   const text = (type: string, path: string): Asset => ({ type, body: readFileSync(path) });

@@ -197,6 +197,17 @@ async function ensureInstalled() {
   }
 }
 
+/** npm passes a signal on to a shell that ends without passing it on to us. */
+function followParent(onGone) {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, 500);
+  timer.unref();
+}
+
 /** Runs the entry as this process would: same terminal, same signals, same end. */
 function runEntry(entry, args) {
   const child = spawn(runtime, [...(FLAGS[entry] ?? []), join(root, entry), ...args], {
@@ -205,6 +216,7 @@ function runEntry(entry, args) {
   });
   const forward = (signal) => child.kill(signal);
   for (const signal of SIGNALS) process.on(signal, forward);
+  if (process.env.npm_lifecycle_event !== undefined) followParent(() => forward('SIGTERM'));
   child.on('error', (error) => {
     say(`Cannot run ${runtime}: ${error.message}`);
     process.exit(1);
