@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
 import { until } from '../e2e/deadline.ts';
 import { type RedisServer, startRedis } from '../e2e/redis-server.ts';
 import { TcpProxy } from '../e2e/tcp-proxy.ts';
@@ -148,6 +152,11 @@ describe('a gateway', () => {
     const jwksUrl = `http://127.0.0.1:${port}/`;
     const one = await started({ auth: { jwksUrl, jwksCooldownMs: 50 } });
     assert.deepEqual(await failing(one), ['keys']);
+    // Whether the token is right cannot be told: its client comes back, and does not stay away.
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const client = await new TestClient(one.port).opened();
+    client.send({ type: 'hello', token: `${part({ alg: 'EdDSA' })}.${part({})}.AA` });
+    assert.equal((await client.closing()).code, 1013);
     keys = JSON.stringify({
       keys: [{ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
     });
@@ -219,5 +228,35 @@ describe('gateways on Redis', () => {
     await client.heard('stale', 2);
     await becomes(async () => (await other.publish('a', 1)) === 200, 'publishing');
     client.ws.terminate();
+  });
+
+  it('learn a new password from the file, without losing the connections that work', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'wscluster-url-'));
+    const urlFile = join(folder, 'url');
+    const guarded = await startRedis({
+      args: ['--save', '', '--appendonly', 'no', '--requirepass', 'old'],
+    });
+    const link = await TcpProxy.open(guarded.port);
+    const control = new Redis(guarded.port, '127.0.0.1', { password: 'old' });
+    t.after(async () => {
+      control.disconnect();
+      await link.close();
+      await guarded.stop();
+      await rm(folder, { recursive: true });
+    });
+    const urlOf = (password: string) => `redis://:${password}@127.0.0.1:${link.port}/0`;
+    await writeFile(urlFile, `${urlOf('old')}\n`);
+    const one = await started({ ...fast, redis: { ...fast.redis, urlFile } });
+    assert.equal(await one.publish('a', 1), 200);
+    await control.config('SET', 'requirepass', 'new');
+    assert.equal(await one.publish('a', 2), 200);
+    await writeFile(urlFile, urlOf('new'));
+    const reread = /redis_url_rereads_total\{outcome="changed"\} 1/;
+    await becomes(async () => reread.test((await one.get('/metrics')).text), 'the new URL');
+    assert.equal(link.counts.cut, 0);
+    link.cut();
+    assert.ok(link.counts.cut >= 3);
+    await becomes(async () => (await one.publish('a', 3)) === 200, 'publishing again');
+    await becomes(async () => (await one.get('/peer/redis')).status === 200, 'every connection');
   });
 });

@@ -33,9 +33,10 @@ export async function openStore(settings: Settings, parts: StoreParts): Promise<
   if (urlFile === undefined) {
     return { kind: 'redis', log: redisLog(settings, parts, settings.redis), close() {} };
   }
-  const file = await openUrlFile(urlFile, parts);
-  const redis = { ...settings.redis, url: file.value };
-  return { kind: 'redis', log: redisLog(settings, parts, redis), close: () => file.close() };
+  let log: RedisLog | undefined;
+  const file = await openUrlFile(urlFile, parts, () => log?.useUrl(file.value));
+  log = redisLog(settings, parts, { ...settings.redis, url: file.value });
+  return { kind: 'redis', log, close: () => file.close() };
 }
 
 function memory({ stream, pod }: Settings, { clock, random, store }: StoreParts): Store {
@@ -48,15 +49,20 @@ function redisLog({ stream, pod }: Settings, parts: StoreParts, redis: RedisSett
   return new RedisLog({ redis, stream, pod, clock, random, counts: metrics.redis });
 }
 
-function openUrlFile(path: string, { clock, logger, metrics }: StoreParts) {
+function openUrlFile(path: string, parts: StoreParts, onChange: () => void) {
+  const { clock, logger, metrics } = parts;
   return SecretFile.open({
     path,
     clock,
     parse: readUrl,
     onRead: (reading) => {
       metrics.redisUrlReread(reading.outcome);
-      if (reading.outcome === 'changed') logger.info({}, 'the Redis URL was read again');
-      else logger.error({ reason: reading.reason }, 'the new Redis URL is refused');
+      if (reading.outcome === 'changed') {
+        logger.info({}, 'the Redis URL was read again');
+        onChange();
+      } else {
+        logger.error({ reason: reading.reason }, 'the new Redis URL is refused');
+      }
     },
   });
 }

@@ -115,7 +115,9 @@ function renew(connection: Connection, context: EdgeContext, asked: Asked<Auth>)
     .token(token)
     .then((answer) => {
       const problem = renewalProblem(answer, asked.identity);
-      if (problem !== undefined) connection.fail('unauthenticated', problem, { id });
+      if (!answer.ok && answer.code === 'keys_unavailable') {
+        connection.fail('overloaded', 'the keys that verify tokens cannot be had now', { id });
+      } else if (problem !== undefined) connection.fail('unauthenticated', problem, { id });
       else if (answer.ok) renewed(connection, context, { id, identity: answer.identity });
       connection.inbox.resume(pauses.busy);
     })

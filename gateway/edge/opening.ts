@@ -66,6 +66,13 @@ function begin(connection: Connection, context: EdgeContext, opening: Opening): 
     .catch((error: unknown) => connection.broke(error));
 }
 
+const closeOf = {
+  unauthenticated: closeCodes.unauthenticated,
+  token_expired: closeCodes.tokenExpired,
+  // Nobody can tell whether the token is right, so nobody is told that it is wrong.
+  keys_unavailable: closeCodes.tryLater,
+} as const;
+
 function identified(
   connection: Connection,
   context: EdgeContext,
@@ -74,8 +81,7 @@ function identified(
   if (connection.state !== 'opening') return;
   if (!answer.ok) {
     context.logger.debug({ detail: answer.detail, code: answer.code }, 'a client was refused');
-    const expired = answer.code === 'token_expired';
-    connection.close(expired ? closeCodes.tokenExpired : closeCodes.unauthenticated);
+    connection.close(closeOf[answer.code]);
     return;
   }
   const { identity } = answer;

@@ -90,6 +90,14 @@ export class Connection {
     this.redis.stream?.destroy();
   }
 
+  /** Another URL from the next connection on: the one that is there stays while it works. */
+  useUrl(url: string): void {
+    const { options } = this.redis;
+    const { host, port, ...rest } = placeAndCredentials(url);
+    // Sentinels say where the master is; of the URL only who we are counts.
+    Object.assign(options, rest, options.sentinels ? {} : { host, port });
+  }
+
   /** Breaks it; it is made anew. */
   break(reason: string): void {
     this.#lastError = new Error(reason);
@@ -221,6 +229,13 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     sentinelCommandTimeout: settings.socketTimeoutMs,
     sentinelRetryStrategy: (attempt) => Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * attempt),
   });
+}
+
+/** As the client itself reads a URL; what the URL does not say is undefined. */
+function placeAndCredentials(url: string) {
+  const { options } = new Redis(url, { lazyConnect: true });
+  const { host, port, username, password, db, tls } = options;
+  return { host, port, username, password, db, tls };
 }
 
 function address(text: string): { host: string; port: number } {

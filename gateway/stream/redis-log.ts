@@ -154,6 +154,11 @@ export class RedisLog implements Log {
     }
   }
 
+  /** Another URL for every connection that is made from now on; those that work stay. */
+  useUrl(url: string): void {
+    for (const connection of this.#connections()) connection.useUrl(url);
+  }
+
   async stop(): Promise<void> {
     if (this.#control.usable) {
       // A pod that cannot say goodbye is only waited for a little longer by the others.
