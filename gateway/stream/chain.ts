@@ -40,7 +40,7 @@ export function readsAfter(history: TopicHistory, from: Position): number | unde
   return link === undefined ? undefined : Math.min(from.seq, link.limit);
 }
 
-export function linkOf(chain: readonly ChainLink[], epoch: string): number {
+function linkOf(chain: readonly ChainLink[], epoch: string): number {
   return chain.findIndex((link) => link.epochs.includes(epoch));
 }
 

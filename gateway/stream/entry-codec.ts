@@ -6,15 +6,15 @@ import type { Entry, SessionKey } from './stream.ts';
 /**
  * How an entry is written in Redis.
  *
- * In the Stream, under the id `seq-0`, two fields: `h` = `<epoch> <ms>` and `m`, the blob: one
- * byte for the encoding of the data (0 JSON, 1 msgpack), one for the length of the id (0: none),
- * the id `producer:seq`, the data as it was published.
+ * In the Stream, under the id `seq-0`, one field `m`: a line `e <epoch> <seq> <ms>`, then the
+ * blob: one byte for the encoding of the data (0 JSON, 1 msgpack), one for the length of the id
+ * (0: none), the id `producer:seq`, the data as it was published.
  *
- * On a topic's channel, one line and then the blobs one after another:
+ * On a topic's channel:
  *
- *     e <epoch> <seq> <ms>                 one entry, all that follows is its blob
- *     b <epoch> <from> <ms> <len>,<len>,…  several, with the length of each blob
- *     a <epoch> <from> <to>                too large to be sent along: read the log
+ *     e <epoch> <seq> <ms>\n<blob>      one entry, byte for byte as in the Stream
+ *     b <len>,<len>,…\n<entry><entry>…  several of these, with their lengths
+ *     a <epoch> <from> <to>             too large to be sent along: read the log
  *
  * On a pod's own channel:
  *
@@ -35,8 +35,10 @@ type Content = Pick<Entry, 'id' | 'data'>;
 
 const ENCODINGS = ['json', 'msgpack'] as const;
 const NEWLINE = 0x0a;
-/** Longer than any header line that we write. */
-const HEADER_BYTES = 65_536;
+const LETTER_B = 0x62;
+const LETTER_E = 0x65;
+/** Longer than the line of any entry or announcement that we write. */
+const ENTRY_LINE_BYTES = 128;
 
 export function encodeBlob({ producer, data }: LogDraft): Buffer {
   const id = producer === undefined ? '' : `${producer.id}:${producer.seq}`;
@@ -55,47 +57,61 @@ export function decodeBlob(blob: Buffer): Content | undefined {
   return start === 2 ? { data } : { id: blob.toString('latin1', 2, start), data };
 }
 
-/** One entry as XRANGE returns it. */
-export function decodeEntry(id: Buffer, head: Buffer, blob: Buffer): Entry | undefined {
-  const seq = count(id.toString('latin1').replace(/-0$/, ''));
-  const [epoch = '', at = ''] = head.toString('latin1', 0, 64).split(' ');
-  const content = decodeBlob(blob);
-  const ms = count(at);
-  if (seq === undefined || ms === undefined || content === undefined) return undefined;
-  return isEpoch(epoch) ? { epoch, seq, at: ms, ...content } : undefined;
+/** An entry as it is in the Stream. */
+export function decodeEntry(stored: Buffer): Entry | undefined {
+  const newline = stored.subarray(0, ENTRY_LINE_BYTES).indexOf(NEWLINE);
+  if (newline < 0) return undefined;
+  const [kind, epoch = '', number = '', ms = ''] = words(stored, newline);
+  const [seq, at] = [count(number), count(ms)];
+  const content = decodeBlob(stored.subarray(newline + 1));
+  if (kind !== 'e' || !isEpoch(epoch) || content === undefined) return undefined;
+  return seq === undefined || at === undefined ? undefined : { epoch, seq, at, ...content };
 }
 
 export function decodeTopicMessage(message: Buffer): TopicMessage | undefined {
-  const newline = message.subarray(0, HEADER_BYTES).indexOf(NEWLINE);
-  const line = message.toString('latin1', 0, newline < 0 ? HEADER_BYTES : newline);
-  const [kind = '', epoch = '', first = '', third = '', lengths] = line.split(' ');
-  const from = count(first);
-  const number = count(third);
-  if (!isEpoch(epoch) || from === undefined || number === undefined) return undefined;
-  if (kind === 'a') return { type: 'announced', epoch, from, to: number };
-  const body = message.subarray(newline + 1);
-  const blobs = kind === 'e' ? [body] : kind === 'b' ? split(body, lengths ?? '') : undefined;
-  if (newline < 0 || blobs === undefined) return undefined;
-  const entries: Entry[] = [];
-  for (const blob of blobs) {
-    const content = decodeBlob(blob);
-    if (content === undefined) return undefined;
-    entries.push({ epoch, seq: from + entries.length, at: number, ...content });
+  switch (message[0]) {
+    case LETTER_E:
+      return together([decodeEntry(message)]);
+    case LETTER_B:
+      return decodeBatch(message);
+    default:
+      return decodeAnnouncement(message);
   }
-  return { type: 'entries', entries, second: Math.floor(number / 1000) };
 }
 
-function split(body: Buffer, lengths: string): Buffer[] | undefined {
-  const blobs: Buffer[] = [];
-  let start = 0;
-  for (const text of lengths.split(',')) {
+function decodeAnnouncement(message: Buffer): TopicMessage | undefined {
+  const [kind, epoch = '', first = '', last = ''] = words(message, ENTRY_LINE_BYTES);
+  const [from, to] = [count(first), count(last)];
+  if (kind !== 'a' || !isEpoch(epoch) || from === undefined || to === undefined) return undefined;
+  return { type: 'announced', epoch, from, to };
+}
+
+function decodeBatch(message: Buffer): TopicMessage | undefined {
+  const newline = message.indexOf(NEWLINE);
+  if (newline < 0) return undefined;
+  const entries: (Entry | undefined)[] = [];
+  let start = newline + 1;
+  for (const text of message.toString('latin1', 2, newline).split(',')) {
     const length = count(text);
     if (length === undefined) return undefined;
-    blobs.push(body.subarray(start, start + length));
+    entries.push(decodeEntry(message.subarray(start, start + length)));
     start += length;
   }
-  return start === body.length ? blobs : undefined;
+  return start === message.length ? together(entries) : undefined;
 }
+
+/** One message of entries that follow each other, or undefined if one is missing. */
+function together(found: readonly (Entry | undefined)[]): TopicMessage | undefined {
+  const entries = found.filter((entry) => entry !== undefined);
+  const [first] = entries;
+  if (first === undefined || entries.length < found.length) return undefined;
+  const dense = entries.every(({ seq, epoch }, index) => {
+    return seq === first.seq + index && epoch === first.epoch;
+  });
+  return dense ? { type: 'entries', entries, second: Math.floor(first.at / 1000) } : undefined;
+}
+
+const words = (text: Buffer, end: number): string[] => text.toString('latin1', 0, end).split(' ');
 
 export function decodePodMessage(message: Buffer): PodMessage | undefined {
   const [kind, first = '', identity, session] = message.toString('latin1', 0, 4_096).split(' ');

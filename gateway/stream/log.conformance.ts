@@ -60,7 +60,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
     after(() => store?.close());
 
     describe('appending', () => {
-      test('numbers are dense from 1, and the position names the second of the publish', async () => {
+      test('numbers are dense from 1, and a position names the second', async () => {
         const before = Math.floor(Date.now() / 1000);
         const outcomes = await a.log.append('t', [draft('1'), draft('2')], 0);
         const third = await b.publish('t', '3');
@@ -118,7 +118,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
     describe('ids of producers', () => {
       const id = (seq: number) => ({ id: 'p', seq });
 
-      test('the same id and payload is written once and answered with its first position', async () => {
+      test('the same id and payload is written once, at its first position', async () => {
         const [first] = await a.log.append('t', [draft('x', id(1))], 0);
         await a.publish('t', 'between');
         const [again] = await b.log.append('t', [draft('x', id(1))], 0);
@@ -163,7 +163,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         assert.equal(positionOf((await a.log.append('u', [draft('x', id(1))], 0))[0]).seq, 1);
       });
 
-      test('over the limit of a window new ids are refused, known and absent ones are not', async () => {
+      test('over the limit of a window only new ids are refused', async () => {
         await again({ idempotencyEntries: 2 });
         await a.log.append('t', [draft('1', id(1)), draft('2', id(2))], 0);
         const batch = [draft('3', id(3)), draft('2', id(2)), draft('plain')];
@@ -223,7 +223,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         );
       });
 
-      test('more than inlineBytes is announced by its range, exactly so much is copied', async () => {
+      test('more than inlineBytes is announced, exactly so much is copied', async () => {
         const blob = draft('123456789');
         const bytes = blob.data.bytes.length;
         await again({ inlineBytes: 2 * (bytes + 2) });
@@ -274,7 +274,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
     });
 
     describe('resuming', () => {
-      test('an unborn topic has the world’s epoch and seq 0, and reading it creates nothing', async () => {
+      test('an unborn topic is at seq 0 of an epoch of the world', async () => {
         const one = await a.resume('t');
         const other = await b.resume('u', one.head);
         assert.equal(one.head.seq, 0);
@@ -393,7 +393,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         assert.doesNotMatch((await at(to + 1)) ?? '', /</);
       });
 
-      test('a log that was deleted is a gap for who was behind, and none for who was level', async () => {
+      test('a deleted log is a gap for who was behind, none for who was level', async () => {
         const first = await a.publish('t', '1');
         const last = await a.publish('t', '2', '3');
         await world.removeLog('t');
@@ -521,7 +521,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         assert.deepEqual(await b.sees('t', lost), ['<truncated 3-3>', 'new 3', '4']);
       });
 
-      test('an unborn topic’s position from before the change is epoch_unknown, a later one is not', async () => {
+      test('of an unborn topic: epoch_unknown before the change, not after it', async () => {
         const { head } = await a.resume('t');
         await restarted();
         await settled();
@@ -567,7 +567,7 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         assert.equal((await b.resume('t', kept)).unsettledMs, 0);
       });
 
-      test('after settleMs it is final without the missing report, and later ones change nothing', async () => {
+      test('after settleMs it is final, and later reports change nothing', async () => {
         await again({ settleMs: 300 });
         const kept = await a.publish('t', '1');
         await world.lag();

@@ -16,7 +16,7 @@ export type Verdict =
 const WRAPPED = /^ERR Error running script .*?: ?-?(?=[A-Z]{3,} )/s;
 /** Answered before anything ran; another try, perhaps at another server, can succeed. */
 const NOT_RUN =
-  /^-?(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|MISCONF|NOAUTH|NOPERM|WRONGPASS|DENIED)\b/;
+  /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|MISCONF|NO(AUTH|PERM))\b/;
 /** Another master is to be looked for. */
 const LEFT = /\b(READONLY|UNBLOCKED|LOADING|MASTERDOWN)\b/;
 

@@ -87,7 +87,9 @@ describe('RedisLog, when Redis', () => {
   }
 
   beforeEach(async () => {
-    server = await started();
+    server = await started({
+      args: ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'],
+    });
     admin = adminOf(server);
   });
 
@@ -323,7 +325,9 @@ describe('RedisLog, when Redis', () => {
         },
       );
     await linked('up');
-    const a = await gateway(server.url, { waitTimeoutMs: 300 });
+    const a = await gateway(server.url, { waitTimeoutMs: 500 });
+    const level = async () => (await a.log.append('w', [draft('w')], 1))[0]?.outcome === 'ok';
+    await until(level, { for: 'the replica to be level', deadlineMs: WAIT_MS });
     const [written] = await a.log.append('t', [draft('x', id(1))], 1);
     assert.equal(positionOf(written).seq, 1);
     const both = [a.log.append('t', [draft('y', id(2))], 1), a.log.append('u', [draft('z')], 0)];

@@ -290,7 +290,7 @@ export class RedisLog implements Log {
     return probe;
   }
 
-  /** A bell that is silent although the probe was sent is made anew: it may be at another master. */
+  /** A bell that stays silent although a probe was sent is made anew. */
   #expect(token: string): void {
     const { clock, redis } = this.#options;
     this.#watchdog?.cancel();

@@ -100,12 +100,11 @@ export interface TopicReply extends World {
 export function resumeReply(reply: unknown): ResumeReply {
   const values: Reply = Array.isArray(reply) ? reply : [];
   const [type, rid, world] = [text(values[0]), text(values[1]), text(values[3])];
-  const [ms, changed, unsettledMs] = [values[2], values[4], values[5]].map(number);
-  if (ms === undefined || changed === undefined || unsettledMs === undefined) {
+  const [second, changed, unsettledMs] = [values[2], values[4], values[5]].map(number);
+  if (second === undefined || changed === undefined || unsettledMs === undefined) {
     throw notUnderstood('resume');
   }
   if (!isEpoch(world)) throw notUnderstood('resume');
-  const second = Math.floor(ms / 1000);
   const common = { lineage: `${rid}/${world}`, world, second, changed, unsettledMs };
   if (type === 'unborn') return { ...common, type, logExists: number(values[6]) === 1 };
   const [epoch, seq] = [text(values[6]), number(values[7])];
@@ -118,13 +117,10 @@ export function resumeReply(reply: unknown): ResumeReply {
 /** Ascending, as `latest` gives them too once they are sorted. */
 function readEntries(values: Reply): Entry[] {
   const entries: Entry[] = [];
-  for (let at = 0; at + 2 < values.length; at += 3) {
-    const [id, head, blob] = values.slice(at, at + 3);
-    if (!Buffer.isBuffer(id) || !Buffer.isBuffer(head) || !Buffer.isBuffer(blob)) {
-      throw notUnderstood('resume');
-    }
-    const entry = decodeEntry(id, head, blob);
-    if (entry === undefined) throw notUnderstood('resume');
+  for (let at = 0; at + 1 < values.length; at += 2) {
+    const [id, stored] = [text(values[at]), values[at + 1]];
+    const entry = Buffer.isBuffer(stored) ? decodeEntry(stored) : undefined;
+    if (entry === undefined || id !== `${entry.seq}-0`) throw notUnderstood('resume');
     entries.push(entry);
   }
   return entries.sort((one, other) => one.seq - other.seq);

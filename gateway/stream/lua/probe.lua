@@ -11,12 +11,12 @@ local fresh = ARGV[1]
 local world, changed = note_world(true)
 -- `pcall`: a server that takes no writes for a while is alive all the same.
 redis.pcall('PERSIST', KEYS[2])
-if redis.pcall('HSET', KEYS[2], ARGV[2], now) == 1 then
+if redis.pcall('HSET', KEYS[2], ARGV[2], ms) == 1 then
   -- A newcomer: the moment to forget those that were not heard of for long.
   local pods = redis.call('HGETALL', KEYS[2])
   for i = 2, #pods, 2 do
-    if tonumber(pods[i]) < now - FORGET_MS then redis.call('HDEL', KEYS[2], pods[i - 1]) end
+    if tonumber(pods[i]) < ms - FORGET_MS then redis.call('HDEL', KEYS[2], pods[i - 1]) end
   end
 end
 redis.call('PUBLISH', ARGV[3], ARGV[4])
-return { lineage, world, math.max(math.floor(now / 1000), changed + 1) }
+return { lineage, world, math.max(tonumber(second), changed + 1) }

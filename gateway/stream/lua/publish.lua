@@ -13,46 +13,53 @@
 --
 -- Atomic: all of it. Everything that may refuse is called before the first entry is written; from
 -- there on every call is `pcall`, since Redis does not roll back.
+--
+-- Meta is a hash: q = `<epoch> <lineage><ms when lives are prolonged next>`, s = last seq,
+-- c = chain, k = marks `<ms>:<last seq before>`. The first has fixed places, epoch 1-10, lineage
+-- 12-51, due 52-64, and just the length up to which Redis keeps a small hash compact.
 --@include now
-local meta = redis.call('HMGET', KEYS[5], 'e', 's', 'r', 'x')
-local epoch, seq, due = meta[1], tonumber(meta[2]), tonumber(meta[4] or 0)
-if not epoch or meta[3] ~= lineage then
+local meta = redis.call('HMGET', KEYS[5], 'q', 's')
+local state, seq = meta[1], tonumber(meta[2])
+local epoch, due
+if state and string.sub(state, 12, 51) == lineage then
+  epoch, due = string.sub(state, 1, 10), string.sub(state, 52)
+else
   local fresh = ARGV[1]
   --@include world
   --@include chain
   local world = note_world()
-  if epoch then
+  if state then
+    due = string.sub(state, 52)
     local links = read_chain(redis.call('HGET', KEYS[5], 'c') or '')
-    end_epoch(links, epoch, seq)
-    redis.call('HSET', KEYS[5], 'e', fresh, 'r', lineage, 'c', write_chain(links))
+    end_epoch(links, string.sub(state, 1, 10), seq)
+    redis.call('HSET', KEYS[5], 'q', fresh .. ' ' .. lineage .. due, 'c', write_chain(links))
   else
     -- A log without meta is of a history that nobody can continue.
-    seq, due = 0, 0
-    redis.call('HSET', KEYS[5], 'e', fresh, 's', 0, 'r', lineage, 'c', world .. ':0:0')
+    seq, due = 0, ms
+    redis.call('HSET', KEYS[5], 'q', fresh .. ' ' .. lineage .. due, 's', 0, 'c', world .. ':0:0')
     redis.call('DEL', KEYS[4])
   end
   epoch = fresh
 end
 
 local count = tonumber(ARGV[3])
-local second = math.floor(now / 1000)
 local keyed = KEYS[6] ~= nil
 local known, answers, held, window = nil, nil, 0, 0
 if keyed then
-  window = math.floor(now / WINDOW_MS)
+  window = math.floor(ms / WINDOW_MS)
   local current, before = KEYS[6 + window % 2], KEYS[7 - window % 2]
   local fields = {}
   for i = 1, count do fields[i] = ARGV[3 + count + 2 * i] end
-  known = redis.call('HMGET', current, unpack(fields))
+  local newer = redis.call('HMGET', current, unpack(fields))
   local older = redis.call('HMGET', before, unpack(fields))
-  local seen = {}
+  known, answers, held = {}, {}, redis.call('HLEN', current)
   for i = 1, count do
-    if fields[i] ~= '' then seen[fields[i]] = known[i] or older[i] end
+    if fields[i] ~= '' then known[fields[i]] = newer[i] or older[i] end
   end
-  known, answers, held = seen, {}, redis.call('HLEN', current)
 end
 
-local first, written, status, failure = seq + 1, {}, nil, nil
+local first, last, blobs, bytes = seq + 1, nil, {}, 0
+local status, failure
 for i = 1, count do
   local said, field = nil, keyed and ARGV[3 + count + 2 * i] or ''
   if field ~= '' then
@@ -66,19 +73,21 @@ for i = 1, count do
   end
   if not said and failure then said = 'x ' .. failure end
   if not said then
-    local added = redis.pcall('XADD', KEYS[4], 'MAXLEN', '~', MAX_ENTRIES, (seq + 1) .. '-0',
-      'h', epoch .. ' ' .. now, 'm', ARGV[4 + i])
+    local number = tostring(seq + 1)
+    local blob = 'e ' .. epoch .. ' ' .. number .. ' ' .. ms .. '\n' .. ARGV[4 + i]
+    local added = redis.pcall('XADD', KEYS[4], 'MAXLEN', '~', MAX_ENTRIES,
+      number .. '-0', 'm', blob)
     if type(added) == 'table' then
       failure = added.err
       -- This server takes no writes at all: not an answer to these drafts.
       local refused = string.find(failure, 'READONLY') or string.find(failure, 'MISCONF')
-      if refused and #written == 0 then return added end
+      if refused and not last then return added end
       said = 'x ' .. failure
     else
-      seq = seq + 1
-      written[#written + 1] = ARGV[4 + i]
+      seq, last, bytes = seq + 1, number, bytes + #ARGV[4 + i]
+      blobs[#blobs + 1] = blob
       if field ~= '' then
-        local answer = ARGV[4 + count + 2 * i] .. ' ' .. epoch .. ' ' .. seq .. ' ' .. second
+        local answer = ARGV[4 + count + 2 * i] .. ' ' .. epoch .. ' ' .. number .. ' ' .. second
         known[field], held = answer, held + 1
         answers[#answers + 1], answers[#answers + 2] = field, answer
       end
@@ -91,8 +100,8 @@ for i = 1, count do
 end
 
 local doubt, silent
-if #written > 0 then
-  local kept = redis.pcall('HSET', KEYS[5], 's', seq)
+if last then
+  local kept = redis.pcall('HSET', KEYS[5], 's', last)
   if type(kept) == 'table' then doubt = kept.err end
   if answers and #answers > 0 then
     local key = KEYS[6 + window % 2]
@@ -100,33 +109,29 @@ if #written > 0 then
     if type(kept) == 'table' then doubt = kept.err end
     redis.pcall('PEXPIREAT', key, (window + 2) * WINDOW_MS)
   end
-  if now >= due then
-    -- A few times per retention: a mark (time, last seq before it), the cut that old marks
-    -- allow, and longer lives for both keys.
+  if ms >= due then
+    -- A few times per retention: a mark, the cut that old marks allow, longer lives.
     local marks = redis.pcall('HGET', KEYS[5], 'k')
     local left, cut = {}, nil
     for at, mark in string.gmatch(type(marks) == 'string' and marks or '', '(%d+):(%d+)') do
-      if tonumber(at) <= now - RETENTION_MS then cut = mark
+      if tonumber(at) <= ms - RETENTION_MS then cut = mark
       else left[#left + 1] = at .. ':' .. mark end
     end
-    left[#left + 1] = string.format('%.0f:%.0f', now, first - 1)
-    redis.pcall('HSET', KEYS[5], 'k', table.concat(left, ';'), 'x', now + STEP_MS)
-    if cut then redis.pcall('XTRIM', KEYS[4], 'MINID', string.format('%.0f-0', cut + 1)) end
+    left[#left + 1] = ms .. ':' .. first - 1
+    due = string.format('%013.0f', ms + STEP_MS)
+    local next_state = epoch .. ' ' .. lineage .. due
+    redis.pcall('HSET', KEYS[5], 'k', table.concat(left, ';'), 'q', next_state)
+    if cut then redis.pcall('XTRIM', KEYS[4], 'MINID', cut + 1 .. '-0') end
     redis.pcall('PEXPIRE', KEYS[4], RETENTION_MS + STEP_MS)
     redis.pcall('PEXPIRE', KEYS[5], META_MS + STEP_MS)
   end
-  local bytes = 0
-  for i = 1, #written do bytes = bytes + #written[i] end
-  local copy
+  local copy = blobs[1]
   if bytes > INLINE_BYTES then
-    copy = 'a ' .. epoch .. ' ' .. first .. ' ' .. seq
-  elseif #written == 1 then
-    copy = 'e ' .. epoch .. ' ' .. seq .. ' ' .. now .. '\n' .. written[1]
-  else
+    copy = 'a ' .. epoch .. ' ' .. first .. ' ' .. last
+  elseif blobs[2] then
     local lengths = {}
-    for i = 1, #written do lengths[i] = #written[i] end
-    copy = 'b ' .. epoch .. ' ' .. first .. ' ' .. now .. ' ' .. table.concat(lengths, ',') .. '\n'
-      .. table.concat(written)
+    for i = 1, #blobs do lengths[i] = #blobs[i] end
+    copy = 'b ' .. table.concat(lengths, ',') .. '\n' .. table.concat(blobs)
   end
   local told = redis.pcall('PUBLISH', ARGV[2], copy)
   if type(told) == 'table' then silent = told.err end
@@ -136,7 +141,7 @@ elseif ARGV[4] == '1' then
   redis.pcall('HSET', KEYS[5], 's', seq)
 end
 
-local line = epoch .. ' ' .. first .. ' ' .. now
+local line = epoch .. ' ' .. first .. ' ' .. ms
 if not status and not doubt and not silent then return line end
 local reply = { line }
 for i = 1, count do

@@ -30,20 +30,26 @@ local function note_known(links, epoch, seq)
 end
 
 local function report(log_key, meta_key, epoch, known, confirmed)
-  local meta = redis.call('HMGET', meta_key, 'e', 's', 'r', 'c')
-  local current, seq, links = meta[1], tonumber(meta[2]), read_chain(meta[4] or '')
+  local meta = redis.call('HMGET', meta_key, 'q', 's', 'c')
+  local seq, links = tonumber(meta[2]), read_chain(meta[3] or '')
+  local state, due = meta[1], ms
+  local current = state and string.sub(state, 1, 10)
+  if state then due = string.sub(state, 52) end
   if not current then
-    if math.floor(now / 1000) - confirmed > 2 * RETENTION_MS / 1000 then return end
+    if second - confirmed > 2 * RETENTION_MS / 1000 then return end
     links, current, seq = { { world, 0, 0 } }, fresh, 0
     redis.call('DEL', log_key)
-  elseif meta[3] ~= lineage or (current == epoch and known > seq) then
+  elseif string.sub(state, 12, 51) ~= lineage or (current == epoch and known > seq) then
     end_epoch(links, current, seq)
     current = fresh
   end
   if current == epoch then return end
   note_known(links, epoch, known)
-  redis.call('HSET', meta_key, 'e', current, 's', seq, 'r', lineage, 'c', write_chain(links))
-  if redis.call('PTTL', meta_key) < META_MS then redis.call('PEXPIRE', meta_key, META_MS + STEP_MS) end
+  state = current .. ' ' .. lineage .. due
+  redis.call('HSET', meta_key, 'q', state, 's', seq, 'c', write_chain(links))
+  if redis.call('PTTL', meta_key) < META_MS then
+    redis.call('PEXPIRE', meta_key, META_MS + STEP_MS)
+  end
 end
 
 for i = 1, topics do

@@ -3,31 +3,33 @@
 -- KEYS  1 world, 2 pods, 3 unreported, 4 log, 5 meta
 -- ARGV  1 a random epoch, 2 most entries, 3 most bytes,
 --       4 'head' | 'latest' | 'after', 5 how many | epoch, 6 seq
--- Returns {'unborn', lineage, now, world's epoch, t, ms until settled, log exists}
---      or {'topic', lineage, now, world's epoch, t, ms until settled, epoch, seq, chain, exhausted,
---          id, h, m, id, h, m, …}. The chain is '' when the cursor is of the current epoch.
+-- Returns {'unborn', lineage, second, world's epoch, t, ms until settled, log exists}
+--      or {'topic', lineage, second, world's epoch, t, ms until settled, epoch, seq, chain,
+--          exhausted, id, m, id, m, …}. The chain is '' when the cursor is of the current epoch.
 --
 -- Atomic: all of it. Writes only when the lineage changed, even when memory is full, or where the
 -- topic's life is prolonged.
 --@include now
 local fresh = ARGV[1]
 --@include world
-local meta = redis.call('HMGET', KEYS[5], 'e', 's', 'r')
-local epoch, seq = meta[1], tonumber(meta[2])
+local meta = redis.call('HMGET', KEYS[5], 'q', 's')
+local state, seq = meta[1], tonumber(meta[2])
+local epoch = state and string.sub(state, 1, 10)
 local world, changed = note_world(true)
 
 local function unsettled() return math.max(0, redis.call('PTTL', KEYS[3])) end
 
 if not epoch then
-  return { 'unborn', lineage, now, world, changed, unsettled(), redis.call('EXISTS', KEYS[4]) }
+  return { 'unborn', lineage, second, world, changed, unsettled(), redis.call('EXISTS', KEYS[4]) }
 end
-if meta[3] ~= lineage then
+if string.sub(state, 12, 51) ~= lineage then
   --@include chain
   local links = read_chain(redis.call('HGET', KEYS[5], 'c') or '')
   end_epoch(links, epoch, seq)
   epoch = fresh
   redis.call('PERSIST', KEYS[5])
-  redis.call('HSET', KEYS[5], 'e', epoch, 'r', lineage, 'c', write_chain(links))
+  state = epoch .. ' ' .. lineage .. string.sub(state, 52)
+  redis.call('HSET', KEYS[5], 'q', state, 'c', write_chain(links))
 end
 -- `pcall`: a server that takes no writes for a while can still be read.
 if redis.call('PTTL', KEYS[5]) < META_MS then redis.pcall('PEXPIRE', KEYS[5], META_MS + STEP_MS) end
@@ -51,11 +53,11 @@ local most, room = tonumber(ARGV[2]), tonumber(ARGV[3])
 
 -- False: the page is full.
 local function take(entry)
-  local blob = entry[2][4] or ''
+  local blob = entry[2][2] or ''
   if taken > 0 and (taken >= most or bytes + #blob > room) then return false end
   taken, bytes = taken + 1, bytes + #blob
   local at = #out
-  out[at + 1], out[at + 2], out[at + 3] = entry[1], entry[2][2] or '', blob
+  out[at + 1], out[at + 2] = entry[1], blob
   return true
 end
 
@@ -85,9 +87,10 @@ elseif start < seq then
     if #got < chunk or exhausted == 0 then break end
     next = '(' .. got[#got][1]
     -- About as many as fill the page, so that large entries are not read for nothing.
-    chunk = math.max(1, math.min(most - taken + 1, math.floor((room - bytes) / (bytes / taken + 1)) + 1))
+    local fitting = math.floor((room - bytes) / (bytes / taken + 1)) + 1
+    chunk = math.max(1, math.min(most - taken + 1, fitting))
   until false
 end
-local reply = { 'topic', lineage, now, world, changed, wait, epoch, seq, chain, exhausted }
+local reply = { 'topic', lineage, second, world, changed, wait, epoch, seq, chain, exhausted }
 for i = 1, #out do reply[10 + i] = out[i] end
 return reply

@@ -12,10 +12,10 @@
 local function note_world(always)
   local world = redis.call('HMGET', KEYS[1], 'e', 'r', 't')
   if world[1] and world[2] == lineage then return world[1], tonumber(world[3]) end
-  local second = math.floor(now / 1000)
+  local noted = tonumber(second)
   local waited = {}
   if world[1] then
-    second = math.max(second, tonumber(world[3]) + 1)
+    noted = math.max(noted, tonumber(world[3]) + 1)
     local pods, newest = redis.call('HGETALL', KEYS[2]), 0
     for i = 2, #pods, 2 do newest = math.max(newest, tonumber(pods[i])) end
     for i = 2, #pods, 2 do
@@ -27,9 +27,9 @@ local function note_world(always)
     waited[1] = '*'
   end
   if always then redis.call('PERSIST', KEYS[1]) end
-  redis.call('HSET', KEYS[1], 'e', world[1], 'r', lineage, 't', second)
+  redis.call('HSET', KEYS[1], 'e', world[1], 'r', lineage, 't', noted)
   redis.call('DEL', KEYS[3])
   for _, pod in ipairs(waited) do redis.call('SADD', KEYS[3], pod) end
   if #waited > 0 then redis.call('PEXPIRE', KEYS[3], SETTLE_MS) end
-  return world[1], second
+  return world[1], noted
 end
