@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
+import { freePorts } from '../e2e/browser/embedded.ts';
 import { Fleet, type Launch } from './fleet.ts';
 import { Refused } from './page-server.ts';
 
@@ -22,7 +23,6 @@ const launch: Launch = async ({ name, port }) => {
 };
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
-let nextPort = 41_310;
 
 describe('the fleet', () => {
   const fleets: Fleet[] = [];
@@ -33,8 +33,7 @@ describe('the fleet', () => {
   });
 
   async function start(count: number): Promise<{ fleet: Fleet; port: (id: number) => number }> {
-    nextPort += 10;
-    const basePort = nextPort;
+    const basePort = await freePorts();
     const fleet = new Fleet({ launch, basePort, store: 'memory' });
     fleets.push(fleet);
     for (let i = 0; i < count; i += 1) await fleet.start();
