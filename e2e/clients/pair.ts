@@ -1,0 +1,42 @@
+import { GatewayProcess } from '../gateway-process.ts';
+import { type RedisServer, startRedis } from '../redis-server.ts';
+
+/** Two real gateways on one real Redis, as somebody has them who follows the README. */
+export class Pair {
+  readonly first: GatewayProcess;
+  readonly second: GatewayProcess;
+  readonly #redis: RedisServer;
+
+  private constructor(redis: RedisServer, [first, second]: [GatewayProcess, GatewayProcess]) {
+    this.#redis = redis;
+    this.first = first;
+    this.second = second;
+  }
+
+  static async start(): Promise<Pair> {
+    const redis = await startRedis();
+    const gateway = (name: string) =>
+      GatewayProcess.start({
+        name,
+        settings: { redis: { url: redis.url }, edge: { markerMs: 100 } },
+      });
+    return new Pair(redis, await Promise.all([gateway('first'), gateway('second')]));
+  }
+
+  /** Publishes over HTTP, one message after the other. */
+  async publish(gateway: GatewayProcess, topic: string, messages: readonly unknown[]) {
+    for (const data of messages) {
+      const response = await fetch(`${gateway.http}/v1/publish`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ topic, data }),
+      });
+      if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.first.kill(), this.second.kill()]);
+    await this.#redis.stop();
+  }
+}
