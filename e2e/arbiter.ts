@@ -109,7 +109,8 @@ interface WatchedKeys {
   readonly world: string;
 }
 
-type Reply = [epoch: string | null, seq: string | null, chain: string | null];
+/** `q` begins with the epoch, which is followed by a space. */
+type Reply = [q: string | null, seq: string | null, chain: string | null];
 type Raw = [id: Buffer, fields: Buffer[]];
 
 class TopicWatch {
@@ -144,7 +145,7 @@ class TopicWatch {
     const { log, meta, world } = this.#keys;
     const results = await redis
       .multi()
-      .hmget(meta, 'e', 's', 'c')
+      .hmget(meta, 'q', 's', 'c')
       .hget(world, 'e')
       .xrangeBuffer(log, '-', '+', 'COUNT', 1)
       .xrangeBuffer(log, `(${this.#seen}-0`, '+', 'COUNT', PAGE)
@@ -153,7 +154,8 @@ class TopicWatch {
       if (error !== null) throw error;
       return value;
     });
-    const [epoch, seq, chain] = topic as Reply;
+    const [q, seq, chain] = topic as Reply;
+    const epoch = q?.split(' ')[0] ?? null;
     this.#lineage({ t, epoch, seq: Number(seq ?? 0), chain, world: born as string | null });
     this.#retained(t, oldest as Raw[]);
     const entries = newest as Raw[];
@@ -202,7 +204,7 @@ class TopicWatch {
   }
 
   #entry(t: number, [id, fields]: Raw): void {
-    const entry = decodeEntry(id, fields[1] ?? Buffer.alloc(0), fields[3] ?? Buffer.alloc(0));
+    const entry = decodeEntry(fields[1] ?? Buffer.alloc(0));
     if (entry === undefined) throw new Error(`${this.topic}: no entry of ours: ${id.toString()}`);
     this.#seen = entry.seq;
     const message = received(JSON.parse(Buffer.from(entry.data.bytes).toString('utf8')));

@@ -2,8 +2,10 @@ import type { Random } from '../protocol/clock.ts';
 import type { Arbiter } from './arbiter.ts';
 import { until } from './deadline.ts';
 import type { Recorder } from './history/recorder.ts';
+import { ClientPublisher } from './load/client-publisher.ts';
+import { ClientSubscriber } from './load/client-subscriber.ts';
 import { LoadCounts } from './load/counts.ts';
-import { HttpPublisher } from './load/publisher.ts';
+import { HttpPublisher, type Publisher, type PublisherOptions } from './load/publisher.ts';
 import { PlainSubscriber, ProtocolSubscriber, SocketSubscriber } from './load/socket-subscriber.ts';
 import type { Place, Subscriber } from './load/subscriber.ts';
 import { type Target, Targets } from './load/target.ts';
@@ -40,10 +42,12 @@ export class Load {
   readonly targets: Targets;
   readonly subscribers: Subscriber[] = [];
   readonly #options: LoadOptions;
-  readonly #publishers: HttpPublisher[] = [];
+  readonly #publishers: Publisher[] = [];
+  /** Says the first word on every topic. */
+  readonly #herald: HttpPublisher;
 
   constructor(options: LoadOptions) {
-    const { shape, random, gateways, recorder } = options;
+    const { shape, random, gateways, recorder, heartbeatMs } = options;
     this.#options = options;
     this.shape = shape;
     this.targets = new Targets(gateways, random);
@@ -52,13 +56,20 @@ export class Load {
     for (let index = 0; index < shape.publishers; index += 1) {
       const { counts, targets } = this;
       const { level, bytes, everyMs } = shape;
+      const publisher: PublisherOptions = {
+        ...{ name: `p${index}`, topics: this.#some(index, 2), targets, heartbeatMs },
+        ...{ recorder, counts, random, level, bytes, everyMs },
+      };
+      const packaged = index % 3 === 2;
       this.#publishers.push(
-        new HttpPublisher({
-          ...{ name: `p${index}`, topics: this.#some(index, 2), targets },
-          ...{ recorder, counts, random, level, bytes, everyMs },
-        }),
+        packaged ? new ClientPublisher(publisher) : new HttpPublisher(publisher),
       );
     }
+    this.#herald = new HttpPublisher({
+      ...shape,
+      ...{ name: 'herald', topics: this.topics, targets: this.targets, heartbeatMs },
+      ...{ recorder, counts: this.counts, random },
+    });
   }
 
   /** Every subscriber is subscribed and has something of each of its topics, or its start. */
@@ -66,10 +77,9 @@ export class Load {
     for (const subscriber of this.subscribers) subscriber.start();
     await until(() => this.attached(), { for: 'everybody to subscribe', deadlineMs: BEGIN_MS });
     // A plain client is told nothing when its subscription is in force, so it is shown.
-    const herald = this.#publishers[0] as HttpPublisher;
     await until(
       async () => {
-        for (const topic of this.topics) await herald.publish(topic);
+        for (const topic of this.topics) await this.#herald.publish(topic);
         return this.subscribers.every((subscriber) => subscriber.begun);
       },
       { for: 'everybody to hear something', deadlineMs: BEGIN_MS, everyMs: 100 },
@@ -139,9 +149,10 @@ export class Load {
       ...{ name: `s${index}`, identity: '', topics: this.#some(index, shape.topicsEach) },
       ...{ targets: this.targets, recorder, counts: this.counts, random, heartbeatMs },
     };
-    // Every topic gets both kinds, whatever the numbers are.
-    const plain = (index + Math.floor(index / shape.topics)) % 3 === 0;
-    this.subscribers.push(plain ? new PlainSubscriber(options) : new ProtocolSubscriber(options));
+    // Every topic gets all kinds, whatever the numbers are.
+    const kinds = [PlainSubscriber, ProtocolSubscriber, ClientSubscriber];
+    const Kind = kinds[(index + Math.floor(index / shape.topics)) % kinds.length];
+    if (Kind !== undefined) this.subscribers.push(new Kind(options));
   }
 
   /** Spread evenly, so that every topic has about as many of each. */

@@ -41,6 +41,8 @@ class Checker {
   readonly #baseline = new Map<string, ProcessRecord>();
   readonly #phases: [number, number, number] = [0, 0, 0];
   #deliveries = 0;
+  /** The load leaves: what ends now ends on purpose. */
+  #over = false;
   #longestSilence = 0;
   #catchUp = 0;
 
@@ -187,7 +189,7 @@ class Checker {
       return;
     }
     this.#heard(record);
-    if (connection.open && record.state === 'closed') connection.ended += 1;
+    if (connection.open && record.state === 'closed' && !this.#over) connection.ended += 1;
     connection.open = record.state === 'open';
     connection.heard = record.t;
     if (!connection.open) return;
@@ -211,6 +213,7 @@ class Checker {
   }
 
   #quiet(record: QuietRecord): void {
+    this.#over = true;
     const absent = new Set(record.absent);
     for (const [subscriber, connection] of this.#connections) {
       if (absent.has(subscriber)) continue;

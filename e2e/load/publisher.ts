@@ -9,6 +9,15 @@ import type { LoadCounts } from './counts.ts';
 import { composed, hashOfMessage, type LoadMessage } from './message.ts';
 import type { Target, Targets } from './target.ts';
 
+/** Somebody who publishes until told to stop, and records how each message ended. */
+export interface Publisher {
+  start(): void;
+  /** Resolves when the message under way is settled. */
+  stop(): Promise<void>;
+  /** Stops without settling what is under way. */
+  abandon(): void;
+}
+
 export interface PublisherOptions {
   readonly name: string;
   readonly topics: readonly string[];
@@ -20,6 +29,7 @@ export interface PublisherOptions {
   readonly bytes: number;
   /** Time from one message to the next. */
   readonly everyMs: number;
+  readonly heartbeatMs: number;
 }
 
 type Answer =
@@ -34,7 +44,7 @@ const SETTLE_MS = 30_000;
  * Publishes over HTTP, one message at a time, each with a producer sequence. What is unknown is
  * tried again until it is known; what failed is given up half of the time.
  */
-export class HttpPublisher {
+export class HttpPublisher implements Publisher {
   readonly #options: PublisherOptions;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
   readonly #numbers = new Map<string, number>();
@@ -54,14 +64,12 @@ export class HttpPublisher {
     this.#done = this.#run();
   }
 
-  /** Resolves when the message under way is settled. */
   async stop(): Promise<void> {
     this.#running = false;
     await this.#done;
     this.#agent.destroy();
   }
 
-  /** Stops without settling what is under way. */
   abandon(): void {
     this.#running = false;
     this.#abandoned = true;

@@ -1,0 +1,79 @@
+import { type Client, PublishError } from '../../client/index.ts';
+import { parsePosition } from '../../protocol/position.ts';
+import { pause } from '../deadline.ts';
+import { nanoseconds } from '../history/recorder.ts';
+import { pickOne } from './chance.ts';
+import { loadClient } from './client-subscriber.ts';
+import { composed, hashOfMessage } from './message.ts';
+import type { Publisher, PublisherOptions } from './publisher.ts';
+
+const SETTLE_MS = 30_000;
+
+/** Publishes with the client package, which tries again by itself what is unknown. */
+export class ClientPublisher implements Publisher {
+  readonly #options: PublisherOptions;
+  readonly #client: Client;
+  readonly #numbers = new Map<string, number>();
+  #running = false;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#client = loadClient(options);
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#done = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+    await this.#client.close();
+  }
+
+  abandon(): void {
+    this.#running = false;
+    void this.#client.close();
+  }
+
+  async #run(): Promise<void> {
+    const { topics, random, everyMs } = this.#options;
+    await pause(random() * everyMs);
+    while (this.#running) {
+      const begin = performance.now();
+      await this.#publish(pickOne(topics, random));
+      await pause(Math.max(0, everyMs - (performance.now() - begin)));
+    }
+  }
+
+  async #publish(topic: string): Promise<void> {
+    const { name, recorder, counts, level, bytes } = this.#options;
+    const pn = (this.#numbers.get(topic) ?? 0) + 1;
+    this.#numbers.set(topic, pn);
+    const message = composed(`${recorder.run}/${name}/${topic}/${pn}`, bytes);
+    const inv = nanoseconds();
+    const { id } = message;
+    const hash = hashOfMessage(message);
+    const said = { kind: 'pub', topic, id, hash, publisher: name, pn, attempt: 1, level } as const;
+    try {
+      const published = await this.#client.publish(topic, message, {
+        ack: level,
+        timeoutMs: SETTLE_MS,
+      });
+      const at = parsePosition(published.position);
+      if (at === undefined) throw new Error(`${name}: not a position: ${published.position}`);
+      const place = { epoch: at.epoch, seq: at.seq };
+      recorder.write({ ...said, inv, ret: nanoseconds(), out: 'ok', ...place });
+      counts.acknowledged += 1;
+      if (published.duplicate) counts.duplicateAnswers += 1;
+    } catch (error) {
+      if (!(error instanceof PublishError)) throw error;
+      const { outcome: out, code } = error;
+      recorder.write({ ...said, inv, ret: nanoseconds(), out, code });
+      counts[out] += 1;
+      counts.refused(code);
+    }
+  }
+}

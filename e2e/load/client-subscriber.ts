@@ -1,0 +1,159 @@
+import { WebSocket } from 'ws';
+import type { Gap, Message, StateChange, Subscription } from '../../client/index.ts';
+import { Client } from '../../client/index.ts';
+import { parsePosition } from '../../protocol/position.ts';
+import { nanoseconds } from '../history/recorder.ts';
+import { hashOfMessage, received } from './message.ts';
+import type { Place, Subscriber, SubscriberOptions } from './subscriber.ts';
+import type { Targets } from './target.ts';
+
+const CONNECT_MS = 3_000;
+const GRACE_HEARTBEATS = 0.5;
+
+/** A client of the package; `onLife` hears of everything that arrives and is no message. */
+export function loadClient(options: {
+  readonly targets: Targets;
+  readonly random: () => number;
+  readonly heartbeatMs: number;
+  readonly onLife?: () => void;
+}): Client {
+  const { targets, random, heartbeatMs, onLife } = options;
+  return new Client({
+    url: targets.pick().ws,
+    name: 'load/1',
+    connectTimeoutMs: CONNECT_MS,
+    graceMs: heartbeatMs * GRACE_HEARTBEATS,
+    backoffBaseMs: 100,
+    backoffCapMs: 300,
+    random,
+    webSocket: (_url, protocols) => {
+      // The load balancer decides anew at each try.
+      const socket = new WebSocket(targets.pick().ws, protocols, { perMessageDeflate: false });
+      if (onLife !== undefined) {
+        socket.on('ping', onLife);
+        socket.on('message', (data) => {
+          if (!data.toString().startsWith('{"type":"msg"')) onLife();
+        });
+      }
+      return socket;
+    },
+  });
+}
+
+/** What an application with the client package sees: exactly once. */
+export class ClientSubscriber implements Subscriber {
+  readonly name: string;
+  readonly topics: readonly string[];
+  readonly #options: SubscriberOptions;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #places = new Map<string, Place>();
+  #client: Client | undefined;
+
+  constructor(options: SubscriberOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.topics = options.topics;
+  }
+
+  start(): void {
+    const { targets, random, heartbeatMs, recorder } = this.#options;
+    const onLife = () =>
+      recorder.write({ kind: 'heard', t: nanoseconds(), subscriber: this.name, what: 'other' });
+    const client = loadClient({ targets, random, heartbeatMs, onLife });
+    this.#client = client;
+    client.on('state', (change) => this.#connection(change));
+    client.on('stale', ({ stale }) => {
+      this.#options.counts[stale ? 'stale' : 'fresh'] += 1;
+    });
+    client.on('error', (error) => {
+      throw error;
+    });
+    for (const topic of this.topics) this.#subscribe(client, topic);
+  }
+
+  get begun(): boolean {
+    return this.topics.every((topic) => this.#places.has(topic));
+  }
+
+  get attached(): boolean {
+    const states = [...this.#subscriptions.values()].map(({ state }) => state);
+    return this.#client?.state === 'connected' && states.every((state) => state === 'subscribed');
+  }
+
+  place(topic: string): Place | undefined {
+    return this.#places.get(topic);
+  }
+
+  async stop(): Promise<void> {
+    await this.#client?.close();
+  }
+
+  #subscribe(client: Client, topic: string): void {
+    const subscription = client.subscribe(topic);
+    this.#subscriptions.set(topic, subscription);
+    subscription.on('state', (change) => {
+      if (change.new === 'subscribed' && !this.#places.has(topic)) this.#started(subscription);
+    });
+    subscription.on('message', (message) => this.#message(message));
+    subscription.on('gap', (gap) => this.#gap(gap));
+  }
+
+  #started({ topic, position }: Subscription): void {
+    const { recorder, identity } = this.#options;
+    const at = this.#moved(topic, position);
+    const who = { subscriber: this.name, tap: 'app', topic, identity } as const;
+    recorder.write({ kind: 'sub', t: nanoseconds(), ...who, ...at });
+  }
+
+  #message({ topic, position, data }: Message): void {
+    const message = received(data);
+    const at = this.#moved(topic, position);
+    this.#options.counts.deliveries += 1;
+    this.#options.recorder.write({
+      kind: 'del',
+      t: nanoseconds(),
+      subscriber: this.name,
+      tap: 'app',
+      topic,
+      id: message.id,
+      hash: hashOfMessage(message),
+      ...at,
+    });
+  }
+
+  #gap({ topic, reason, position, from, to }: Gap): void {
+    const at = this.#moved(topic, position);
+    this.#options.counts.gaps += 1;
+    this.#options.recorder.write({
+      kind: 'gap',
+      t: nanoseconds(),
+      subscriber: this.name,
+      tap: 'app',
+      topic,
+      reason,
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
+      ...at,
+    });
+  }
+
+  #moved(topic: string, position: string | undefined): Place {
+    const at = parsePosition(position);
+    if (at === undefined) throw new Error(`${this.name}: not a position: ${position}`);
+    const place = { epoch: at.epoch, seq: at.seq };
+    this.#places.set(topic, place);
+    return place;
+  }
+
+  #connection(change: StateChange): void {
+    const { recorder, counts } = this.#options;
+    const said = { kind: 'conn', t: nanoseconds(), subscriber: this.name } as const;
+    if (change.new === 'connected') recorder.write({ ...said, state: 'open' });
+    if (change.old !== 'connected') return;
+    const code = change.code ?? 1006;
+    recorder.write({ ...said, state: 'closed', code });
+    if (change.new === 'closed') return;
+    counts.closed(code);
+    counts.reconnects += 1;
+  }
+}
