@@ -38,14 +38,33 @@ export class Stage {
     return answer<Usage>(this.#gateway);
   }
 
-  /** Connects and subscribes clients; `{n}` in the topic is each one's number. */
-  async connect(connections: number, topic: string): Promise<void> {
+  /**
+   * Connects and subscribes clients; `{n}` in the topic is each one's number. With positions to
+   * resume from they wait for `go`.
+   */
+  async connect(connections: number, topic: string, ...positions: string[]): Promise<void> {
     const receivers = fork(join(import.meta.dirname, 'receivers.ts'), [
-      ...['127.0.0.1', String(this.port), String(connections), topic],
+      ...['127.0.0.1', String(this.port), String(connections), topic, ...positions],
     ]);
     this.#receivers.push(receivers);
     const said = await answer<ReceiversSay>(receivers);
     if (!('ready' in said)) throw new Error(`connection ${JSON.stringify(said)} of ${connections}`);
+  }
+
+  /** All who wait with a position subscribe at once. */
+  go(): void {
+    for (const receivers of this.#receivers) receivers.send('go');
+  }
+
+  /** The sum of a metric's series. */
+  async metric(name: string): Promise<number> {
+    const response = await fetch(`http://127.0.0.1:${this.adminPort}/metrics`);
+    const lines = (await response.text()).split('\n');
+    const series = lines.filter(
+      (line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`),
+    );
+    if (series.length === 0) throw new Error(`there is no metric ${name}`);
+    return series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
   }
 
   /** Publishes in one request, so that the messages are one batch, and sees that all arrive. */
@@ -66,7 +85,7 @@ export class Stage {
     while (messages < expected) {
       if (performance.now() > deadline) throw new Error(`${messages} of ${expected} arrived`);
       for (const receivers of this.#receivers) {
-        receivers.send({});
+        receivers.send('count');
         const said = await answer<ReceiversSay>(receivers);
         if ('lost' in said) throw new Error(`connection ${said.lost} was lost`);
         if ('messages' in said) messages += said.messages;
