@@ -309,7 +309,9 @@ export class Gateway {
     this.#running?.hub.onStream(event);
     this.#running?.edge.onStream(event);
     if (event.type === 'stale') {
-      this.#parts.logger.warn({}, event.stale ? 'Redis is lost' : 'Redis is back');
+      const { logger } = this.#parts;
+      if (event.stale) logger.warn({}, 'Redis is lost');
+      else logger.info({}, 'Redis is back');
       this.#cutOff.streamIs(event.stale);
     }
   }

@@ -60,4 +60,20 @@ describe('starting and stopping', () => {
     assert.deepEqual(events, ['+a', '+b', '+c', '+d', '-d', '-a']);
     assert.match(JSON.stringify(errors), /"part":"c".*"part":"b"/);
   });
+
+  it('stops a part that comes up while everything is being stopped', async () => {
+    const { events, lifecycle, part } = bench();
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const start = () => {
+      begun.resolve();
+      return gate.promise;
+    };
+    const starting = awake(lifecycle.start([part('a'), part('b', { start }), part('c')]));
+    await awake(begun.promise);
+    await awake(lifecycle.stop());
+    gate.resolve();
+    await assert.rejects(starting, /stopped while it was starting/);
+    assert.deepEqual(events.sort(), ['+a', '-a', '-b']);
+  });
 });

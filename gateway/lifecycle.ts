@@ -35,12 +35,14 @@ export class Lifecycle {
   async start(parts: readonly Part[]): Promise<void> {
     try {
       for (const part of parts) {
-        if (this.#stopping !== undefined) throw new Error('stopped while it was starting');
         await this.#inTime(part.start(), `${part.name} did not start`, this.#options.startMs);
         this.#started.push(part);
+        if (this.#stopping !== undefined) throw new Error('stopped while it was starting');
       }
     } catch (error) {
       await this.stop();
+      // What came up while everything else was being stopped.
+      await this.#stopAll();
       throw error;
     }
   }

@@ -26,6 +26,9 @@ export interface AdminParts {
 /** The header by which a pod recognises its own answer among those of its peers. */
 export const POD_HEADER = 'x-wscluster-pod';
 
+/** Time to send a request. */
+const REQUEST_MS = 10_000;
+
 /**
  * Health, metrics and status, on a port of their own: it is for the cluster, never for clients.
  *
@@ -36,7 +39,11 @@ export const POD_HEADER = 'x-wscluster-pod';
  * - `/admin/status` for people.
  */
 export function createAdmin(parts: AdminParts): FastifyInstance {
-  const app = fastify({ forceCloseConnections: true });
+  const app = fastify({
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS,
+    bodyLimit: 1_024,
+  });
   const rules = { configured: !isLoopbackAddress(parts.host), allowedOrigins: [] };
   app.addHook('onRequest', async (request, reply) => {
     reply.header(POD_HEADER, parts.pod);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,7 +12,6 @@ import type { z } from 'zod';
 import { systemClock } from '../../protocol/clock.ts';
 import { ConfiguredAuthenticator } from '../edge/auth/authenticator.ts';
 import { silentAuthCounts } from '../edge/auth/counts.ts';
-import { silentLogger } from '../logger.ts';
 import type { SettingsInput } from '../settings/declaration.ts';
 import { settingsFrom } from '../settings/load.ts';
 import { MemoryLog } from '../stream/memory-log.ts';
@@ -36,6 +37,13 @@ interface Served {
   readonly stop: () => Promise<void>;
 }
 
+/** Everything that was logged, at every level. */
+const logged: string[] = [];
+const note = (fields: object, message: string) => {
+  logged.push(`${message} ${JSON.stringify(fields)}`);
+};
+const logger = { debug: note, info: note, warn: note, error: note };
+
 async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Promise<Served> {
   const settings = settingsFrom({ pod: 'pod', ...input });
   const shared = { clock: systemClock, random: Math.random, settings: settings.stream };
@@ -46,7 +54,7 @@ async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Pro
     settings: settings.auth,
     clock: systemClock,
     counts: silentAuthCounts,
-    logger: silentLogger,
+    logger,
     fetch: globalThis.fetch,
   });
   const probe: Pick<Stream, 'publish' | 'read' | 'latest'> = {
@@ -62,7 +70,7 @@ async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Pro
     pageBytes: settings.stream.pageBytes,
     allowedOrigins: settings.auth.allowedOrigins,
     counts: { answered() {} },
-    logger: silentLogger,
+    logger,
     clock: systemClock,
     pod: settings.pod,
   });
@@ -402,6 +410,18 @@ describe('who may use the HTTP API', () => {
     assertFails(await publish('room.1', both), 400, 'bad_request');
   });
 
+  it('logs why a request was refused, and never what it brought', async () => {
+    logged.length = 0;
+    await publish('room.1', { 'x-api-key': 'canary-canary-canary' });
+    await publish('room.1', { authorization: 'Bearer canary.canary.canary' });
+    await publish('room.1', { authorization: 'canary canary' });
+    const token = tokenOf({ wsc: 'canary', aud: 'canary' });
+    await publish('room.1', { authorization: `Bearer ${token}` });
+    assert.ok(logged.length >= 3, logged.join());
+    assert.doesNotMatch(logged.join(), /canary/);
+    assert.ok(!logged.join().includes(token.slice(0, 40)));
+  });
+
   it('refuses pages of other origins, whatever they bring', async () => {
     const from = (origin: string) => publish('any', { 'x-api-key': apiKey, origin });
     for (const origin of ['https://evil.example', 'null', 'https://app.example.com.evil.example']) {
@@ -457,5 +477,19 @@ describe('every answer', () => {
     assert.deepEqual(outcome, { valid: true });
     assert.equal(validator.version, '3.1');
     validator.resolveRefs();
+  });
+
+  it('does not wait for ever for a request that does not end', async () => {
+    const hasty = await serve({ http: { requestTimeoutMs: 200 }, edge: { helloTimeoutMs: 200 } });
+    const { port } = new URL(hasty.url);
+    const head = 'POST /v1/publish HTTP/1.1\r\nhost: 127.0.0.1\r\n';
+    const whole = `${head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{"topic"`;
+    for (const bytes of [head, whole]) {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(bytes);
+      socket.resume();
+      await once(socket, 'close', { signal: AbortSignal.timeout(5_000) });
+    }
+    await hasty.stop();
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
 import { catalogue } from './catalogue.ts';
 import { asksForHelp, loadSettings, settingsFrom } from './load.ts';
 import { problemLine, SettingsError } from './problem.ts';
@@ -179,5 +180,26 @@ describe('wrong settings', () => {
     const lines = linesOf(() => load('', { WSCLUSTER_PORT: `\u001b[31m${'x'.repeat(5_000)}` }));
     assert.ok((lines[0] ?? '').length < 200);
     assert.match(lines[0] ?? '', /\\u001b/);
+  });
+
+  it('are settings or a SettingsError, whatever is given', () => {
+    const names = catalogue.flatMap(({ option, variable }) => [option, variable]);
+    const word = fc.oneof(
+      fc.constantFrom(...names, '--', '-', '=', ''),
+      fc.string(),
+      fc.integer().map(String),
+    );
+    const env = fc.dictionary(fc.constantFrom(...names), fc.string());
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 6 }), env, (argv, variables) => {
+        try {
+          assert.ok(Object.isFrozen(loadSettings({ argv, env: variables })));
+        } catch (error) {
+          assert.ok(error instanceof SettingsError, String(error));
+          assert.ok(error.problems.length > 0 && error.message.length < 20_000);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
   });
 });
