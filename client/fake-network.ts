@@ -9,7 +9,7 @@ import type { SocketLike } from './platform.ts';
  * sockets that the client makes, reads what was sent, says what a gateway would say, and breaks
  * them. There is no delay: what is said is heard before the call returns.
  */
-export class FakeNetwork {
+class FakeNetwork {
   readonly sockets: FakeSocket[] = [];
 
   readonly open = (url: string, protocols: string[]): FakeSocket => {
@@ -126,7 +126,7 @@ type Asked = string | { readonly topic: string };
 const topicOf = (one: Asked) => (typeof one === 'string' ? one : one.topic);
 
 /** A client on such a network, and everything that it reports. */
-export interface Watched {
+interface Watched {
   readonly client: Client;
   readonly network: FakeNetwork;
   readonly changes: StateChange[];

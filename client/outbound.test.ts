@@ -40,7 +40,7 @@ describe('a publish', () => {
     await Promise.all([second, third]);
   });
 
-  it('is sent again after a broken connection, with the same producer and seq, in order', async () => {
+  it('is sent again after a break, in order, with the same producer and seq', async () => {
     const { client, network, pubs, acked, reconnect } = start();
     network.last.welcome();
     const first = client.publish('t', 1);

@@ -164,7 +164,7 @@ describe('a subscription', () => {
     assert.notEqual(client.subscribe('t'), room);
   });
 
-  it('ends when the gateway says that it ended, and asks again when it is not answered', async () => {
+  it('ends when the gateway says so, and asks again when it is not answered', async () => {
     const { clock, network, room } = listening();
     const refusal = { message: 'no', at: 1, request: 'r', topic: 't' };
     network.last.say({ type: 'err', code: 'store_unavailable', ...refusal });
