@@ -28,6 +28,8 @@ export type Scripts = Readonly<Record<ScriptName, Script>>;
 
 /** Lives are prolonged, and old entries cut, this many times per retention. */
 const STEPS_PER_RETENTION = 8;
+/** Trimming by count is for every so many entries: Redis trims whole nodes of about 100 anyway. */
+const ENTRIES_PER_TRIM = 64;
 /** Positions carry whole seconds: a key must outlive every position that is judged by it. */
 const META_SLACK_MS = 2_000;
 /** Who was heard of within so many intervals before a change of lineage is waited for. */
@@ -51,6 +53,7 @@ function constants(settings: StreamSettings): string {
     STEP_MS: Math.floor(retentionMs / STEPS_PER_RETENTION),
     META_MS: 2 * retentionMs + META_SLACK_MS,
     MAX_ENTRIES: settings.retentionEntries,
+    TRIM_EVERY: ENTRIES_PER_TRIM,
     INLINE_BYTES: settings.inlineBytes,
     WINDOW_MS: settings.idempotencyWindowS * 1000,
     WINDOW_ENTRIES: settings.idempotencyEntries,

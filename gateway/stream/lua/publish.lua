@@ -59,7 +59,7 @@ if keyed then
 end
 
 local first, last, blobs, bytes = seq + 1, nil, {}, 0
-local status, failure
+local line, status, failure
 for i = 1, count do
   local said, field = nil, keyed and ARGV[3 + count + 2 * i] or ''
   if field ~= '' then
@@ -74,9 +74,9 @@ for i = 1, count do
   if not said and failure then said = 'x ' .. failure end
   if not said then
     local number = tostring(seq + 1)
-    local blob = 'e ' .. epoch .. ' ' .. number .. ' ' .. ms .. '\n' .. ARGV[4 + i]
-    local added = redis.pcall('XADD', KEYS[4], 'MAXLEN', '~', MAX_ENTRIES,
-      number .. '-0', 'm', blob)
+    local head = epoch .. ' ' .. number .. ' ' .. ms
+    local blob = 'e ' .. head .. '\n' .. ARGV[4 + i]
+    local added = redis.pcall('XADD', KEYS[4], number .. '-0', 'm', blob)
     if type(added) == 'table' then
       failure = added.err
       -- This server takes no writes at all: not an answer to these drafts.
@@ -86,6 +86,7 @@ for i = 1, count do
     else
       seq, last, bytes = seq + 1, number, bytes + #ARGV[4 + i]
       blobs[#blobs + 1] = blob
+      line = line or head
       if field ~= '' then
         local answer = ARGV[4 + count + 2 * i] .. ' ' .. epoch .. ' ' .. number .. ' ' .. second
         known[field], held = answer, held + 1
@@ -125,6 +126,9 @@ if last then
     redis.pcall('PEXPIRE', KEYS[4], RETENTION_MS + STEP_MS)
     redis.pcall('PEXPIRE', KEYS[5], META_MS + STEP_MS)
   end
+  if seq % TRIM_EVERY < #blobs then
+    redis.pcall('XTRIM', KEYS[4], 'MAXLEN', '~', MAX_ENTRIES)
+  end
   local copy = blobs[1]
   if bytes > INLINE_BYTES then
     copy = 'a ' .. epoch .. ' ' .. first .. ' ' .. last
@@ -141,7 +145,7 @@ elseif ARGV[4] == '1' then
   redis.pcall('HSET', KEYS[5], 's', seq)
 end
 
-local line = epoch .. ' ' .. first .. ' ' .. ms
+line = line or epoch .. ' ' .. first .. ' ' .. ms
 if not status and not doubt and not silent then return line end
 local reply = { line }
 for i = 1, count do
