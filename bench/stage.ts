@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { freePort } from '../e2e/redis-server.ts';
-import type { Order, Usage } from './gateway-under-test.ts';
-import type { ReceiversSay } from './receivers.ts';
+import type { Order, Usage } from './gateway-main.ts';
+import type { ReceiversSay } from './receivers-main.ts';
 
 const ANSWER_MS = 120_000;
 
@@ -23,7 +23,7 @@ export class Stage {
   static async open(store = 'memory'): Promise<Stage> {
     const ports = { port: await freePort(), adminPort: await freePort() };
     const gateway = fork(
-      join(import.meta.dirname, 'gateway-under-test.ts'),
+      join(import.meta.dirname, 'gateway-main.ts'),
       [String(ports.port), String(ports.adminPort), store],
       // The flag with which scripts/run.mjs starts a gateway, and a garbage collector to call.
       { execArgv: ['--expose-gc', '--max-semi-space-size=4'] },
@@ -43,7 +43,7 @@ export class Stage {
    * resume from they wait for `go`.
    */
   async connect(connections: number, topic: string, ...positions: string[]): Promise<void> {
-    const receivers = fork(join(import.meta.dirname, 'receivers.ts'), [
+    const receivers = fork(join(import.meta.dirname, 'receivers-main.ts'), [
       ...['127.0.0.1', String(this.port), String(connections), topic, ...positions],
     ]);
     this.#receivers.push(receivers);

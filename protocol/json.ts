@@ -75,7 +75,7 @@ function decodeFrame<T>(frame: Uint8Array, read: Reader<T>): Decoded<T> {
 }
 
 /** Parses one JSON text. Throws `Refusal`. */
-export function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (cause) {
@@ -92,6 +92,6 @@ const scanTexts: Record<ScanProblem, string> = {
   repeated: 'a member occurs twice',
 };
 
-export function scanRefusal(problem: ScanProblem): Refusal {
+function scanRefusal(problem: ScanProblem): Refusal {
   return new Refusal('bad_frame', scanTexts[problem]);
 }

@@ -58,7 +58,7 @@ function shapeOf(byte: number): Shape {
   throw new MsgpackProblem('extension types are not allowed');
 }
 
-export const isString = (byte: number | undefined) =>
+const isString = (byte: number | undefined) =>
   byte !== undefined && ((byte >= 0xa0 && byte <= 0xbf) || (byte >= 0xd9 && byte <= 0xdb));
 
 const isMap = (byte: number | undefined) =>
@@ -100,7 +100,7 @@ function headerAt(bytes: Uint8Array, at: number): Header {
 }
 
 /** The index after the value at `at`. Each item takes a byte at least, so the loop is bounded. */
-export function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
+function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
   const header = headerAt(bytes, at);
   let index = header.contents + header.bytes;
   if (index > bytes.length) throw new MsgpackProblem('cut short');

@@ -3,7 +3,7 @@ import { maskedText, ReceiverSocket } from './receiver-socket.ts';
 /**
  * A process full of receivers, driven over IPC:
  *
- *     node bench/receivers.ts <host> <port> <connections> <topic> [position …]
+ *     node bench/receivers-main.ts <host> <port> <connections> <topic> [position …]
  *
  * `{n}` in the topic is replaced by the number of the connection. Says `{ready}` once every one is
  * subscribed. With positions they only say hello, say `{ready}`, and at `go` all subscribe at once,

@@ -8,7 +8,7 @@ import { systemClock } from '../protocol/clock.ts';
 /**
  * A gateway in a process of its own, with a look at its accounts and at its sockets:
  *
- *     node --expose-gc bench/gateway-under-test.ts <port> <adminPort> <redisUrl | memory>
+ *     node --expose-gc bench/gateway-main.ts <port> <adminPort> <redisUrl | memory>
  */
 
 export type Order =
