@@ -214,8 +214,11 @@ export const gatewaySettings = z.strictObject({
 /** What may be given, everything optional. */
 export type SettingsInput = z.input<typeof gatewaySettings>;
 
+/** Each right by itself, with its default. */
+export type GivenSettings = z.infer<typeof gatewaySettings>;
+
 /** All settings of one gateway, in force: checked against each other and completed. */
-export type Settings = Omit<z.infer<typeof gatewaySettings>, 'pod' | 'adminPort'> & {
+export type Settings = Omit<GivenSettings, 'pod' | 'adminPort'> & {
   readonly pod: string;
   readonly adminPort: number;
 };

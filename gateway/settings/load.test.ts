@@ -155,6 +155,19 @@ describe('wrong settings', () => {
     assert.equal(lines.length, 5, lines.join('\n'));
   });
 
+  it('reports what is wrong together beside what is wrong by itself', () => {
+    const lines = linesOf(() =>
+      load(
+        '--log-level x --port 7 --admin-port 7 --edge-heartbeat-ms x --edge-pong-timeout-ms 99999',
+      ),
+    );
+    assert.deepEqual(
+      lines.map((line) => line.split(':')[0]),
+      // Whether the pong's time is below a heartbeat that is none cannot be said.
+      ['--log-level', '--edge-heartbeat-ms', 'adminPort'],
+    );
+  });
+
   it('never shows a secret', () => {
     for (const line of ['--redis canary', '--redis-url=canary']) {
       const lines = linesOf(() => load(line));

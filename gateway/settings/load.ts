@@ -1,6 +1,11 @@
 import { hostname } from 'node:os';
 import { catalogue, type Field } from './catalogue.ts';
-import { gatewaySettings, type Settings, type SettingsInput } from './declaration.ts';
+import {
+  type GivenSettings,
+  gatewaySettings,
+  type Settings,
+  type SettingsInput,
+} from './declaration.ts';
 import { type Problem, SettingsError, shown } from './problem.ts';
 import { brokenRelations } from './relations.ts';
 import { type Given, readArguments, readEnvironment } from './sources.ts';
@@ -71,25 +76,43 @@ function parsedValue(field: Field, text: string): unknown {
 }
 
 function settle(
-  input: unknown,
+  input: object,
   given: ReadonlyMap<string, Given>,
   problems: readonly Problem[],
 ): Settings {
   const parsed = gatewaySettings.safeParse(input);
   if (!parsed.success) {
-    const fields = new Set(parsed.error.issues.map(({ path }) => settingAt(path)));
-    const refused = [...fields].map((name) => refusal(name, given.get(name), input));
-    throw new SettingsError([...problems, ...refused]);
+    const names = new Set(parsed.error.issues.map(({ path }) => settingAt(path)));
+    const refused = [...names].map((name) => refusal(name, given.get(name), input));
+    // What is right by itself may still be wrong together: that is said now, not in a second round.
+    const rest = gatewaySettings.safeParse(without(input, names));
+    const broken = rest.success ? brokenRelations(completed(rest.data), names) : [];
+    throw new SettingsError([...problems, ...refused, ...broken]);
   }
-  const { pod, adminPort, ...rest } = parsed.data;
-  const settings: Settings = {
+  const settings = completed(parsed.data);
+  const all = [...problems, ...brokenRelations(settings, new Set())];
+  if (all.length > 0) throw new SettingsError(all);
+  return deepFreeze(settings);
+}
+
+/** With the defaults that follow from other settings. */
+function completed({ pod, adminPort, ...rest }: GivenSettings): Settings {
+  return {
     ...rest,
     pod: pod ?? defaultPod(rest.port),
     adminPort: adminPort ?? (rest.port === 0 ? 0 : rest.port + 1_000),
   };
-  const all = [...problems, ...brokenRelations(settings)];
-  if (all.length > 0) throw new SettingsError(all);
-  return deepFreeze(settings);
+}
+
+/** The input without these settings. */
+function without(input: object, names: ReadonlySet<string>): object {
+  const members = Object.entries(input).flatMap(([key, value]: [string, unknown]) => {
+    if (names.has(key)) return [];
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[key, value]];
+    const kept = Object.entries(value).filter(([name]) => !names.has(`${key}.${name}`));
+    return [[key, Object.fromEntries(kept)]];
+  });
+  return Object.fromEntries(members);
 }
 
 function defaultPod(port: number): string {

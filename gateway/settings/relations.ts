@@ -3,8 +3,8 @@ import type { Problem } from './problem.ts';
 
 /** What must hold between settings, beyond the bounds of each. */
 interface Relation {
-  /** The setting that the message names. */
-  readonly field: string;
+  /** The settings that it looks at; the message names the first. */
+  readonly names: readonly [string, ...string[]];
   readonly holds: (settings: Settings) => boolean;
   readonly value?: (settings: Settings) => string;
   readonly wanted: (settings: Settings) => string;
@@ -15,7 +15,7 @@ type NumberOf = (settings: Settings) => number;
 /** `field` < `limit`, both in the same unit. */
 function below(field: string, limit: string, [a, b]: readonly [NumberOf, NumberOf]): Relation {
   return {
-    field,
+    names: [field, limit],
     holds: (settings) => a(settings) < b(settings),
     value: (settings) => String(a(settings)),
     wanted: (settings) => `must be below ${limit}, which is ${b(settings)}`,
@@ -25,7 +25,7 @@ function below(field: string, limit: string, [a, b]: readonly [NumberOf, NumberO
 /** At most one of these may be given. */
 function exclusive(names: readonly [string, ...string[]], values: ValuesOf): Relation {
   return {
-    field: names[0],
+    names,
     holds: (settings) => values(settings).filter((value) => value !== undefined).length <= 1,
     wanted: () => `only one of ${names.join(', ')} may be given`,
   };
@@ -35,20 +35,20 @@ type ValuesOf = (settings: Settings) => readonly (string | undefined)[];
 
 const relations: readonly Relation[] = [
   {
-    field: 'adminPort',
+    names: ['adminPort', 'port'],
     holds: ({ port, adminPort }) => port === 0 || port !== adminPort,
     value: ({ adminPort }) => String(adminPort),
     wanted: ({ port }) => `must differ from port, which is ${port}`,
   },
   {
-    field: 'adminPort',
+    names: ['adminPort', 'port'],
     holds: ({ adminPort }) => adminPort <= 65_535,
     value: ({ adminPort }) => String(adminPort),
     wanted: () => 'port + 1000 is above 65535: give an adminPort too',
   },
   exclusive(['redis.url', 'redis.urlFile'], ({ redis }) => [redis.url, redis.urlFile]),
   {
-    field: 'redis.sentinelName',
+    names: ['redis.sentinelName', 'redis.sentinels'],
     holds: ({ redis }) => redis.sentinels.length > 0 === (redis.sentinelName !== undefined),
     wanted: () => 'redis.sentinels and redis.sentinelName are given together or not at all',
   },
@@ -58,7 +58,7 @@ const relations: readonly Relation[] = [
     auth.jwksUrl,
   ]),
   {
-    field: 'auth.anonymousPublish',
+    names: ['auth.anonymousPublish', 'auth.anonymous'],
     holds: ({ auth }) => auth.anonymous || !auth.anonymousPublish,
     wanted: () => 'means nothing without auth.anonymous',
   },
@@ -79,19 +79,19 @@ const relations: readonly Relation[] = [
     ({ redis }) => redis.socketTimeoutMs,
   ]),
   {
-    field: 'hub.recentTopicBytes',
+    names: ['hub.recentTopicBytes', 'hub.recentBytes'],
     holds: ({ hub }) => hub.recentTopicBytes <= hub.recentBytes,
     value: ({ hub }) => String(hub.recentTopicBytes),
     wanted: ({ hub }) => `must not be above hub.recentBytes, which is ${hub.recentBytes}`,
   },
 ];
 
-/** Every relation that these settings break. */
-export function brokenRelations(settings: Settings): Problem[] {
+/** Every relation that these settings break; none that looks at one of `unusable`. */
+export function brokenRelations(settings: Settings, unusable: ReadonlySet<string>): Problem[] {
   return relations
-    .filter(({ holds }) => !holds(settings))
-    .map(({ field, value, wanted }) => ({
-      field,
+    .filter(({ names, holds }) => !names.some((name) => unusable.has(name)) && !holds(settings))
+    .map(({ names, value, wanted }) => ({
+      field: names[0],
       ...(value === undefined ? {} : { value: value(settings) }),
       wanted: wanted(settings),
     }));
