@@ -4,26 +4,13 @@ import { Gateway } from '../gateway/gateway.ts';
 import { silentLogger } from '../gateway/logger.ts';
 import { settingsFrom } from '../gateway/settings/load.ts';
 import { systemClock } from '../protocol/clock.ts';
+import type { Order, Usage } from './messages.ts';
 
 /**
  * A gateway in a process of its own, with a look at its accounts and at its sockets:
  *
  *     node --expose-gc bench/gateway-main.ts <port> <adminPort> <redisUrl | memory>
  */
-
-export type Order =
-  | { readonly order: 'usage' }
-  /** Collects garbage first, so that memory is what is held and nobody pays for what was before. */
-  | { readonly order: 'collect' }
-  /** The baseline: one `socket.write` of the same bytes to every socket, and nothing else. */
-  | { readonly order: 'write'; readonly frame: string };
-
-export interface Usage {
-  /** Microseconds of this process, user and system. */
-  readonly cpu: number;
-  readonly rss: number;
-  readonly sockets: number;
-}
 
 const [port, adminPort, redis] = process.argv.slice(2);
 const sockets = new Set<Socket>();

@@ -1,3 +1,4 @@
+import type { ReceiversSay } from './messages.ts';
 import { maskedText, ReceiverSocket } from './receiver-socket.ts';
 
 /**
@@ -9,11 +10,6 @@ import { maskedText, ReceiverSocket } from './receiver-socket.ts';
  * subscribed. With positions they only say hello, say `{ready}`, and at `go` all subscribe at once,
  * each from one of the positions in turn. Answers `count` with what came since the last time.
  */
-
-export type ReceiversSay =
-  | { readonly ready: number }
-  | { readonly messages: number; readonly bytes: number }
-  | { readonly lost: number };
 
 const [host = '127.0.0.1', port = '8001', connections = '1', topic = 'room', ...positions] =
   process.argv.slice(2);

@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { freePort } from '../e2e/redis-server.ts';
-import type { Order, Usage } from './gateway-main.ts';
-import type { ReceiversSay } from './receivers-main.ts';
+import type { Order, ReceiversSay, Usage } from './messages.ts';
 
 const ANSWER_MS = 120_000;
 

@@ -41,7 +41,7 @@ export function subscribeOne(
   if (connection.topics >= context.settings.maxTopics) return 'too_many_topics';
   connection.topics += 1;
   const from = position ?? connection.session?.cursor(topic);
-  context.hub.subscribe(connection.outbox, topic, from, id);
+  context.hub.subscribe(connection.outbox, topic, { from, request: id });
   return undefined;
 }
 

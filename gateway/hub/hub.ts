@@ -13,7 +13,7 @@ export interface Hub {
    * and gaps, in order; or `refused`. Subscribing to a topic again starts afresh from `from`: what
    * the older subscription had not been given yet is not given, and `subbed` comes again.
    */
-  subscribe(outlet: Outlet, topic: string, from: Position | undefined, request: number): void;
+  subscribe(outlet: Outlet, topic: string, start: Start): void;
   /** Nothing of the topic is delivered after this returns. False: there was no subscription. */
   unsubscribe(outlet: Outlet, topic: string): boolean;
   /** All subscriptions of an outlet that is gone. */
@@ -29,6 +29,14 @@ export interface Hub {
   drained(outlet: Outlet): void;
   /** Delivers what is pending now instead of at the end of the turn. */
   flush(): void;
+}
+
+/** How a subscription begins. */
+export interface Start {
+  /** Everything up to here was seen. Undefined: from now on. */
+  readonly from: Position | undefined;
+  /** The number that its `subbed` carries. */
+  readonly request: number;
 }
 
 /** One subscriber, usually a connection. Its methods may call the hub; they never throw. */

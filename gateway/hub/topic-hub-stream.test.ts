@@ -92,7 +92,7 @@ test('over the real stream, who moves between pods sees each message once', asyn
     for (const pod of [pods[0], pods[1], pods[0]]) {
       await publish(25);
       published += 25;
-      pod.hub.subscribe(listener, 'a', position, 1);
+      pod.hub.subscribe(listener, 'a', { from: position, request: 1 });
       await listener.reaches(published);
       await publish(5);
       published += 5;

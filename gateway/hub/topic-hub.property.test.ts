@@ -72,7 +72,7 @@ class World {
     const from = this.#position(this.stream.topic(topic));
     this.#requests += 1;
     outlet.expect(topic, from, this.#requests);
-    this.hub.subscribe(outlet, topic, from, this.#requests);
+    this.hub.subscribe(outlet, topic, { from, request: this.#requests });
   }
 
   /** A position that a subscriber can have: of any epoch, of lost entries, ahead of this pod. */

@@ -43,7 +43,7 @@ class Bench {
   subscribe(outlet: RecordingOutlet, topic: string, from?: Position): void {
     this.#requests += 1;
     outlet.expect(topic, from, this.#requests);
-    this.hub.subscribe(outlet, topic, from, this.#requests);
+    this.hub.subscribe(outlet, topic, { from, request: this.#requests });
   }
 
   /** A topic that already has entries when the hub first hears of it. */

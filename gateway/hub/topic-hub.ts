@@ -5,7 +5,7 @@ import type { PageLimit, Stream, StreamEvent, StreamListener } from '../stream/s
 import { CatchUp, type CatchUpContext } from './catch-up.ts';
 import type { HubCounts } from './counts.ts';
 import { batchOf, positionOf } from './deliveries.ts';
-import type { Hub, Outlet } from './hub.ts';
+import type { Hub, Outlet, Start } from './hub.ts';
 import { Outlets } from './outlets.ts';
 import { Pump } from './pump.ts';
 import { Recent, RecentBudget } from './recent.ts';
@@ -96,7 +96,7 @@ export class TopicHub implements Hub, StreamListener {
     };
   }
 
-  subscribe(outlet: Outlet, topic: string, from: Position | undefined, request: number): void {
+  subscribe(outlet: Outlet, topic: string, { from, request }: Start): void {
     const older = findSubscription(outlet, topic);
     const subscription = new Subscription(outlet, this.#follow(topic));
     subscription.behind = behindAt(from, request);
