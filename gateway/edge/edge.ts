@@ -11,7 +11,8 @@ import { encodingOf } from './encoding.ts';
 import type { Health } from './health.ts';
 import { greetPlain } from './opening.ts';
 import { Roster } from './roster.ts';
-import { type Arriving, type Upgraded, Upgrader } from './upgrade.ts';
+import type { SocketOwner } from './socket.ts';
+import { type Admitted, type Arriving, Upgrader } from './upgrade.ts';
 
 export interface EdgeStatus {
   readonly connections: number;
@@ -63,6 +64,20 @@ export class Edge {
       this.#arrive({ request, socket, head });
     server.on('upgrade', onUpgrade);
     this.#servers.push({ server, onUpgrade });
+  }
+
+  /**
+   * Takes a client whose handshake is done, whatever its socket is; those of a server come here by
+   * `attach`. `hear` is called at once, with the one who is to be told what the socket brings.
+   */
+  admit(client: Admitted, hear: (owner: SocketOwner) => void): void {
+    const { socket, plain, loopback, token } = client;
+    const encoding = encodingOf(client.subprotocol);
+    const arrival = { socket, encoding, loopback, token, plain: plain !== undefined };
+    const connection = new Connection(arrival, this.#context);
+    hear(connection);
+    this.#roster.add(connection);
+    if (plain !== undefined) greetPlain(connection, this.#context, plain);
   }
 
   /** What the stream tells its listeners; the hub hears the same. */
@@ -149,21 +164,13 @@ export class Edge {
       leaving: this.#drain.phase === 'leaving' || this.#drain.phase === 'empty',
     });
     if (problem === undefined) {
-      this.#upgrader.upgrade(arriving, (upgraded) => this.#admit(upgraded));
+      this.#upgrader.upgrade(arriving, (upgraded) =>
+        this.admit(upgraded, (owner) => upgraded.socket.attach(upgraded.net, owner)),
+      );
       return;
     }
     this.#context.counts.refused(problem);
     refuse(arriving.socket, problem);
-  }
-
-  #admit(upgraded: Upgraded): void {
-    const { socket, net, plain, loopback, token } = upgraded;
-    const encoding = encodingOf(upgraded.subprotocol);
-    const arrival = { socket, encoding, loopback, token, plain: plain !== undefined };
-    const connection = new Connection(arrival, this.#context);
-    socket.attach(net, connection);
-    this.#roster.add(connection);
-    if (plain !== undefined) greetPlain(connection, this.#context, plain);
   }
 
   #gone(connection: Connection): void {

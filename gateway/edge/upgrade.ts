@@ -5,17 +5,22 @@ import { type Server, type ServerOptions, WebSocketServer } from 'ws';
 import { plainHello } from './admission.ts';
 import type { PlainHello } from './opening.ts';
 import { isLoopbackAddress } from './origin.ts';
+import type { Socket } from './socket.ts';
 import { chooseSubprotocol, tokenOf } from './subprotocol.ts';
 import { WsSocket } from './ws-socket.ts';
 
-/** A client whose upgrade is done. Nothing here holds the request. */
-export interface Upgraded {
-  readonly socket: WsSocket;
-  readonly net: NetSocket;
+/** A client whose handshake is done. Nothing here holds the request. */
+export interface Admitted {
+  readonly socket: Socket;
   readonly subprotocol: string | undefined;
   readonly loopback: boolean;
   readonly token: string | undefined;
   readonly plain: PlainHello | undefined;
+}
+
+interface Upgraded extends Admitted {
+  readonly socket: WsSocket;
+  readonly net: NetSocket;
 }
 
 /** Pieces of a message; `ws` closes with 1008 above it. */
