@@ -178,6 +178,21 @@ describe('a subscription', () => {
     assert.equal(room.state, 'failed');
   });
 
+  it('heeds only the answer to its newest request', async () => {
+    const { clock, network, room } = start();
+    network.last.welcome({ heartbeat: 1_000_000 });
+    const { id } = network.last.asked('sub');
+    await clock.advance(22_000);
+    network.last.say({
+      type: 'subbed',
+      id,
+      topics: [{ topic: 't', position: 'e:1@1', replay: 0 }],
+    });
+    assert.equal(room.state, 'subscribing');
+    network.last.subbed('e:5@1');
+    assert.equal(room.position, 'e:5@1');
+  });
+
   it('is not broken by a handler that throws', () => {
     const { network, room, seqs, errors } = listening();
     room.on('message', () => {
