@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { topics } from '../../embedded/page/messages.ts';
 import { until } from '../deadline.ts';
 import { redisBinary, startRedis } from '../redis-server.ts';
 import { Browser, chromiumProblem } from './chromium.ts';
@@ -129,6 +130,33 @@ describe('the page of embedded mode in Chromium', { skip: chromiumProblem() }, (
     await demo.act(2, 'revive');
     await demo.happened(/gateway-2 was started again/);
     await assertNothingMissed();
+  });
+
+  it('misses nothing when all gateways die', async () => {
+    for (const gateway of [1, 2, 4]) await demo.act(gateway, 'kill');
+    await until(async () => (await allClients()) === 0, {
+      for: 'all connections to end',
+      deadlineMs: 10_000,
+    });
+    await demo.act(3, 'revive');
+    await demo.happened(new RegExp(`^${CLIENTS} clients moved; all are connected again`));
+    assert.equal(await clientsOf(3), CLIENTS);
+    await assertNothingMissed();
+  });
+
+  it('would show what is lost or comes twice: its counters count', async () => {
+    for (const n of [1, 1, 4]) {
+      const data = { from: 'stranger', page: 'elsewhere', n, sent: 0 };
+      const response = await fetch(`http://127.0.0.1:${embedded.port + 3}/v1/publish`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ topic: topics.burst, data }),
+      });
+      assert.equal(response.status, 200);
+    }
+    await demo.deliveredMore(SOME);
+    assert.equal(await demo.counter('duplicated'), CLIENTS);
+    assert.equal(await demo.counter('lost'), 2 * CLIENTS);
   });
 
   it('leaves an idle process behind when it is closed', async () => {

@@ -128,7 +128,7 @@ export class Crowd {
     if (!click && now - this.#yourPublish < YOUR_INTERVAL_MS) return;
     this.#yourPublish = now;
     const you = this.#members[0];
-    if (you !== undefined) void this.#publishCursor(you, { x, y, click });
+    if (you?.stuck === false) void this.#publishCursor(you, { x, y, click });
   }
 
   /** Publishes what the page measured in the last second. */
@@ -142,7 +142,8 @@ export class Crowd {
       delivered += rates.delivered.perSecond(now);
     }
     const sample = { published, delivered, delayMedian, delayHigh };
-    await this.#members[0]?.publish(topics.dashboard, sample);
+    const you = this.#members[0];
+    if (you?.stuck === false) await you.publish(topics.dashboard, sample);
   }
 
   figures(): Figures {
@@ -206,7 +207,7 @@ export class Crowd {
   #wander(member: Participant, index: number): void {
     const step = () => {
       const { x, y } = wander(index, Date.now() / 1000);
-      void this.#publishCursor(member, { x, y, click: false });
+      if (!member.stuck) void this.#publishCursor(member, { x, y, click: false });
       const fair = (this.#members.length / CURSORS_PER_SECOND) * 1000;
       setTimeout(step, Math.max(CURSOR_INTERVAL_MIN_MS, fair));
     };

@@ -40,6 +40,15 @@ const BACKOFF_CAP_MS = 4_000;
 /** Before a publish that was certainly not written is tried again. */
 const AGAIN_MS = 500;
 
+/** Some seconds of cursor messages. */
+const UNANSWERED_MAX = 30;
+
+interface Outgoing {
+  readonly publisher: string;
+  readonly n: number;
+  readonly data: Stamp;
+}
+
 /** The ledger's name of a sender's messages on a topic. */
 export function publisherName(person: Person, topic: Topic): string {
   return `${topic} ${person.key}`;
@@ -51,6 +60,7 @@ export class Participant {
   readonly #owner: ParticipantOwner;
   readonly #client: Client;
   readonly #listening = new Set<Topic>();
+  #unanswered = 0;
   #triedPort = 0;
   #port: number | undefined;
   #connections = 0;
@@ -106,6 +116,11 @@ export class Participant {
     this.#owner.ledger.listens(this.person.key, [publisherName(newcomer, topic)]);
   }
 
+  /** Whether it has so much unanswered that nothing should be added: all gateways may be gone. */
+  get stuck(): boolean {
+    return this.#unanswered >= UNANSWERED_MAX;
+  }
+
   /** Resolves when the message is in the log, or when nobody can know whether it is. */
   async publish<Content extends object>(topic: Topic, content: Content): Promise<void> {
     const { ledger, page } = this.#owner;
@@ -113,9 +128,16 @@ export class Participant {
     const n = ledger.issue(publisher);
     const stamp: Stamp = { from: this.person.key, n, page, sent: performance.now() };
     this.#owner.onPublished(topic);
+    this.#unanswered += 1;
+    await this.#untilWritten(topic, { publisher, n, data: { ...content, ...stamp } });
+    this.#unanswered -= 1;
+  }
+
+  async #untilWritten(topic: Topic, { publisher, n, data }: Outgoing): Promise<void> {
+    const { ledger } = this.#owner;
     while (this.#client.state !== 'closed') {
       try {
-        await this.#client.publish(topic, { ...content, ...stamp });
+        await this.#client.publish(topic, data);
         ledger.acknowledged(publisher, n, performance.now());
         return;
       } catch (error) {
