@@ -61,11 +61,14 @@ async function failing({ get }: Started): Promise<string[]> {
 const becomes = (condition: () => Promise<boolean>, what: string) =>
   until(condition, { for: what, deadlineMs: 15_000, everyMs: 25 });
 
-/** Both are fast, in the proportions of the defaults. */
+/** Long enough for a busy machine, and the interval of the questions to peers. */
+const SILENCE_MS = 700;
+
+/** In the proportions of the defaults. */
 const fast: SettingsInput = {
   edge: { drainGraceMs: 50, drainDeadlineMs: 2_000 },
-  stream: { probeIntervalMs: 100, publishTimeoutMs: 1_500, waitTimeoutMs: 500 },
-  redis: { socketTimeoutMs: 400 },
+  stream: { probeIntervalMs: 150, publishTimeoutMs: 1_500, waitTimeoutMs: 500 },
+  redis: { socketTimeoutMs: SILENCE_MS },
 };
 
 describe('a gateway', () => {
@@ -216,16 +219,17 @@ describe('gateways on Redis', () => {
     const other = await on(redis.url, 'other', [`127.0.0.1:${one.adminPort}`]);
     const client = await TestClient.ready(other.port);
     await redis.shutdown();
-    await client.heard('stale');
+    const told = (stale: boolean) => async () => client.of('stale').at(-1)?.stale === stale;
+    await becomes(told(true), 'stale');
     // Longer than the rounds of questions that would have moved the clients.
-    const rounds = systemClock.now() + 4 * 400;
+    const rounds = systemClock.now() + 4 * SILENCE_MS;
     await becomes(async () => {
       assert.deepEqual(await failing(other), []);
       return systemClock.now() > rounds;
     }, 'several rounds');
     assert.equal(client.closed, undefined);
     await redis.restart();
-    await client.heard('stale', 2);
+    await becomes(told(false), 'the end of stale');
     await becomes(async () => (await other.publish('a', 1)) === 200, 'publishing');
     client.ws.terminate();
   });
