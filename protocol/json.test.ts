@@ -131,6 +131,26 @@ describe('JSON as the client package writes and reads it', () => {
     });
   });
 
+  it('takes codes and reasons of a newer server as the nearest of its own', () => {
+    const position = 'e:1@1';
+    const read = (event: object) => {
+      const outcome = eventFromText(JSON.stringify(event));
+      assert.ok(outcome.ok, JSON.stringify(outcome));
+      return outcome.value;
+    };
+    const gap = read({ type: 'gap', topic: 't', reason: 'novel', position });
+    assert.equal(gap.type === 'gap' && gap.reason, 'lost');
+    const err = read({ type: 'err', code: 'novel', message: 'm', at: 1, request: 'r' });
+    assert.equal(err.type === 'err' && err.code, 'internal');
+    const topics = [{ topic: 't', error: 'novel', message: 'm' }];
+    const subbed = read({ type: 'subbed', id: 1, topics });
+    assert.deepEqual(subbed.type === 'subbed' && subbed.topics[0], {
+      topic: 't',
+      error: 'internal',
+      message: 'm',
+    });
+  });
+
   it('answers any text with a value or a refusal', () => {
     for (const text of ['', 'null', '7', '[]', '{}', '{"type":"msg"}', '{"type":"novelty"}']) {
       assert.equal(eventFromText(text).ok, false);

@@ -76,7 +76,7 @@ const subbedTopics: field.ListOf<SubbedTopic> = {
     if (!field.isFields(value)) throw new Refusal('bad_request', `${where}: an object`);
     const topic = field.topic(value['topic'], `${where}.topic`);
     if (value['error'] !== undefined) {
-      const error = field.oneOf(value, 'error', errorNames);
+      const error = known(errorNames, value['error'], 'internal');
       return { topic, error, message: field.text(value, 'message', MAX_TEXT) };
     }
     const position = field.position(value['position'], `${where}.position`);
@@ -85,6 +85,11 @@ const subbedTopics: field.ListOf<SubbedTopic> = {
 };
 
 const errorNames = Object.keys(errorRetries) as ErrorName[];
+
+/** A newer server may have names of its own; what an older client does is the same for all. */
+function known<T>(names: readonly T[], value: unknown, otherwise: T): T {
+  return names.find((name) => name === value) ?? otherwise;
+}
 
 function readMsg<Data>(fields: field.Fields, data: Data | undefined): Msg<Data> {
   if (data === undefined) throw new Refusal('bad_request', 'data: missing');
@@ -108,13 +113,11 @@ function readAcked(fields: field.Fields): Acked {
 }
 
 function readErr(fields: field.Fields): Err {
-  const code = errorNames.find((name) => name === fields['code']);
   return {
     type: 'err',
     ...field.optional(fields, 'id', (all, name) => field.integer(all, name, 1)),
     ...field.optional(fields, 'topic', (all, name) => field.topic(all[name], name)),
-    // A newer server may have codes of its own; the message still says what happened.
-    code: code ?? 'internal',
+    code: known(errorNames, fields['code'], 'internal'),
     message: field.text(fields, 'message', MAX_TEXT),
     at: field.finite(fields, 'at'),
     request: field.text(fields, 'request', MAX_TEXT),
@@ -125,7 +128,7 @@ function readGap(fields: field.Fields): GapEvent {
   return {
     type: 'gap',
     topic: field.topic(fields['topic'], 'topic'),
-    reason: field.oneOf(fields, 'reason', gapReasonNames),
+    reason: known(gapReasonNames, fields['reason'], 'lost'),
     ...field.optional(fields, 'from', (all, name) => field.integer(all, name, 1)),
     ...field.optional(fields, 'to', (all, name) => field.integer(all, name, 1)),
     position: field.position(fields['position'], 'position'),
