@@ -17,8 +17,8 @@ const filters = process.argv.slice(2);
 const started = performance.now();
 const write = (line: string) => process.stdout.write(`${line}\n`);
 
-/** The longest ones, whole processes, begin first. */
-function byLength(a: string, b: string): number {
+/** Whole processes are the heaviest. */
+function byWeight(a: string, b: string): number {
   const rank = (file: string) => (file.startsWith('e2e/') ? 0 : 1);
   return rank(a) - rank(b) || a.localeCompare(b);
 }
@@ -28,7 +28,7 @@ const files = globSync('**/*.test.ts', {
   exclude: ['node_modules', '**/node_modules', '.cache', '**/dist'],
 })
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-  .sort(byLength);
+  .sort(byWeight);
 
 if (files.length === 0) {
   write(`No test file's path contains ${filters.join(' or ')}.`);

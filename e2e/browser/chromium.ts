@@ -19,6 +19,8 @@ export function chromiumProblem(): string | false {
 const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
+  // Containers often have a tiny one.
+  '--disable-dev-shm-usage',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
