@@ -100,7 +100,8 @@ const SCRIPT_NAME = /^[a-z][a-z-]*$/;
 
 /**
  * Strings that name a file: relative to the module, to the root, or by its last part alone, as a
- * path that is put together ends with it. A Lua script is named without its folder and ending.
+ * path that is put together ends with it. Lua scripts and mutants are named without their folder
+ * and ending.
  */
 export function mentionsOf({ files, modules }: SourceTree): Mention[] {
   const paths = new Set(files.map(({ path }) => path));
@@ -112,7 +113,9 @@ export function mentionsOf({ files, modules }: SourceTree): Mention[] {
       const candidates = OWN_FILE.test(text)
         ? [normalize(join(dirname(path), text)), normalize(text), ...(byName.get(text) ?? [])]
         : [];
-      if (SCRIPT_NAME.test(text)) candidates.push(join(dirname(path), 'lua', `${text}.lua`));
+      if (SCRIPT_NAME.test(text)) {
+        candidates.push(join(dirname(path), 'lua', `${text}.lua`), `e2e/mutants/${text}.ts`);
+      }
       for (const to of candidates) if (paths.has(to)) mentions.push({ from: path, to });
     });
   }
