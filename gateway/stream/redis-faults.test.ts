@@ -44,13 +44,6 @@ function redisLog(
   return new RedisLog({ ...machine, redis: settings, stream: streamSettings(stream), pod });
 }
 
-async function gatewayAt(url: string, stream: Partial<StreamSettings> = {}): Promise<Gateway> {
-  const gateway = new Gateway(redisLog({ url }, { stream }));
-  await gateway.log.start(gateway.bell, WAIT_MS);
-  await gateway.probe();
-  return gateway;
-}
-
 const failure = (outcome: Outcome | undefined) =>
   outcome?.outcome === 'failed' ? outcome.code : outcome?.outcome;
 
@@ -75,8 +68,10 @@ describe('RedisLog, when Redis', () => {
   }
 
   async function gateway(url = server.url, stream: Partial<StreamSettings> = {}) {
-    const started = await gatewayAt(url, stream);
+    const started = new Gateway(redisLog({ url }, { stream }));
     open.push({ stop: () => started.log.stop() });
+    await started.log.start(started.bell, WAIT_MS);
+    await started.probe();
     return started;
   }
 

@@ -76,7 +76,7 @@ export class RedisPublisher {
     if (keyed) named.push(...keys.answers(topic));
     const args = [
       ...[script.sha, named.length, ...named],
-      ...[freshEpoch(), keys.topicChannel(topic), batch.length, replicas > 0 ? '1' : '0'],
+      ...[replicas > 0 ? `${freshEpoch()}1` : freshEpoch(), keys.topicChannel(topic)],
       ...blobs,
       ...(keyed ? batch.flatMap(idArguments) : []),
     ];

@@ -2,9 +2,9 @@
 --
 -- KEYS  1 world, 2 pods, 3 unreported, 4 log, 5 meta; and where a draft has an id:
 --       6, 7 what producers were answered in even and in odd windows
--- ARGV  1 a random epoch, 2 the topic's channel, 3 number of drafts n,
---       4 '1' when a WAIT follows, 5 … 4+n the blobs; and with KEYS 6: n pairs of
---       `identity producer:seq` ('' without) and fingerprint
+-- ARGV  1 a random epoch of 10 characters, and '1' behind it when a WAIT follows, 2 the topic's
+--       channel, then the n blobs; and with KEYS 6: n pairs of `identity producer:seq` ('' without)
+--       and fingerprint
 -- Returns `<epoch> <first seq> <ms>` when every draft was written and announced, else an array of
 --       that line and one status per draft:
 --       `w` written, `d <epoch> <seq> <second>` was written before, `c` the id was used for
@@ -24,7 +24,7 @@ local epoch, due
 if state and string.sub(state, 12, 51) == lineage then
   epoch, due = string.sub(state, 1, 10), string.sub(state, 52)
 else
-  local fresh = ARGV[1]
+  local fresh = string.sub(ARGV[1], 1, 10)
   --@include world
   --@include chain
   local world = note_world()
@@ -42,14 +42,14 @@ else
   epoch = fresh
 end
 
-local count = tonumber(ARGV[3])
 local keyed = KEYS[6] ~= nil
+local count = keyed and (#ARGV - 2) / 3 or #ARGV - 2
 local known, answers, held, window = nil, nil, 0, 0
 if keyed then
   window = math.floor(ms / WINDOW_MS)
   local current, before = KEYS[6 + window % 2], KEYS[7 - window % 2]
   local fields = {}
-  for i = 1, count do fields[i] = ARGV[3 + count + 2 * i] end
+  for i = 1, count do fields[i] = ARGV[1 + count + 2 * i] end
   local newer = redis.call('HMGET', current, unpack(fields))
   local older = redis.call('HMGET', before, unpack(fields))
   known, answers, held = {}, {}, redis.call('HLEN', current)
@@ -61,9 +61,9 @@ end
 local first, last, blobs, bytes = seq + 1, nil, {}, 0
 local line, status, failure
 for i = 1, count do
-  local said, field = nil, keyed and ARGV[3 + count + 2 * i] or ''
+  local said, field = nil, keyed and ARGV[1 + count + 2 * i] or ''
   if field ~= '' then
-    local before, print = known[field], ARGV[4 + count + 2 * i]
+    local before, print = known[field], ARGV[2 + count + 2 * i]
     if before then
       local same = string.sub(before, 1, #print + 1) == print .. ' '
       said = same and 'd ' .. string.sub(before, #print + 2) or 'c'
@@ -75,7 +75,7 @@ for i = 1, count do
   if not said then
     local number = tostring(seq + 1)
     local head = epoch .. ' ' .. number .. ' ' .. ms
-    local blob = 'e ' .. head .. '\n' .. ARGV[4 + i]
+    local blob = 'e ' .. head .. '\n' .. ARGV[2 + i]
     local added = redis.pcall('XADD', KEYS[4], number .. '-0', 'm', blob)
     if type(added) == 'table' then
       failure = added.err
@@ -84,11 +84,11 @@ for i = 1, count do
       if refused and not last then return added end
       said = 'x ' .. failure
     else
-      seq, last, bytes = seq + 1, number, bytes + #ARGV[4 + i]
+      seq, last, bytes = seq + 1, number, bytes + #ARGV[2 + i]
       blobs[#blobs + 1] = blob
       line = line or head
       if field ~= '' then
-        local answer = ARGV[4 + count + 2 * i] .. ' ' .. epoch .. ' ' .. number .. ' ' .. second
+        local answer = ARGV[2 + count + 2 * i] .. ' ' .. epoch .. ' ' .. number .. ' ' .. second
         known[field], held = answer, held + 1
         answers[#answers + 1], answers[#answers + 2] = field, answer
       end
@@ -139,7 +139,7 @@ if last then
   end
   local told = redis.pcall('PUBLISH', ARGV[2], copy)
   if type(told) == 'table' then silent = told.err end
-elseif ARGV[4] == '1' then
+elseif #ARGV[1] > 10 then
   -- A WAIT covers only what its connection wrote; this write is behind whatever was written
   -- before, so a replica that has it has the original of a duplicate too.
   redis.pcall('HSET', KEYS[5], 's', seq)
