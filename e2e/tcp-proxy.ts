@@ -17,6 +17,8 @@ export class TcpProxy {
   readonly #target: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
+  /** Every socket that is not closed yet, whatever became of its link. */
+  readonly #sockets = new Set<Socket>();
   #refusing = false;
   #swallowing = false;
   #delayMs = 0;
@@ -81,11 +83,17 @@ export class TcpProxy {
   }
 
   async close(): Promise<void> {
-    for (const link of this.#links) link.end();
+    for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
+  #watch(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
   #accept(client: Socket): void {
+    this.#watch(client);
     if (this.#refusing) {
       this.counts.refused += 1;
       client.on('error', ignore);
@@ -94,6 +102,7 @@ export class TcpProxy {
     }
     this.counts.accepted += 1;
     const target = connect(this.#target, '127.0.0.1');
+    this.#watch(target);
     const link = new Link(client, target);
     this.#links.add(link);
     client.once('close', () => this.#closed(link, target));
@@ -109,13 +118,15 @@ export class TcpProxy {
   #closed(link: Link, other: Socket): void {
     if (this.#swallowing) return;
     this.#links.delete(link);
-    other.end();
+    // Not `end`: a paused socket would never hear that its peer is gone, too.
+    other.destroySoon();
   }
 
   #request(link: Link, data: Buffer): void {
     if (this.#lost(data)) return;
     const trap = this.#trap;
-    if (trap !== undefined && trap.times > 0 && data.includes(trap.text)) {
+    const armed = trap !== undefined && trap.times > 0 && link.left === undefined;
+    if (armed && data.includes(trap.text)) {
       trap.times -= 1;
       link.left = trap.bytes;
     }

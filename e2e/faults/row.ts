@@ -35,6 +35,8 @@ export interface RowOptions {
   readonly deliveries: number;
   readonly shape: LoadShape;
   readonly progress?: (line: string) => void;
+  /** Longest wait for a recovery. Default: 30 s. */
+  readonly patienceMs?: number;
   /** Modules that every gateway loads first. */
   readonly imports?: readonly string[];
 }

@@ -7,6 +7,7 @@ import { HEARTBEAT_MS } from './settings.ts';
 import { Stage } from './stage.ts';
 
 const RUN_MS = 600_000;
+const STALLED_MS = 60_000;
 /** Two heartbeats and what a busy machine may add. */
 const SILENCE_MS = 2 * HEARTBEAT_MS + 2_500;
 
@@ -16,7 +17,7 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
   const shaped = { ...options, shape: { ...options.shape, ...row.shape } };
   const stage = await Stage.open(row, shaped);
   try {
-    const evidence = await within(play(stage, row, shaped), {
+    const { evidence, stuck } = await within(play(stage, row, shaped), {
       for: `row ${row.row} to end`,
       deadlineMs: RUN_MS,
     });
@@ -26,7 +27,11 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
       perPhase: Math.min(1_000, Math.floor(options.deliveries / 10)),
       ...row.expect,
     });
-    const complaints = [...complaintsOf(verdict), ...(row.judge?.(stage, verdict) ?? [])];
+    const complaints = [
+      ...stuck.map((reason) => `did not go as it must: ${reason}`),
+      ...complaintsOf(verdict),
+      ...(row.judge?.(stage, verdict) ?? []),
+    ];
     await keepHistory(stage, row, complaints);
     const seconds = (performance.now() - begin) / 1_000;
     return { row, seed: options.seed, verdict, evidence, complaints, seconds };
@@ -40,7 +45,13 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
   }
 }
 
-async function play(stage: Stage, row: Row, options: RowOptions): Promise<Evidence> {
+interface Played {
+  readonly evidence: Evidence;
+  /** What did not happen in time; the history is judged all the same. */
+  readonly stuck: readonly string[];
+}
+
+async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played> {
   const { load, arbiter, recorder } = stage;
   const third = Math.ceil(options.deliveries / 3);
   const progress = options.progress ?? (() => {});
@@ -52,16 +63,22 @@ async function play(stage: Stage, row: Row, options: RowOptions): Promise<Eviden
   progress(`${load.counts.deliveries} deliveries, now the fault`);
   const start = nanoseconds();
   const before = load.counts.deliveries;
-  const evidence = await row.inject(stage);
-  await stage.recovered();
-  await load.delivered(before + Math.floor(options.deliveries / 10), RUN_MS);
-  const end = nanoseconds();
-  recorder.write({ kind: 'fault', fault: row.title, target: row.store, start, end, evidence });
-  progress(`recovered, ${load.counts.deliveries} deliveries, ${JSON.stringify(evidence)}`);
-  await load.delivered(Math.max(options.deliveries, load.counts.deliveries + third), RUN_MS);
+  const stuck: string[] = [];
+  let evidence: Evidence = {};
+  try {
+    evidence = await row.inject(stage);
+    await stage.recovered();
+    await load.delivered(before + Math.floor(options.deliveries / 10), STALLED_MS);
+    const end = nanoseconds();
+    recorder.write({ kind: 'fault', fault: row.title, target: row.store, start, end, evidence });
+    progress(`recovered, ${load.counts.deliveries} deliveries, ${JSON.stringify(evidence)}`);
+    await load.delivered(Math.max(options.deliveries, load.counts.deliveries + third), RUN_MS);
+  } catch (error) {
+    stuck.push(error instanceof Error ? error.message : String(error));
+  }
   await load.quiet();
   await settle(stage);
-  return evidence;
+  return { evidence, stuck };
 }
 
 /** Nothing is published any more: everybody gets to the end, or the checker will say who did not. */

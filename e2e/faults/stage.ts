@@ -15,6 +15,7 @@ import type { Row, RowOptions } from './row.ts';
 import { baseSettings, HEARTBEAT_MS, merged } from './settings.ts';
 
 const GATEWAYS = 3;
+const PATIENCE_MS = 30_000;
 export const KEY_PREFIX = 'faults';
 const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
 
@@ -30,6 +31,7 @@ export class Stage {
   /** Subscribers that were disconnected on purpose and owe nothing. */
   readonly absent = new Set<string>();
   readonly #servers: readonly RedisServer[];
+  readonly #patienceMs: number;
 
   private constructor(parts: {
     gateways: readonly GatewayProcess[];
@@ -43,6 +45,7 @@ export class Stage {
     this.#servers = servers;
     this.proxies = proxies;
     this.sentinel = sentinel;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.recorder = new Recorder(`r${options.seed}`);
     this.load = new Load({
       shape: options.shape,
@@ -112,13 +115,13 @@ export class Stage {
     await until(
       () =>
         this.load.topics.every((one) => this.arbiter.head(one).epoch !== before.get(one)?.epoch),
-      { for: 'every topic to begin a new epoch', deadlineMs: 30_000 },
+      { for: 'every topic to begin a new epoch', deadlineMs: this.#patienceMs },
     );
   }
 
   /** Everybody is connected, and has what was there when it was asked. */
-  async recovered(deadlineMs = 30_000): Promise<void> {
-    const end = performance.now() + deadlineMs;
+  async recovered(): Promise<void> {
+    const end = performance.now() + this.#patienceMs;
     const left = () => Math.max(1, end - performance.now());
     await until(() => this.load.attached(this.absent), {
       for: 'everybody to be connected again',

@@ -270,6 +270,10 @@ class Checker {
     const add = (invariant: 'I2' | 'I4' | 'I7', detail: string) =>
       this.#findings.add({ invariant, topic: topic.name, detail });
     for (const conflict of topic.conflicts) add('I4', conflict);
+    for (const span of topic.spans.values()) {
+      const invented = span.firstListed < 0 && span.acked.size > 0 && !this.#expect.mayForget;
+      if (invented) add('I7', `${span.epoch} was acknowledged, and the log never had it`);
+    }
     const places = new Map<string, string>();
     for (const span of topic.ordered) {
       if (!topic.current(span)) {

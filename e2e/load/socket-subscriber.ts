@@ -206,7 +206,7 @@ export abstract class SocketSubscriber implements Subscriber {
     if (at === undefined) throw new Error(`${this.name}: not a position: ${position}`);
     const message = received(frame.data);
     const { epoch, seq } = at;
-    if (this.hadAlready(topic, String(frame.id))) {
+    if (this.hadAlready(topic, String(frame.id), epoch)) {
       this.#newest.set(topic, at);
       this.moved(topic, position);
       return;
@@ -250,7 +250,7 @@ export abstract class SocketSubscriber implements Subscriber {
   }
 
   /** It dropped this message, because it had it under another number. */
-  protected abstract hadAlready(topic: string, id: string): boolean;
+  protected abstract hadAlready(topic: string, id: string, epoch: string): boolean;
   /** The subscriber's position in a topic is now this one. */
   protected abstract moved(topic: string, position: string): void;
 }
@@ -284,8 +284,8 @@ export class ProtocolSubscriber extends SocketSubscriber {
   readonly #subscribed = new Set<string>();
   /** What to do when a request is answered. */
   readonly #answers = new Map<number, () => void>();
-  /** The newest publishers' ids of each topic. */
-  readonly #seen = new Map<string, Set<string>>();
+  /** The newest publishers' ids of each topic, and the epoch in which each came. */
+  readonly #seen = new Map<string, Map<string, string>>();
   #request = 0;
 
   get attached(): boolean {
@@ -339,16 +339,18 @@ export class ProtocolSubscriber extends SocketSubscriber {
   }
 
   /** A publish that a failover lost and that was tried again has a new number. */
-  protected hadAlready(topic: string, id: string): boolean {
+  protected hadAlready(topic: string, id: string, epoch: string): boolean {
     let seen = this.#seen.get(topic);
     if (seen === undefined) {
-      seen = new Set();
+      seen = new Map();
       this.#seen.set(topic, seen);
     }
-    if (seen.has(id)) return true;
-    seen.add(id);
+    const before = seen.get(id);
+    // Within one epoch the server itself must not repeat anything.
+    if (before !== undefined) return before !== epoch;
+    seen.set(id, epoch);
     if (seen.size > SEEN_IDS) {
-      const [oldest = ''] = seen;
+      const [oldest = ''] = seen.keys();
       seen.delete(oldest);
     }
     return false;

@@ -1,0 +1,10 @@
+import { mutate } from './mutate.ts';
+
+/** A publish is written again when it is sent again. */
+mutate([
+  {
+    file: 'gateway/stream/redis-publisher.ts',
+    find: "if (producer === undefined) return ['', ''];",
+    put: "if (producer !== undefined || identity === undefined) return ['', ''];",
+  },
+]);
