@@ -12,8 +12,8 @@ export type Verdict =
   | { readonly kind: 'down'; readonly error: StoreDown }
   | { readonly kind: 'unknown'; readonly error: StoreUnknown };
 
-/** Redis before 7 wraps what a script met: `ERR Error running script (…): …: -OOM command …`. */
-const WRAPPED = /^ERR Error running script .*?: ?-?(?=[A-Z]{3,} )/s;
+/** Redis before 7 says where in the script first: `@user_script: 12: -OOM command not …`. */
+const WRAPPED = /^.*?(@user_script: ?\d+: ?)+-?/s;
 /** Answered before anything ran; another try, perhaps at another server, can succeed. */
 const NOT_RUN =
   /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|MISCONF|NO(AUTH|PERM))\b/;
@@ -27,7 +27,7 @@ export function judge(error: unknown): Verdict {
     const why = error instanceof Error ? error.message : String(error);
     return unknown(`the connection to Redis broke: ${why}`, error);
   }
-  const text = error.message.replace(WRAPPED, '').replace(/^-/, '');
+  const text = error.message.replace(WRAPPED, '');
   if (text.startsWith('NOSCRIPT')) return { kind: 'noscript' };
   const outcome = refusal(text);
   if (outcome !== undefined) return { kind: 'failed', outcome };

@@ -31,6 +31,8 @@ import { RedisLog } from './redis-log.ts';
 import type { Outcome } from './stream.ts';
 
 const SOCKET_MS = 600;
+/** A user who may send to pods but not to topics. */
+const MUTE = ['on', '>pw', '~*', 'resetchannels', '&*:pod:*', '+@all'];
 const keys = redisKeys('wscluster');
 
 function redisLog(
@@ -387,7 +389,7 @@ describe('RedisLog, when Redis', () => {
       foreignMessage: () => {},
       silentPublish: (reason: string) => reasons.push(reason),
     };
-    await admin.call('ACL', 'SETUSER', 'mute', 'on', '>pw', '~*', '&*:pod:*', '+@all');
+    await admin.call('ACL', 'SETUSER', 'mute', ...MUTE);
     const redis = gatewaySettings.parse({
       redis: { url: server.url.replace('//', '//mute:pw@') },
     }).redis;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { ReplyError } from 'ioredis';
 import { isEpoch } from '../../protocol/position.ts';
 import {
   decodeBlob,
@@ -11,6 +12,7 @@ import {
 } from './entry-codec.ts';
 import { decodeName, encodeName, redisKeys } from './keys.ts';
 import { StoreUnknown } from './log.ts';
+import { judge } from './redis-errors.ts';
 import { probeReply, publishOutcomes, resumeReply, sessionReply } from './redis-replies.ts';
 
 const buffer = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes));
@@ -136,5 +138,34 @@ describe('Keys and blobs', () => {
       keys.session({ identity: 't', session: 't' }),
     ];
     assert.equal(new Set(all).size, all.length);
+  });
+});
+
+describe('An error of Redis', () => {
+  const kindOf = (message: string) => {
+    const verdict = judge(new ReplyError(message));
+    return verdict.kind === 'failed' && verdict.outcome.outcome === 'failed'
+      ? verdict.outcome.code
+      : verdict.kind;
+  };
+
+  test('means the same however the version words it', () => {
+    const raised = 'ERR Error running script (call to f_ab): @user_script:12: @user_script: 12: -';
+    for (const prefix of ['', '@user_script: 12: -', raised]) {
+      assert.equal(kindOf(`${prefix}OOM command not allowed`), 'store_full');
+      assert.equal(kindOf(`${prefix}NOREPLICAS Not enough good replicas`), 'not_replicated');
+      assert.equal(kindOf(`${prefix}WRONGTYPE Operation against a key`), 'internal');
+      for (const word of ['READONLY', 'LOADING', 'MASTERDOWN', 'MISCONF', 'BUSY', 'NOPERM']) {
+        assert.equal(kindOf(`${prefix}${word} some text`), 'down', word);
+      }
+    }
+    assert.equal(kindOf('NOSCRIPT No matching script'), 'noscript');
+  });
+
+  test('that nobody knows is unknown, never “not written”', () => {
+    assert.equal(kindOf('ERR something new'), 'unknown');
+    assert.equal(kindOf('ERR it said READONLY in the middle'), 'unknown');
+    assert.equal(judge(new Error('socket closed')).kind, 'unknown');
+    assert.equal(judge('not even an error').kind, 'unknown');
   });
 });
