@@ -347,7 +347,7 @@ describe('RedisLog, when Redis', () => {
     assert.equal(leader?.outcome === 'ok' && leader.duplicate, true);
   });
 
-  test('is a Redis Cluster or too old: refused at once with one line', async () => {
+  test('is a Redis Cluster: refused at once with one line', async () => {
     const cluster = await started({
       args: ['--save', '', '--appendonly', 'no', '--cluster-enabled', 'yes'],
     });
