@@ -2,6 +2,7 @@ import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../redis-server.ts';
 import { type SentinelGroup, talk } from '../sentinel.ts';
 import type { Row } from './row.ts';
+import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';
 import { command, newLineage, signalled } from './stores.ts';
 
@@ -10,7 +11,8 @@ import { command, newLineage, signalled } from './stores.ts';
 const FAILOVER_MS = 30_000;
 /** Longer than a publish may take: it has to be answered as failed. */
 const READ_ONLY_MS = 1_200;
-const FROZEN_MS = 1_000;
+/** Gateways must have noticed by then that the frozen master does not answer. */
+const AWAY_MS = baseSettings.redis.socketTimeoutMs + 1_000;
 
 export const failoverRows: readonly Row[] = [
   {
@@ -49,10 +51,13 @@ export const failoverRows: readonly Row[] = [
       newLineage(stage, async () => {
         const old = await stage.master();
         old.freeze();
-        await group(stage).promoted(old, FAILOVER_MS);
+        const promoted = await group(stage).promoted(old, FAILOVER_MS);
+        await pause(AWAY_MS);
         await stage.recovered();
+        // The first thing that it hears when it wakes up, or it would take writes for 8 s.
+        const demoted = demote(old, promoted);
         old.thaw();
-        await pause(FROZEN_MS);
+        await demoted;
       }),
     judge: (_stage, { figures }) =>
       figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`],
