@@ -10,6 +10,7 @@ import type { Draft } from '../gateway/stream/stream.ts';
 import { TopicStream } from '../gateway/stream/topic-stream.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { type Figure, type Measurement, median } from './figure.ts';
+import { onOwnCore } from './pin.ts';
 
 /**
  * What a publish costs Redis beside the least that it could cost: a script that does nothing but
@@ -23,6 +24,7 @@ export const redisCost: Measurement = {
   async run(progress) {
     const redis = await startRedis();
     try {
+      if (!(await onOwnCore(redis.pid))) progress('Redis and its clients share cores: noisier');
       return await measured(redis, progress);
     } finally {
       await redis.stop();
