@@ -88,7 +88,9 @@ export class Track {
   missed(record: GapRecord): void {
     this.gaps += 1;
     if (!this.#subscribed) this.#found('I10', `gap ${record.reason} without a subscription`);
-    if (this.#renewed && this.tap === 'wire' && this.#isPast(record)) return;
+    if (this.#renewed && this.tap === 'wire') {
+      if (this.#isPast(record) || this.#told.some((told) => isSameGap(told, record))) return;
+    }
     this.#told.push(record);
   }
 
@@ -312,6 +314,11 @@ function rangesOf(told: readonly GapRecord[], reasons: readonly GapReason[]): Ra
 }
 
 const nothingLost = (span: Span): boolean => span.lost.length === 0;
+
+function isSameGap(one: GapRecord, other: GapRecord): boolean {
+  const same = one.reason === other.reason && one.from === other.from && one.to === other.to;
+  return same && one.epoch === other.epoch && one.seq === other.seq;
+}
 
 function samePlaceOrBefore(record: DeliveryRecord, place: Place): boolean {
   return record.epoch === place.span.epoch && record.seq <= place.seq;

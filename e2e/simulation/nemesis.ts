@@ -1,0 +1,321 @@
+import type { Random } from '../../protocol/clock.ts';
+import { pickOne } from '../load/chance.ts';
+import type { World } from './world.ts';
+
+/** What can be done to a world; each returns whether it could be done now. */
+interface Fault {
+  readonly name: string;
+  readonly weight: number;
+  readonly inflict: (nemesis: Nemesis) => boolean;
+}
+
+const faults: readonly Fault[] = [
+  { name: 'gateway killed', weight: 3, inflict: (nemesis) => nemesis.kill(false) },
+  { name: 'gateway gone silently', weight: 2, inflict: (nemesis) => nemesis.kill(true) },
+  { name: 'gateway frozen', weight: 3, inflict: (nemesis) => nemesis.freezeGateway() },
+  { name: 'gateway drained', weight: 2, inflict: (nemesis) => nemesis.drain() },
+  { name: 'gateway cut from store', weight: 3, inflict: (nemesis) => nemesis.cut('one') },
+  { name: 'all cut from store', weight: 1, inflict: (nemesis) => nemesis.cut('all') },
+  { name: 'store restarted', weight: 2, inflict: (nemesis) => nemesis.restartStore() },
+  { name: 'store lost one end', weight: 2, inflict: (nemesis) => nemesis.loseEnd() },
+  { name: 'store fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack() },
+  { name: 'bells disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbBells() },
+  { name: 'requests disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbRequests() },
+  { name: 'line broken', weight: 4, inflict: (nemesis) => nemesis.breakLine() },
+  { name: 'line half open', weight: 3, inflict: (nemesis) => nemesis.swallow() },
+  { name: 'line slow', weight: 3, inflict: (nemesis) => nemesis.slow() },
+  { name: 'connects refused', weight: 2, inflict: (nemesis) => nemesis.refuse() },
+  { name: 'client frozen', weight: 3, inflict: (nemesis) => nemesis.freezeClient() },
+  { name: 'resubscribed', weight: 2, inflict: (nemesis) => nemesis.resubscribe() },
+  { name: 'burst', weight: 3, inflict: (nemesis) => nemesis.burst() },
+];
+
+/** The names of all faults. */
+export const faultNames: readonly string[] = faults.map(({ name }) => name);
+
+const total = faults.reduce((sum, { weight }) => sum + weight, 0);
+
+/**
+ * Does bad things to a world, one after the other, many at a time. What it does heals by itself
+ * after a while, and all of it at the end.
+ *
+ * Acknowledged messages are only lost where somebody is left to tell of them: not those that a
+ * gateway acknowledged which then died, froze or was cut off. Of these nobody can know.
+ */
+export class Nemesis {
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #healing = new Set<() => void>();
+  /** Nothing may happen to gateways before this: they are to report what they knew. */
+  #quietUntil = 0;
+  /** Gateways that are frozen, cut off or leaving: they would not report. */
+  #unable = 0;
+  /** Entries up to here may have been acknowledged by a gateway that cannot report. */
+  #witnessed = new Map<string, number>();
+  /** Acknowledged messages may have been lost. */
+  lossy = false;
+
+  constructor(world: World, random: Random) {
+    this.#world = world;
+    this.#random = random;
+  }
+
+  /** One bad thing. */
+  act(): void {
+    let chance = this.#random() * total;
+    for (const { name, weight, inflict } of faults) {
+      chance -= weight;
+      if (chance > 0) continue;
+      if (inflict(this)) this.#world.happened(name);
+      return;
+    }
+  }
+
+  /** Everything that is still broken is made good. */
+  heal(): void {
+    for (const undo of [...this.#healing]) undo();
+    this.#world.storeNetwork.heal();
+    this.#world.network.refused = 0;
+    this.#world.network.unanswered = 0;
+  }
+
+  kill(silently: boolean): boolean {
+    const gateway = this.#victim();
+    if (gateway === undefined) return false;
+    this.#noteWitnesses();
+    gateway.kill(silently);
+    this.#world.note(`${gateway.name} is killed`);
+    this.#undoAfter(this.#between(50, 1_500), () => this.#world.startGateway(gateway.address));
+    return true;
+  }
+
+  freezeGateway(): boolean {
+    const gateway = this.#victim();
+    if (gateway === undefined) return false;
+    this.#noteWitnesses();
+    this.#unable += 1;
+    gateway.process.freeze();
+    this.#world.note(`${gateway.name} is frozen`);
+    this.#undoAfter(this.#between(50, 4_000), () => {
+      this.#unable -= 1;
+      gateway.process.thaw();
+      this.#world.note(`${gateway.name} is thawed`);
+    });
+    return true;
+  }
+
+  drain(): boolean {
+    const gateway = this.#victim();
+    if (gateway === undefined) return false;
+    this.#unable += 1;
+    this.#world.note(`${gateway.name} drains`);
+    const ended = () => {
+      this.#unable -= 1;
+      this.#noteWitnesses();
+      this.#world.startGateway(gateway.address);
+    };
+    void gateway.drain().then(ended);
+    return true;
+  }
+
+  cut(whom: 'one' | 'all'): boolean {
+    const one = this.#victim();
+    if (one === undefined) return false;
+    const names = whom === 'one' ? [one.name] : this.#world.gateways.map(({ name }) => name);
+    this.#noteWitnesses();
+    this.#unable += 1;
+    for (const name of names) this.#world.store.cut(name);
+    this.#world.note(`${names.join(', ')} cut off from the store`);
+    this.#undoAfter(this.#between(50, 3_000), () => {
+      this.#unable -= 1;
+      for (const gateway of this.#world.gateways) {
+        if (gateway.process.alive && names.includes(gateway.name)) {
+          this.#world.store.heal(gateway.name);
+        }
+      }
+      this.#world.note(`${names.join(', ')} reach the store again`);
+    });
+    return true;
+  }
+
+  restartStore(): boolean {
+    this.#noteWitnesses();
+    this.#world.store.failover();
+    this.#world.note('the store was restarted');
+    return true;
+  }
+
+  /** The newest entries of one topic are lost. */
+  loseEnd(): boolean {
+    if (!this.#mayLose) return false;
+    const topic = pickOne(this.#world.topics, this.#random);
+    const head = this.#world.arbiter.head(topic)?.seq ?? 0;
+    const unreported = this.#witnessed.get(topic) ?? 0;
+    const count = Math.min(head - unreported, Math.floor(this.#between(1, 8)));
+    if (count <= 0) return false;
+    this.#world.store.failoverLosing(topic, count);
+    this.#world.note(`the store lost the last ${count} of ${topic}`);
+    this.#lost();
+    return true;
+  }
+
+  /** A replica takes over that was behind in everything. */
+  fallBack(): boolean {
+    if (!this.#mayLose) return false;
+    const replica = this.#world.store.snapshot();
+    const lagMs = this.#between(5, 400);
+    this.#quietUntil = this.#world.time.now() + lagMs + 1;
+    this.#world.note(`a replica stops following`);
+    this.#world.time.after(lagMs, () => {
+      this.#world.store.failover(replica);
+      this.#world.note(`the store fell back by ${Math.round(lagMs)} ms`);
+      this.#lost();
+    });
+    return true;
+  }
+
+  disturbBells(): boolean {
+    if (this.#world.time.now() < this.#quietUntil) return false;
+    const { storeNetwork } = this.#world;
+    storeNetwork.bellsLost = pickOne([0, 0.1, 0.5, 1], this.#random);
+    storeNetwork.bellsRepeated = pickOne([0, 0.3], this.#random);
+    storeNetwork.bellsLate = pickOne([0, 0.3, 1], this.#random);
+    this.#world.note('bells are disturbed');
+    // Who hears no bells cannot prove its connection, and reports nothing before it has.
+    const deaf = storeNetwork.bellsLost > 0;
+    if (deaf) this.#noteWitnesses();
+    if (deaf) this.#unable += 1;
+    this.#undoAfter(this.#between(300, 3_000), () => {
+      if (deaf) this.#unable -= 1;
+      storeNetwork.bellsLost = 0;
+      storeNetwork.bellsRepeated = 0;
+      storeNetwork.bellsLate = 0;
+    });
+    return true;
+  }
+
+  disturbRequests(): boolean {
+    if (this.#world.time.now() < this.#quietUntil) return false;
+    const { storeNetwork } = this.#world;
+    storeNetwork.refused = pickOne([0, 0.2, 0.8], this.#random);
+    storeNetwork.repliesLost = pickOne([0, 0.1, 0.2], this.#random);
+    storeNetwork.slowMs = pickOne([0, 60, 300], this.#random);
+    this.#noteWitnesses();
+    this.#unable += 1;
+    this.#world.note('requests to the store are disturbed');
+    this.#undoAfter(this.#between(100, 2_000), () => {
+      this.#unable -= 1;
+      storeNetwork.refused = 0;
+      storeNetwork.repliesLost = 0;
+      storeNetwork.slowMs = 0;
+    });
+    return true;
+  }
+
+  breakLine(): boolean {
+    const { lines } = this.#world.network;
+    if (lines.length === 0) return false;
+    const line = pickOne(lines, this.#random);
+    if (line.break()) this.#world.tally.add('bytes lost under way');
+    this.#world.note(`a line of ${line.clientName} breaks`);
+    return true;
+  }
+
+  swallow(): boolean {
+    const { lines } = this.#world.network;
+    if (lines.length === 0) return false;
+    const line = pickOne(lines, this.#random);
+    const ways = pickOne(['up', 'down', 'both', 'both'] as const, this.#random);
+    line.swallow(ways);
+    this.#world.note(`a line of ${line.clientName} swallows ${ways}`);
+    return true;
+  }
+
+  slow(): boolean {
+    const { lines } = this.#world.network;
+    if (lines.length === 0) return false;
+    const line = pickOne(lines, this.#random);
+    line.down.bytesPerMs = pickOne([0.1, 0.5, 3], this.#random);
+    this.#world.note(`a line of ${line.clientName} is slow`);
+    this.#undoAfter(this.#between(300, 4_000), () => {
+      line.down.hasten();
+    });
+    return true;
+  }
+
+  refuse(): boolean {
+    const { network } = this.#world;
+    network.refused = pickOne([0, 0.5, 0.8], this.#random);
+    network.unanswered = pickOne([0, 0.2], this.#random);
+    this.#undoAfter(this.#between(200, 3_000), () => {
+      network.refused = 0;
+      network.unanswered = 0;
+    });
+    // Somebody has to come.
+    return this.breakLine();
+  }
+
+  freezeClient(): boolean {
+    const { process } = pickOne(this.#world.participants, this.#random);
+    if (!process.running) return false;
+    process.freeze();
+    this.#world.note(`${process.name} is frozen`);
+    this.#undoAfter(this.#between(50, 4_000), () => {
+      process.thaw();
+      this.#world.note(`${process.name} is thawed`);
+    });
+    return true;
+  }
+
+  resubscribe(): boolean {
+    const subscriber = pickOne(this.#world.subscribers, this.#random);
+    if (!subscriber.process.running) return false;
+    const topic = pickOne(subscriber.topics, this.#random);
+    subscriber.resubscribe(topic, this.#random() < 0.5);
+    this.#world.note(`${subscriber.name} resubscribes ${topic}`);
+    return true;
+  }
+
+  burst(): boolean {
+    const topic = pickOne(this.#world.topics, this.#random);
+    const count = this.#world.settings.trims ? 90 : 25;
+    this.#world.note(`a burst of ${count} for ${topic}`);
+    for (let each = 0; each < count; each += 1) this.#world.publishAtGateway(topic);
+    return true;
+  }
+
+  get #mayLose(): boolean {
+    return this.#unable === 0 && this.#world.time.now() >= this.#quietUntil;
+  }
+
+  #lost(): void {
+    this.lossy = true;
+    this.#noteWitnesses();
+    this.#quietUntil = this.#world.time.now() + this.#world.settings.stream.settleMs + 1_000;
+  }
+
+  /** From here on only what is written later is surely known by somebody who can tell. */
+  #noteWitnesses(): void {
+    for (const topic of this.#world.arbiter.topics) {
+      this.#witnessed.set(topic, this.#world.arbiter.head(topic)?.seq ?? 0);
+    }
+  }
+
+  #victim() {
+    if (this.#world.time.now() < this.#quietUntil) return undefined;
+    const able = this.#world.gateways.filter(({ process, ready }) => process.running && ready);
+    return able.length === 0 ? undefined : pickOne(able, this.#random);
+  }
+
+  #between(low: number, high: number): number {
+    return low + this.#random() * (high - low);
+  }
+
+  #undoAfter(delayMs: number, undo: () => void): void {
+    const once = () => {
+      if (this.#healing.delete(once)) undo();
+    };
+    this.#healing.add(once);
+    this.#world.time.after(delayMs, once);
+  }
+}

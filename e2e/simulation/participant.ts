@@ -1,0 +1,41 @@
+import type { SocketLike } from '../../client/platform.ts';
+import type { Random } from '../../protocol/clock.ts';
+import type { History } from './history.ts';
+import type { LineWatch } from './line.ts';
+import type { Network } from './network.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+/** Who listens, and must hear everything. */
+export interface Participant {
+  readonly name: string;
+  readonly process: SimulatedProcess;
+  readonly topics: readonly string[];
+  start(): void;
+  /** Every topic has begun: from here on everything must arrive. */
+  readonly begun: boolean;
+  readonly connected: boolean;
+  /** Where it is in a topic; undefined before it began. */
+  place(topic: string): { readonly epoch: string; readonly seq: number } | undefined;
+}
+
+export interface ParticipantParts {
+  readonly name: string;
+  readonly process: SimulatedProcess;
+  readonly topics: readonly string[];
+  readonly network: Network;
+  readonly random: Random;
+  readonly history: History;
+  /** Where it connects to. */
+  readonly urls: readonly string[];
+  /** A planted fault between the client and its socket. */
+  readonly spoil?: ((socket: SocketLike) => SocketLike) | undefined;
+}
+
+/** Writes down what happens on a participant's connections. */
+export function watchOf(name: string, history: History): LineWatch {
+  return {
+    onOpen: () => history.connection(name, 'open'),
+    onHeard: (what) => history.heard(name, what),
+    onEnd: (code) => history.connection(name, 'closed', code),
+  };
+}

@@ -1,0 +1,58 @@
+import {
+  type EdgeSettings,
+  edgeSettings,
+  type HubSettings,
+  hubSettings,
+  type StreamSettings,
+  streamSettings,
+} from '../../gateway/settings/declaration.ts';
+import type { Random } from '../../protocol/clock.ts';
+import { pickOne } from '../load/chance.ts';
+
+/** The settings of all gateways of one world. */
+export interface WorldSettings {
+  readonly stream: StreamSettings;
+  readonly hub: HubSettings;
+  readonly edge: EdgeSettings;
+  /** Between two questions to the peers of a gateway that lost the store. */
+  readonly cutOffMs: number;
+  /** Messages that are not the newest ones may be gone. */
+  readonly trims: boolean;
+}
+
+/** As many entries a topic keeps in worlds that trim. */
+export const KEPT = 10;
+
+/** Small and quick, so that limits are reached and waits are short; below the bounds for users. */
+export function settingsFor(random: Random): WorldSettings {
+  const trims = random() < 0.25;
+  const stream = streamSettings.parse({
+    probeIntervalMs: 300,
+    settleMs: 1_500,
+    publishTimeoutMs: 1_200,
+    idempotencyWindowS: 60,
+    inlineBytes: pickOne([0, 200, 16_384, 16_384], random),
+    parkedBytes: pickOne([1_024, 65_536], random),
+    pageEntries: pickOne([1, 3, 20, 100], random),
+    retentionEntries: trims ? KEPT : 10_000,
+  });
+  const hub = hubSettings.parse({
+    lingerMs: pickOne([0, 400, 5_000], random),
+    recentTopicBytes: pickOne([0, 300, 65_536], random),
+    openTimeoutMs: 4_000,
+    catchUpTimeoutMs: 10_000,
+  });
+  const edge = edgeSettings.parse({
+    heartbeatMs: 1_000,
+    pongTimeoutMs: 700,
+    missedPings: 2,
+    helloTimeoutMs: 1_500,
+    slowTimeoutMs: 2_500,
+    markerMs: 150,
+    drainGraceMs: 100,
+    drainDeadlineMs: 2_500,
+    movesPerSecond: 20,
+  });
+  const outboxBytes = pickOne([3_000, 8_000, 65_536], random);
+  return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims };
+}

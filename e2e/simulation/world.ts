@@ -1,0 +1,353 @@
+import type { SocketLike } from '../../client/platform.ts';
+import type { PeerAnswer } from '../../gateway/cut-off.ts';
+import type { Log } from '../../gateway/stream/log.ts';
+import { MemoryStore } from '../../gateway/stream/memory-store.ts';
+import type { Random } from '../../protocol/clock.ts';
+import { check } from '../history/checker.ts';
+import type { HistoryRecord } from '../history/records.ts';
+import type { Expectations, Figures, Violation } from '../history/verdict.ts';
+import { pickOne, seeded } from '../load/chance.ts';
+import { History } from './history.ts';
+import { Nemesis } from './nemesis.ts';
+import { Network } from './network.ts';
+import { PackageSubscriber } from './package-subscriber.ts';
+import type { Participant, ParticipantParts } from './participant.ts';
+import { PlainSubscriber } from './plain-subscriber.ts';
+import { PublishLog } from './publisher.ts';
+import { settingsFor, type WorldSettings } from './settings.ts';
+import { SimulatedClock } from './simulated-clock.ts';
+import { SimulatedGateway } from './simulated-gateway.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import { StoreArbiter } from './store-arbiter.ts';
+import { StoreNetwork } from './store-network.ts';
+import { Tally } from './tally.ts';
+
+/** Bugs that are planted to see whether they are found. */
+export interface Spoilers {
+  readonly log?: (log: Log) => Log;
+  readonly socket?: (socket: SocketLike) => SocketLike;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly figures: Figures;
+  readonly tally: Tally;
+  readonly records: readonly HistoryRecord[];
+  readonly notes: readonly Note[];
+  readonly expect: Expectations;
+  readonly events: number;
+  readonly simulatedMs: number;
+}
+
+/** Something that was done to the world. */
+export interface Note {
+  readonly t: number;
+  readonly text: string;
+}
+
+const SKEW_MS = 300_000;
+const BEGIN_MS = 4_000;
+/** After the last fault everybody is level within this. */
+const LEVEL_MS = 15_000;
+/** A client that is not frozen notices silence after two and a half heartbeats. */
+const SILENCE_MS = 7_500;
+const OPENED_MS = 400;
+const RESTART_MS = 300;
+const LOOK_MS = 50;
+const MAX_BYTES = 120;
+
+/** Several gateways, their store and their clients, all in one seed. */
+export class World {
+  readonly time = new SimulatedClock();
+  readonly tally = new Tally();
+  readonly topics: readonly string[];
+  readonly settings: WorldSettings;
+  readonly storeNetwork: StoreNetwork;
+  readonly store: MemoryStore;
+  readonly arbiter: StoreArbiter;
+  readonly network: Network;
+  readonly subscribers: PackageSubscriber[] = [];
+  readonly participants: Participant[] = [];
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #spoilers: Spoilers;
+  readonly #history: History;
+  readonly #publishes: PublishLog;
+  readonly #nemesis: Nemesis;
+  readonly #gateways = new Map<string, SimulatedGateway>();
+  readonly #addresses: readonly string[];
+  readonly #notes: Note[] = [];
+  #lives = 0;
+
+  constructor(seed: number, spoilers: Spoilers = {}) {
+    this.#seed = seed;
+    this.#spoilers = spoilers;
+    const { time, tally } = this;
+    // Neighbouring seeds must not give neighbouring worlds.
+    const random = seeded(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995);
+    this.#random = random;
+    this.settings = settingsFor(random);
+    this.topics = ['a', 'b', 'c'].slice(0, 1 + Math.floor(random() * 3));
+    this.#addresses = ['g0', 'g1', 'g2', 'g3'].slice(0, 2 + Math.floor(random() * 3));
+    this.storeNetwork = new StoreNetwork(this.#fork(), tally);
+    this.store = new MemoryStore({
+      ...{ clock: time, random: this.#fork(), settings: this.settings.stream },
+      network: this.storeNetwork,
+    });
+    this.network = new Network({ time, random: this.#fork(), tally });
+    this.#history = new History(time, tally);
+    const { recorder } = this.#history;
+    this.arbiter = new StoreArbiter({ store: this.store, time, recorder });
+    this.#history.onTrimmed = (topic) => this.arbiter.look(topic);
+    this.#publishes = new PublishLog(this.#history);
+    this.#nemesis = new Nemesis(this, this.#fork());
+    this.#populate();
+  }
+
+  /** Those that live. */
+  get gateways(): SimulatedGateway[] {
+    return [...this.#gateways.values()].filter(({ process }) => process.alive);
+  }
+
+  /** Tells the world from its beginning to its end, once, and judges it. */
+  async run(): Promise<Outcome> {
+    for (const address of this.#addresses) this.startGateway(address);
+    await this.time.run(20);
+    const late = this.participants.slice(2).filter(() => this.#random() < 0.2);
+    for (const each of this.participants) if (!late.includes(each)) each.start();
+    const early = this.participants.filter((each) => !late.includes(each));
+    await this.time.run(BEGIN_MS, () => early.every(({ begun }) => begun));
+    if (!early.every(({ begun }) => begun)) throw new Error('the world did not begin');
+    // A plain client is told nothing: by now its topics are open, and its cursors saved.
+    await this.time.run(this.time.now() + OPENED_MS);
+    this.#beginPlain(early);
+    for (const topic of this.topics) this.publishAtGateway(topic);
+    this.#traffic();
+    await this.time.run(this.time.now() + 150);
+    for (const each of late) if (each instanceof PackageSubscriber) each.start();
+    const start = this.#history.t;
+    await this.#disturb();
+    const end = this.#history.t;
+    await this.time.run(this.time.now() + 500);
+    await this.#settle();
+    return this.#judge(start, end);
+  }
+
+  /** What was done to the world, counted. */
+  happened(what: string): void {
+    this.tally.add(`fault ${what}`);
+  }
+
+  note(text: string): void {
+    this.#notes.push({ t: this.#history.t, text });
+  }
+
+  /** A new process at an address whose process has ended. */
+  startGateway(address: string): void {
+    this.#lives += 1;
+    const name = `${address}-${this.#lives}`;
+    const gateway = new SimulatedGateway({
+      ...{ name, address, time: this.time, random: this.#fork(), store: this.store },
+      ...{ network: this.network, settings: this.settings, tally: this.tally },
+      skewMs: (this.#random() * 2 - 1) * SKEW_MS,
+      peers: this.#addresses.filter((each) => each !== address),
+      ask: (peer) => this.#ask(peer),
+      notWritten: (draft) => this.#publishes.notWritten(draft),
+      spoil: this.#spoilers.log,
+    });
+    this.#gateways.set(address, gateway);
+    this.network.listen(address, gateway);
+    this.note(`${name} starts`);
+    void gateway.start().then((started) => {
+      if (started || this.#gateways.get(address) !== gateway) return;
+      this.time.after(RESTART_MS, () => {
+        if (this.#gateways.get(address) === gateway) this.startGateway(address);
+      });
+    });
+  }
+
+  /** At any gateway that runs. */
+  publishAtGateway(topic: string): void {
+    const running = this.gateways.filter(({ process, ready }) => process.running && ready);
+    if (running.length === 0) return;
+    const bytes = Math.floor(this.#random() * MAX_BYTES);
+    this.#publishes.byGateway(pickOne(running, this.#random), { topic, bytes });
+  }
+
+  #fork(): Random {
+    return seeded(Math.floor(this.#random() * 2 ** 32));
+  }
+
+  #populate(): void {
+    const packages = 2 + Math.floor(this.#random() * 3);
+    for (let each = 0; each < packages; each += 1) {
+      const subscriber = new PackageSubscriber(this.#partsOf(`client${each}`));
+      this.subscribers.push(subscriber);
+      this.participants.push(subscriber);
+    }
+    const plain = 1 + Math.floor(this.#random() * 2);
+    for (let each = 0; each < plain; each += 1) {
+      this.participants.unshift(new PlainSubscriber(this.#partsOf(`plain${each}`)));
+    }
+  }
+
+  #partsOf(name: string): ParticipantParts {
+    const some = this.topics.filter(() => this.#random() < 0.7);
+    const direct = this.#addresses.map((address) => `ws://${address}/ws`);
+    const first = Math.floor(this.#random() * direct.length);
+    const rotated = [...direct.slice(first), ...direct.slice(0, first)];
+    return {
+      name,
+      process: new SimulatedProcess(name, this.time, (this.#random() * 2 - 1) * SKEW_MS),
+      topics: some.length === 0 ? this.topics.slice(0, 1) : some,
+      network: this.network,
+      random: this.#fork(),
+      history: this.#history,
+      urls: this.#random() < 0.5 ? ['ws://any/ws'] : rotated,
+      spoil: this.#spoilers.socket,
+    };
+  }
+
+  #beginPlain(participants: readonly Participant[]): void {
+    const position = `${this.store.world().epoch}:0@0`;
+    for (const each of participants) {
+      if (each instanceof PlainSubscriber) each.began(position);
+    }
+  }
+
+  #ask(peer: string): Promise<PeerAnswer> {
+    const gateway = this.#gateways.get(peer);
+    if (gateway === undefined || !gateway.process.alive) return Promise.resolve('nobody');
+    return Promise.race([
+      gateway.process.gate(gateway.stream.probe()).then(
+        () => 'reached' as const,
+        () => 'not_reached' as const,
+      ),
+      new Promise<PeerAnswer>((resolve) => {
+        this.time.after(this.settings.cutOffMs, () => resolve('nobody'));
+      }),
+    ]);
+  }
+
+  /** Somebody publishes, again and again, until the end. */
+  #traffic(): void {
+    const random = this.#fork();
+    const quickest = pickOne([3, 10, 40], random);
+    const publish = () => {
+      if (this.#settling) return;
+      this.time.after(quickest + random() * 8 * quickest, publish);
+      const topic = pickOne(this.topics, random);
+      if (random() < 0.4) {
+        this.publishAtGateway(topic);
+        return;
+      }
+      const { client, process, name } = pickOne(this.subscribers, random);
+      const bytes = Math.floor(random() * MAX_BYTES);
+      const times = pickOne([1, 1, 3], random);
+      for (let each = 0; each < times; each += 1) {
+        process.run(() => this.#publishes.byClient(name, client, { topic, bytes }));
+      }
+    };
+    publish();
+  }
+
+  #settling = false;
+  /** Who was not level in the end. */
+  #unlevel: string[] = [];
+
+  async #disturb(): Promise<void> {
+    const faults = 2 + Math.floor(this.#random() * 8);
+    for (let each = 0; each < faults; each += 1) {
+      this.#nemesis.act();
+      await this.time.run(this.time.now() + this.#random() ** 2 * 1_500);
+    }
+    this.#nemesis.heal();
+    this.note('everything is healed');
+  }
+
+  /** One last message for every topic, and everybody reads up to it. */
+  async #settle(): Promise<void> {
+    this.#settling = true;
+    const until = this.time.now() + LEVEL_MS;
+    await this.time.run(
+      until,
+      this.#nowAndThen(() => this.gateways.some((each) => each.ready)),
+    );
+    for (const topic of this.topics) this.publishAtGateway(topic);
+    const level = () => this.#publishes.open === 0 && this.participants.every(this.#isLevel);
+    await this.time.run(until, this.#nowAndThen(level));
+    this.#unlevel = this.participants
+      .filter((each) => !this.#isLevel(each))
+      .map(({ name }) => name);
+    if (this.#publishes.open > 0) this.#unlevel.push('a publish');
+  }
+
+  /** Looks at a condition every few milliseconds of simulated time. */
+  #nowAndThen(holds: () => boolean): () => boolean {
+    let next = this.time.now() + LOOK_MS;
+    return () => {
+      if (this.time.now() < next) return false;
+      next = this.time.now() + LOOK_MS;
+      return holds();
+    };
+  }
+
+  readonly #isLevel = (participant: Participant): boolean =>
+    participant.connected &&
+    participant.topics.every((topic) => {
+      const head = this.arbiter.head(topic);
+      const place = participant.place(topic);
+      return place?.seq === head?.seq && place?.epoch === head?.epoch;
+    });
+
+  #judge(start: number, end: number): Outcome {
+    this.#publishes.conclude();
+    this.arbiter.conclude();
+    const { recorder, t } = this.#history;
+    const evidence = { faults: this.#notes.length };
+    recorder.write({ kind: 'fault', fault: 'nemesis', target: 'world', start, end, evidence });
+    recorder.write({ kind: 'quiet', t, absent: [] });
+    const expect: Expectations = {
+      mayLose: this.#nemesis.lossy,
+      mayForget: false,
+      mayTrim: this.settings.trims,
+      silenceMs: SILENCE_MS,
+      catchUpMs: LEVEL_MS,
+      authorityMs: 0,
+      perPhase: 0,
+    };
+    const { records } = recorder;
+    const { violations: all, figures } = check(records, expect);
+    const violations = all.filter((violation) => !this.#isExcepted(violation));
+    for (const name of this.#unlevel) {
+      const detail = `was not level ${LEVEL_MS} ms after everything was healed`;
+      violations.push({ invariant: 'I9', subscriber: name, detail });
+    }
+    this.tally.add('worlds');
+    if (expect.mayLose) this.tally.add('worlds that lost');
+    this.tally.add('publish out of order, as documented', all.length - violations.length);
+    return {
+      ...{
+        seed: this.#seed,
+        violations,
+        figures,
+        tally: this.tally,
+        records,
+        notes: this.#notes,
+        expect,
+      },
+      ...{ events: this.time.events, simulatedMs: this.time.now() },
+    };
+  }
+
+  /**
+   * The order of one publisher's messages: a message that a gateway failed to write, or that the
+   * store lost, and that its publisher sent again, stands where the new sending came.
+   */
+  #isExcepted({ invariant, detail }: Violation): boolean {
+    if (invariant !== 'I5') return false;
+    const later = detail.split(' ')[3] ?? '';
+    return this.#publishes.isUnordered(later) || this.arbiter.timesWritten(later) > 1;
+  }
+}
