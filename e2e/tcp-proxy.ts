@@ -1,6 +1,8 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from './redis-server.ts';
 
+const SAID_BYTES = 512;
+
 /** A proxy on the loopback that can break a connection in the ways that networks do. */
 export class TcpProxy {
   readonly port: number;
@@ -58,6 +60,11 @@ export class TcpProxy {
   /** Half-open: connections stay, every byte in both directions disappears, until `pass`. */
   swallow(): void {
     this.#swallowing = true;
+  }
+
+  /** The same for those connections of this moment whose client began with `text`. */
+  swallowThose(text: string): void {
+    for (const link of this.#links) link.dead ||= link.said.includes(text);
   }
 
   /** Everything arrives later by so much, in order. 0: at once. */
@@ -123,7 +130,8 @@ export class TcpProxy {
   }
 
   #request(link: Link, data: Buffer): void {
-    if (this.#lost(data)) return;
+    if (link.said.length < SAID_BYTES) link.said += data.toString('latin1', 0, SAID_BYTES);
+    if (this.#lost(link, data)) return;
     const trap = this.#trap;
     const armed = trap !== undefined && trap.times > 0 && link.left === undefined;
     if (armed && data.includes(trap.text)) {
@@ -134,7 +142,7 @@ export class TcpProxy {
   }
 
   #reply(link: Link, data: Buffer): void {
-    if (this.#lost(data)) return;
+    if (this.#lost(link, data)) return;
     if (link.left === undefined) {
       this.#later(() => link.toClient(data));
       return;
@@ -147,9 +155,10 @@ export class TcpProxy {
     link.end();
   }
 
-  #lost(data: Buffer): boolean {
-    if (this.#swallowing) this.counts.swallowedBytes += data.length;
-    return this.#swallowing;
+  #lost(link: Link, data: Buffer): boolean {
+    const lost = this.#swallowing || link.dead;
+    if (lost) this.counts.swallowedBytes += data.length;
+    return lost;
   }
 
   /** Timers of one length fire in the order in which they were set. */
@@ -170,6 +179,10 @@ class Link {
   left: number | undefined;
   /** We ended it. */
   reset = false;
+  /** Half-open by itself. */
+  dead = false;
+  /** How its client began. */
+  said = '';
   readonly #client: Socket;
   readonly #target: Socket;
 

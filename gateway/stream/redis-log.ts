@@ -134,6 +134,8 @@ export class RedisLog implements Log {
       onForeign: () => this.#counts.foreignMessage(),
       onProbed: (token) => {
         if (token === this.#awaited) this.#awaited = undefined;
+        this.#watchdog?.cancel();
+        this.#watchdog = undefined;
       },
       owner: {
         // A connection is usable only after its preparation has returned.
@@ -286,16 +288,21 @@ export class RedisLog implements Log {
     const args = [this.#freshEpoch(), pod, this.#keys.podChannel(pod), `p ${token}`];
     this.#awaited = token;
     const probe = probeReply(await this.#run('probe', this.#keys.partition, args));
-    if (this.#awaited === token) this.#expect(token);
+    if (this.#awaited === token) this.#expect();
     return probe;
   }
 
-  /** A bell that stays silent although a probe was sent is made anew. */
-  #expect(token: string): void {
+  /**
+   * A bell that stays silent although a probe was sent is made anew. Later probes do not put that
+   * off: they are sent more often than this, and a bell that is stuck on a frozen master would
+   * never be given up.
+   */
+  #expect(): void {
     const { clock, redis } = this.#options;
-    this.#watchdog?.cancel();
-    this.#watchdog = clock.after(redis.socketTimeoutMs, () => {
-      if (this.#awaited === token) this.#bell?.connection.break('a probe did not come back');
+    this.#watchdog ??= clock.after(redis.socketTimeoutMs, () => {
+      this.#watchdog = undefined;
+      const bell = this.#bell?.connection;
+      if (this.#awaited !== undefined && bell?.usable) bell.break('a probe did not come back');
     });
   }
 
