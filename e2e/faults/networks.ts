@@ -60,7 +60,7 @@ export const networkRows: readonly Row[] = [
       const before = counts.unknown + counts.duplicateAnswers;
       // Only a publish carries the name of a message towards Redis.
       for (const proxy of stage.proxies) {
-        proxy.loseReply(`${stage.recorder.run}/p`, { times: REPLIES_LOST / stage.proxies.length });
+        proxy.loseReply(`${stage.recorder.run}/p`, { times: REPLIES_LOST });
       }
       const lost = () => stage.proxies.reduce((sum, { counts: all }) => sum + all.repliesLost, 0);
       await until(() => lost() >= REPLIES_LOST, { for: 'replies to be lost', deadlineMs: 20_000 });

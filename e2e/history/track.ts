@@ -278,7 +278,9 @@ export class Track {
       // Exactly from where the subscriber's own knowledge, and what was kept, ends.
       const known = span === since.span && gap.reason === 'lost' ? since.seq : 0;
       const { end, highest } = span;
-      return range.from === Math.max(known, end) + 1 && range.to <= highest + bound;
+      const exact = Math.max(known, end) + 1;
+      const begins = this.tap === 'app' ? range.from === exact : range.from <= exact;
+      return begins && range.from > end && range.to <= highest + bound;
     });
     if (!happened) this.#false(gap, `after ${text(at)} nothing of that range was lost`);
     if (gap.reason !== 'truncated') return;
