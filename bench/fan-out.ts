@@ -21,7 +21,7 @@ export const fanOut: Measurement = {
 };
 
 const CONNECTIONS = 10_000;
-const ROUNDS = 12;
+const ROUNDS = 24;
 const BATCH = 10;
 const DATA = { text: 'x'.repeat(40) };
 /** As long as the frame that the gateway makes of it. */

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { freePort } from '../e2e/redis-server.ts';
 import type { Order, ReceiversSay, Usage } from './messages.ts';
+import { onOwnCore } from './pin.ts';
 
 const ANSWER_MS = 120_000;
 
@@ -29,6 +30,8 @@ export class Stage {
     );
     const stage = new Stage(gateway, ports);
     await answer(gateway);
+    // The receivers are our children and inherit our core.
+    await onOwnCore(gateway.pid ?? -1);
     return stage;
   }
 

@@ -2,6 +2,7 @@ import type { HubCounts } from './counts.ts';
 import type { Delivery, Outlet } from './hub.ts';
 import {
   behindAt,
+  isEmpty,
   type Notes,
   notesOf,
   Subscription,
@@ -132,7 +133,7 @@ export class Outlets {
       const notes = notesOf(outlet);
       // Without notes it left meanwhile.
       if (notes === undefined) continue;
-      if (!this.#all.has(outlet)) outlet.subscriptions = undefined;
+      if (isEmpty(notes)) outlet.subscriptions = undefined;
       outlet.flush();
     }
   }

@@ -81,6 +81,11 @@ export class SubscriptionTable {
   }
 }
 
+/** Whether the outlet has no subscription left; its table stays for the flush alone. */
+export function isEmpty(notes: Notes): boolean {
+  return notes instanceof SubscriptionTable && notes.byTopic.size === 0;
+}
+
 export function notesOf(outlet: Outlet): Notes | undefined {
   return outlet.subscriptions as Notes | undefined;
 }
