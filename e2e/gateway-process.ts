@@ -177,7 +177,7 @@ export class GatewayProcess {
   }
 }
 
-/** `{ redis: { keyPrefix: 'a' } }` is `WSCLUSTER_REDIS_KEY_PREFIX=a`; lists are separated by commas. */
+/** `{ redis: { keyPrefix: 'a' } }` is `WSCLUSTER_REDIS_KEY_PREFIX=a`; lists have commas. */
 function environment(tree: SettingsTree, prefix = 'WSCLUSTER'): Record<string, string> {
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(tree)) {

@@ -120,7 +120,7 @@ export class Load {
           .map((topic) => {
             const at = subscriber.place(topic);
             const head = heads.get(topic);
-            return `${subscriber.name} ${topic} ${at?.epoch}:${at?.seq}, not ${head?.epoch}:${head?.seq}`;
+            return `${subscriber.name} ${topic} ${textOf(at)}, not ${textOf(head)}`;
           }),
       );
   }
@@ -164,6 +164,8 @@ export class Load {
     );
   }
 }
+
+const textOf = (place: Place | undefined) => `${place?.epoch}:${place?.seq}`;
 
 /** Another epoch than the head's: it has not heard of what became of its own. */
 function reached(place: Place | undefined, head: Place | undefined): boolean {

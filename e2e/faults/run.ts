@@ -81,7 +81,7 @@ async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played
   return { evidence, stuck };
 }
 
-/** Nothing is published any more: everybody gets to the end, or the checker will say who did not. */
+/** Nothing is published any more: everybody gets to the end, or the checker says who did not. */
 async function settle(stage: Stage): Promise<void> {
   const { load, arbiter, recorder } = stage;
   await arbiter.readAll();
