@@ -101,9 +101,11 @@ export class Track {
     this.#pass(this.#place, { span: head.span, seq: head.seq });
   }
 
-  #isPast({ epoch, seq }: GapRecord): boolean {
+  #isPast({ reason, to, epoch, seq }: GapRecord): boolean {
     const place = this.#place;
     if (place === undefined) return false;
+    // It takes back what was had; where more was lost, the subscriber stays in the old epoch.
+    if (reason === 'truncated' && (to ?? 0) >= place.seq) return false;
     const order = this.#topic.span(epoch).order;
     return order < place.span.order || (order === place.span.order && seq < place.seq);
   }

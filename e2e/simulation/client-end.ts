@@ -42,11 +42,11 @@ export class ClientEnd implements SocketLike {
   }
 
   close(code = 1000): void {
+    this.#end(code);
     if (this.#state === 'closed' || this.#state === 'closing') return;
     if (this.#state === 'open') this.#line.up.send({ kind: 'close', code }, 0);
     else this.#line.up.send({ kind: 'end' }, 0);
     this.#state = 'closing';
-    this.#end(code);
     this.#waitForEnd();
   }
 

@@ -35,7 +35,7 @@ export interface LineWatch {
 }
 
 /** Bytes that may be under way or unread before the gateway's kernel takes no more. */
-const WINDOWS = [400, 2_000, 60_000];
+const WINDOWS = [1_000, 4_000, 60_000];
 const SLOWEST_MS = 12;
 
 /** One connection between a client and a gateway, and what can happen to it. */
@@ -67,7 +67,7 @@ export class Line {
       arrive: (item) => client.run(() => this.client.arrived(item)),
     });
     this.client = new ClientEnd(this, parts);
-    const window = WINDOWS[Math.floor(random() * WINDOWS.length)] ?? 400;
+    const window = WINDOWS[Math.floor(random() * WINDOWS.length)] ?? 1_000;
     this.gateway = new GatewayEnd(this, { time, process: gateway, window });
   }
 

@@ -18,6 +18,11 @@ const faults: readonly Fault[] = [
   { name: 'all cut from store', weight: 1, inflict: (nemesis) => nemesis.cut('all') },
   { name: 'store restarted', weight: 2, inflict: (nemesis) => nemesis.restartStore() },
   { name: 'store lost one end', weight: 2, inflict: (nemesis) => nemesis.loseEnd() },
+  {
+    name: 'store lost what nobody answered',
+    weight: 1,
+    inflict: (nemesis) => nemesis.loseUnheard(),
+  },
   { name: 'store fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack() },
   { name: 'bells disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbBells() },
   { name: 'requests disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbRequests() },
@@ -32,6 +37,9 @@ const faults: readonly Fault[] = [
 
 /** The names of all faults. */
 export const faultNames: readonly string[] = faults.map(({ name }) => name);
+
+/** Longer than a topic of a world that forgets is remembered. */
+export const AWAY_MS = 7_000;
 
 const total = faults.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -145,10 +153,28 @@ export class Nemesis {
     return true;
   }
 
+  /** A client hears no answers any more; then the store loses what it had published. */
+  loseUnheard(): boolean {
+    if (!this.#mayLose) return false;
+    const { name } = pickOne(this.#world.subscribers, this.#random);
+    const lines = this.#world.network.lines.filter((line) => line.clientName === name);
+    for (const line of lines) line.swallow('down');
+    this.#world.note(`${name} hears no answers`);
+    const lagMs = this.#between(20, 200);
+    this.#quietUntil = this.#world.time.now() + lagMs;
+    this.#world.time.after(lagMs, () => {
+      for (const topic of this.#world.topics) this.#loseEndOf(topic);
+    });
+    return lines.length > 0;
+  }
+
   /** The newest entries of one topic are lost. */
   loseEnd(): boolean {
     if (!this.#mayLose) return false;
-    const topic = pickOne(this.#world.topics, this.#random);
+    return this.#loseEndOf(pickOne(this.#world.topics, this.#random));
+  }
+
+  #loseEndOf(topic: string): boolean {
     const head = this.#world.arbiter.head(topic)?.seq ?? 0;
     const unreported = this.#witnessed.get(topic) ?? 0;
     const count = Math.min(head - unreported, Math.floor(this.#between(1, 8)));
@@ -161,7 +187,8 @@ export class Nemesis {
 
   /** A replica takes over that was behind in everything. */
   fallBack(): boolean {
-    if (!this.#mayLose) return false;
+    // What was told as trimmed must not be taken back, or nobody could judge it.
+    if (!this.#mayLose || this.#world.settings.trims) return false;
     const replica = this.#world.store.snapshot();
     const lagMs = this.#between(5, 400);
     this.#quietUntil = this.#world.time.now() + lagMs + 1;
@@ -265,6 +292,15 @@ export class Nemesis {
       this.#world.note(`${process.name} is thawed`);
     });
     return true;
+  }
+
+  /** A client is away for so long that a topic is forgotten meanwhile. */
+  sendAway(): void {
+    const { process } = pickOne(this.#world.subscribers, this.#random);
+    process.freeze();
+    this.#world.note(`${process.name} is away`);
+    this.#world.happened('client away for long');
+    this.#undoAfter(AWAY_MS, () => process.thaw());
   }
 
   resubscribe(): boolean {

@@ -18,6 +18,8 @@ export interface WorldSettings {
   readonly cutOffMs: number;
   /** Messages that are not the newest ones may be gone. */
   readonly trims: boolean;
+  /** Topics are forgotten a few seconds after their last message. */
+  readonly expires: boolean;
 }
 
 /** As many entries a topic keeps in worlds that trim. */
@@ -25,7 +27,9 @@ export const KEPT = 10;
 
 /** Small and quick, so that limits are reached and waits are short; below the bounds for users. */
 export function settingsFor(random: Random): WorldSettings {
-  const trims = random() < 0.25;
+  const kind = random();
+  const expires = kind < 0.08;
+  const trims = kind < 0.35;
   const stream = streamSettings.parse({
     probeIntervalMs: 300,
     settleMs: 1_500,
@@ -34,6 +38,7 @@ export function settingsFor(random: Random): WorldSettings {
     inlineBytes: pickOne([0, 200, 16_384, 16_384], random),
     parkedBytes: pickOne([1_024, 65_536], random),
     pageEntries: pickOne([1, 3, 20, 100], random),
+    retentionS: expires ? 1 : 3_600,
     retentionEntries: trims ? KEPT : 10_000,
   });
   const hub = hubSettings.parse({
@@ -54,5 +59,5 @@ export function settingsFor(random: Random): WorldSettings {
     movesPerSecond: 20,
   });
   const outboxBytes = pickOne([3_000, 8_000, 65_536], random);
-  return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims };
+  return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims, expires };
 }

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { mutants } from './mutants.ts';
+import { replayCommand, tellFailure } from './telling.ts';
+import { type Outcome, World } from './world.ts';
+
+/** Worlds in which a bug must be found. */
+const WORLDS = 150;
+
+describe('a planted bug is found', () => {
+  for (const { name, found, spoilers } of mutants) {
+    test(name, async () => {
+      let outcome: Outcome | undefined;
+      for (let seed = 1; seed <= WORLDS && outcome === undefined; seed += 1) {
+        const told = await new World(seed, spoilers).run();
+        if (told.violations.length > 0) outcome = told;
+      }
+      assert(outcome !== undefined, `not found in ${WORLDS} worlds`);
+      const invariants = new Set(outcome.violations.map(({ invariant }) => invariant));
+      const expected = found.some((invariant) => invariants.has(invariant));
+      assert(expected, `found by ${[...invariants].join(', ')}, not by ${found.join(' or ')}`);
+    });
+  }
+
+  test('and the report says where, what happened before it, and how to replay it', async () => {
+    const mutant = mutants.find(({ name }) => name.startsWith('a publish that was written'));
+    const outcome = await new World(1, mutant?.spoilers).run();
+    const text = tellFailure(outcome);
+    assert.match(text, /^Seed 1: I2 at \S+ in [abc]: \S+ was answered as failed/);
+    assert(text.includes(replayCommand(1)));
+    const [violation] = outcome.violations;
+    const id = violation?.detail.split(' ')[0] ?? '';
+    assert.match(text, new RegExp(`got [abc] \\S+ ${id}\\n*`));
+    assert(text.split('\n').length < 60);
+  });
+});
