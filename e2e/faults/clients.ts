@@ -26,7 +26,7 @@ export const clientRows: readonly Row[] = [
     title: 'some clients stop reading, one for too long',
     store: 'memory',
     settings: { edge: { outboxBytes: 65_536, slowTimeoutMs: SLOW_TIMEOUT_MS } },
-    shape: { topics: 2, topicsEach: 2, subscribers: 9, publishers: 8, bytes: 24_000 },
+    shape: { topics: 2, topicsEach: 2, subscribers: 9, publishers: 8, bytes: 24_000, everyMs: 60 },
     expect: { silenceMs: 30_000 },
     inject: stopReading,
     judge: (_stage, verdict) => noGaps(verdict),
