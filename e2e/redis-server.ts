@@ -57,7 +57,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
   }
 }
 
-/** Below the ports that the kernel gives to outgoing connections, which come and go all the time. */
+/** Below the ports that the kernel gives to outgoing connections, which come and go. */
 const PORTS = { from: 12_000, count: 20_000 };
 const PORT_TRIES = 50;
 
