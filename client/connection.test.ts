@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ManualClock, turn } from '../gateway/hub/manual-clock.ts';
-import { watchedClient } from './fake-network.ts';
+import { ManualClock, turn } from '../protocol/testing/manual-clock.ts';
 import type { ClientOptions } from './options.ts';
 import type { PlatformListener } from './platform.ts';
+import { watchedClient } from './testing/fake-network.ts';
 
 function start(options: Partial<ClientOptions> = {}) {
   const clock = new ManualClock();

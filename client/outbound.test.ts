@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ManualClock } from '../gateway/hub/manual-clock.ts';
-import { watchedClient } from './fake-network.ts';
+import { ManualClock } from '../protocol/testing/manual-clock.ts';
 import type { ClientOptions } from './options.ts';
+import { watchedClient } from './testing/fake-network.ts';
 
 function start(options: Partial<ClientOptions> = {}) {
   const clock = new ManualClock();

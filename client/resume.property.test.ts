@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ManualClock } from '../gateway/hub/manual-clock.ts';
-import { type FakeSocket, watchedClient } from './fake-network.ts';
+import { ManualClock } from '../protocol/testing/manual-clock.ts';
+import { type FakeSocket, watchedClient } from './testing/fake-network.ts';
 
 interface Entry {
   readonly epoch: string;

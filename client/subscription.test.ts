@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ManualClock, turn } from '../gateway/hub/manual-clock.ts';
-import { watchedClient } from './fake-network.ts';
+import { ManualClock, turn } from '../protocol/testing/manual-clock.ts';
 import type { Gap, Message } from './message.ts';
 import type { ClientOptions } from './options.ts';
 import { webStorage } from './storage.ts';
 import type { SubscribeOptions } from './subscription.ts';
+import { watchedClient } from './testing/fake-network.ts';
 
 function start(options: Partial<ClientOptions> = {}, subscribe?: SubscribeOptions) {
   const clock = new ManualClock();

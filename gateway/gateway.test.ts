@@ -11,7 +11,7 @@ import { type RedisServer, startRedis } from '../e2e/redis-server.ts';
 import { TcpProxy } from '../e2e/tcp-proxy.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { closeCodes } from '../protocol/codes.ts';
-import { TestClient } from './edge/test-client.ts';
+import { TestClient } from './edge/testing/test-client.ts';
 import { Gateway, type GatewayParts } from './gateway.ts';
 import { PortTaken } from './listen.ts';
 import { silentLogger } from './logger.ts';

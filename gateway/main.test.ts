@@ -6,7 +6,7 @@ import { afterEach, describe, it } from 'node:test';
 import { Child } from '../e2e/child.ts';
 import { until, within } from '../e2e/deadline.ts';
 import { freePort } from '../e2e/redis-server.ts';
-import { TestClient } from './edge/test-client.ts';
+import { TestClient } from './edge/testing/test-client.ts';
 
 const children: Child[] = [];
 const MAIN = join(import.meta.dirname, 'main.ts');

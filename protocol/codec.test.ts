@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import * as arbitrary from './arbitrary.ts';
 import type { Codec, Decoded } from './codec.ts';
 import { errorCodes } from './codes.ts';
 import { jsonCodec } from './json.ts';
 import { limits } from './limits.ts';
 import { msgpackCodec } from './msgpack.ts';
 import type { Payload } from './payload.ts';
+import * as arbitrary from './testing/arbitrary.ts';
 import { toEncoding } from './transcode.ts';
 
 /** With `data` in the codec's own encoding, so that nothing is rewritten on the way. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import * as arbitrary from './arbitrary.ts';
 import { formatPosition, parsePosition } from './position.ts';
+import * as arbitrary from './testing/arbitrary.ts';
 
 describe('positions', () => {
   it('reads what it wrote', () => {

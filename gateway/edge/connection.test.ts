@@ -4,20 +4,20 @@ import { closeCodes } from '../../protocol/codes.ts';
 import type { Command } from '../../protocol/commands.ts';
 import type { ServerEvent } from '../../protocol/events.ts';
 import { jsonCodec } from '../../protocol/json.ts';
+import { ManualClock, turn } from '../../protocol/testing/manual-clock.ts';
 import { silentCounts } from '../hub/counts.ts';
-import { ManualClock, turn } from '../hub/manual-clock.ts';
 import { TopicHub } from '../hub/topic-hub.ts';
 import { silentLogger } from '../logger.ts';
 import { edgeSettings, hubSettings } from '../settings/declaration.ts';
 import { Connection } from './connection.ts';
 import { type EdgeParts, newContext } from './context.ts';
 import { silentEdgeCounts } from './counts.ts';
-import { everything } from './edge-fixture.ts';
 import { encodingOf } from './encoding.ts';
-import { FakeSocket, pongOf } from './fake-socket.ts';
-import { FakeStream } from './fake-stream.ts';
 import type { Authenticator } from './identity.ts';
-import { framesOf } from './raw-peer.ts';
+import { everything } from './testing/edge-fixture.ts';
+import { FakeSocket, pongOf } from './testing/fake-socket.ts';
+import { FakeStream } from './testing/fake-stream.ts';
+import { framesOf } from './testing/raw-peer.ts';
 
 const authenticator: Authenticator = {
   configured: false,

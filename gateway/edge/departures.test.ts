@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { closeCodes } from '../../protocol/codes.ts';
-import { ManualClock } from '../hub/manual-clock.ts';
+import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import type { Moved } from './counts.ts';
 import { Departures, type Leaver } from './departures.ts';
 

@@ -6,10 +6,10 @@ import { streamSettings } from '../settings/declaration.ts';
 import { MemoryLog } from '../stream/memory-log.ts';
 import { MemoryStore } from '../stream/memory-store.ts';
 import { TopicStream } from '../stream/topic-stream.ts';
-import { type EdgeFixture, startEdge } from './edge-fixture.ts';
-import { RawPeer } from './raw-peer.ts';
-import { TestClient } from './test-client.ts';
-import { waitFor } from './wait-for.ts';
+import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
+import { RawPeer } from './testing/raw-peer.ts';
+import { TestClient } from './testing/test-client.ts';
+import { waitFor } from './testing/wait-for.ts';
 
 const clock = systemClock;
 const random = Math.random;

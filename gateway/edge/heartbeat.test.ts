@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentEdgeCounts } from './counts.ts';
-import { FakeSocket, pongOf } from './fake-socket.ts';
 import type { Health } from './health.ts';
 import { type Beat, Heartbeat } from './heartbeat.ts';
+import { FakeSocket, pongOf } from './testing/fake-socket.ts';
 
 const settings = {
   heartbeatMs: 15_000,

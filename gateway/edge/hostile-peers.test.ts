@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { type EdgeFixture, startEdge } from './edge-fixture.ts';
-import type { FakeStream } from './fake-stream.ts';
-import { encodeFrame, RawPeer, type UpgradeOptions, upgradeRequest } from './raw-peer.ts';
-import { TestClient } from './test-client.ts';
-import { waitFor } from './wait-for.ts';
+import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
+import type { FakeStream } from './testing/fake-stream.ts';
+import { encodeFrame, RawPeer, type UpgradeOptions, upgradeRequest } from './testing/raw-peer.ts';
+import { TestClient } from './testing/test-client.ts';
+import { waitFor } from './testing/wait-for.ts';
 
 const FRAME_BYTES = 4_096;
 const settings = { frameBytes: FRAME_BYTES, helloTimeoutMs: 400, maxTopics: 20 };

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { startEdge } from './edge-fixture.ts';
-import { RawPeer } from './raw-peer.ts';
-import { TestClient } from './test-client.ts';
-import { waitFor } from './wait-for.ts';
+import { startEdge } from './testing/edge-fixture.ts';
+import { RawPeer } from './testing/raw-peer.ts';
+import { TestClient } from './testing/test-client.ts';
+import { waitFor } from './testing/wait-for.ts';
 
 const settings = { heartbeatMs: 100, pongTimeoutMs: 50, missedPings: 3, idleAfterMs: 250 };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Batch } from '../hub/hub.ts';
 import { encodingOf } from './encoding.ts';
-import { FakeSocket } from './fake-socket.ts';
 import { type Notice, Outbox, type OutboxOwner } from './outbox.ts';
+import { FakeSocket } from './testing/fake-socket.ts';
 
 class Owner implements OutboxOwner {
   readonly notices: Notice[] = [];

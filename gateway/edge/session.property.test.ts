@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';
 import type { Position } from '../../protocol/position.ts';
-import { turn } from '../hub/manual-clock.ts';
+import { turn } from '../../protocol/testing/manual-clock.ts';
 import { silentEdgeCounts } from './counts.ts';
-import { FakeStream } from './fake-stream.ts';
 import { Session, type SessionOwner } from './session.ts';
+import { FakeStream } from './testing/fake-stream.ts';
 
 const key = { identity: 'ann', session: 'me' };
 const TOPICS = ['a', 'b'] as const;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type EdgeFixture, startEdge } from './edge-fixture.ts';
-import type { FakeStream } from './fake-stream.ts';
-import { RawPeer } from './raw-peer.ts';
-import { TestClient } from './test-client.ts';
-import { waitFor } from './wait-for.ts';
+import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
+import type { FakeStream } from './testing/fake-stream.ts';
+import { RawPeer } from './testing/raw-peer.ts';
+import { TestClient } from './testing/test-client.ts';
+import { waitFor } from './testing/wait-for.ts';
 
 const settings = { markerMs: 20, messagesBurst: 10_000, heartbeatMs: 60_000 };
 

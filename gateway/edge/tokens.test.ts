@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { everything, startEdge } from './edge-fixture.ts';
 import type { Authentication, Authenticator } from './identity.ts';
-import { TestClient } from './test-client.ts';
+import { everything, startEdge } from './testing/edge-fixture.ts';
+import { TestClient } from './testing/test-client.ts';
 
 /** `name/rights/lifetime`: rights are topics separated by `+`, lifetime is in milliseconds. */
 const authenticator: Authenticator = {

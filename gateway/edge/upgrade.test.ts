@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { msgpackCodec } from '../../protocol/msgpack.ts';
-import { type EdgeFixture, startEdge } from './edge-fixture.ts';
-import type { FakeStream } from './fake-stream.ts';
-import { encodeFrame, RawPeer, upgradeRequest } from './raw-peer.ts';
-import { TestClient } from './test-client.ts';
-import { waitFor } from './wait-for.ts';
+import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
+import type { FakeStream } from './testing/fake-stream.ts';
+import { encodeFrame, RawPeer, upgradeRequest } from './testing/raw-peer.ts';
+import { TestClient } from './testing/test-client.ts';
+import { waitFor } from './testing/wait-for.ts';
 
 describe('an upgrade', () => {
   let fixture: EdgeFixture<FakeStream>;

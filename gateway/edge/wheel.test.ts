@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { ManualClock } from '../hub/manual-clock.ts';
+import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import { Wheel, type WheelEntry } from './wheel.ts';
 
 class Entry implements WheelEntry {

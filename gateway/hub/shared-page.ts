@@ -1,5 +1,5 @@
 import type { Position } from '../../protocol/position.ts';
-import type { Entry, Page } from '../stream/stream.ts';
+import { answersToo, type Entry, type Page } from '../stream/stream.ts';
 import { batchOf, positionOf } from './deliveries.ts';
 import type { Batch, GapDelivery } from './hub.ts';
 
@@ -27,7 +27,9 @@ export class SharedPage {
 
   /** The first step for a subscriber at `cursor`; undefined: the page does not lead past it. */
   start(cursor: Position): number | undefined {
-    if (cursor.epoch === this.#from.epoch && cursor.seq === this.#from.seq) return 0;
+    if (cursor.epoch === this.#from.epoch && cursor.seq === this.#from.seq) {
+      return answersToo(this.page, this.#from, cursor) ? 0 : undefined;
+    }
     const next = this.#after.get(cursor.seq);
     if (next === undefined) return undefined;
     const step = this.page.steps[next - 1];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Position } from '../../protocol/position.ts';
+import { ManualClock, turn } from '../../protocol/testing/manual-clock.ts';
 import { hubSettings } from '../settings/declaration.ts';
 import { silentCounts } from './counts.ts';
-import { ManualClock, turn } from './manual-clock.ts';
-import { RecordingOutlet } from './recording-outlet.ts';
-import { ScriptedStream, type ScriptedTopic } from './scripted-stream.ts';
+import { RecordingOutlet } from './testing/recording-outlet.ts';
+import { ScriptedStream, type ScriptedTopic } from './testing/scripted-stream.ts';
 import { TopicHub } from './topic-hub.ts';
 
 const SEEDS = Number(process.env['HUB_SEEDS'] ?? 2_500);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Position } from '../../protocol/position.ts';
+import { ManualClock, turn } from '../../protocol/testing/manual-clock.ts';
 import { hubSettings } from '../settings/declaration.ts';
 import type { PageLimit } from '../stream/stream.ts';
 import { type HubCounts, silentCounts } from './counts.ts';
 import type { Batch, Delivery } from './hub.ts';
-import { ManualClock, turn } from './manual-clock.ts';
-import { RecordingOutlet } from './recording-outlet.ts';
-import { ScriptedStream, type ScriptedTopic } from './scripted-stream.ts';
 import { SubscriptionTable } from './subscription.ts';
+import { RecordingOutlet } from './testing/recording-outlet.ts';
+import { ScriptedStream, type ScriptedTopic } from './testing/scripted-stream.ts';
 import { TopicHub } from './topic-hub.ts';
 
 interface SetUp {

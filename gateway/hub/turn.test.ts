@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock, turn } from './manual-clock.ts';
+import { ManualClock, turn } from '../../protocol/testing/manual-clock.ts';
 import { Turn } from './turn.ts';
 
 test('an idle hub hands out at the end of the present turn, once for all requests', async () => {

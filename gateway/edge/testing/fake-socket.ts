@@ -1,4 +1,4 @@
-import type { Socket } from './socket.ts';
+import type { Socket } from '../socket.ts';
 
 /** A socket for tests: it remembers what it was told, and the test says what the kernel takes. */
 export class FakeSocket implements Socket {

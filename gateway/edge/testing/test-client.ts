@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
-import type { Command } from '../../protocol/commands.ts';
-import type { ServerEvent } from '../../protocol/events.ts';
-import { jsonCodec } from '../../protocol/json.ts';
+import type { Command } from '../../../protocol/commands.ts';
+import type { ServerEvent } from '../../../protocol/events.ts';
+import { jsonCodec } from '../../../protocol/json.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface ConnectOptions extends ClientOptions {

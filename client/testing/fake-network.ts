@@ -1,8 +1,8 @@
-import { Client } from './client.ts';
-import type { StateChange } from './connection.ts';
-import type { ClientError } from './errors.ts';
-import type { ClientOptions } from './options.ts';
-import type { SocketLike } from './platform.ts';
+import { Client } from '../client.ts';
+import type { StateChange } from '../connection.ts';
+import type { ClientError } from '../errors.ts';
+import type { ClientOptions } from '../options.ts';
+import type { SocketLike } from '../platform.ts';
 
 /**
  * A network for tests in which nothing happens by itself: the test is the gateway. It opens the

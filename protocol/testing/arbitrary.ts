@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { errorCodes, gapReasons } from './codes.ts';
-import type { Command } from './commands.ts';
-import type { ServerEvent } from './events.ts';
-import type { Payload } from './payload.ts';
-import type { Position } from './position.ts';
-import { topicProblem } from './topic.ts';
+import { errorCodes, gapReasons } from '../codes.ts';
+import type { Command } from '../commands.ts';
+import type { ServerEvent } from '../events.ts';
+import type { Payload } from '../payload.ts';
+import type { Position } from '../position.ts';
+import { topicProblem } from '../topic.ts';
 
 /** Random values of every type of the protocol, for property tests. */
 

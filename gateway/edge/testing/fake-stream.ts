@@ -1,4 +1,4 @@
-import type { Position } from '../../protocol/position.ts';
+import type { Position } from '../../../protocol/position.ts';
 import type {
   Draft,
   Entry,
@@ -12,8 +12,8 @@ import type {
   Stream,
   StreamEvent,
   StreamHealth,
-} from '../stream/stream.ts';
-import { StreamError } from '../stream/stream.ts';
+} from '../../stream/stream.ts';
+import { StreamError } from '../../stream/stream.ts';
 
 /**
  * A stand-in for the stream in the edge's own tests: one epoch, everything in lists, and switches

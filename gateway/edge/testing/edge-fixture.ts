@@ -1,17 +1,17 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Clock, systemClock } from '../../protocol/clock.ts';
-import { silentCounts } from '../hub/counts.ts';
-import { TopicHub } from '../hub/topic-hub.ts';
-import { silentLogger } from '../logger.ts';
-import { edgeSettings, hubSettings } from '../settings/declaration.ts';
-import type { Stream, StreamEvent } from '../stream/stream.ts';
-import { httpLimits } from './admission.ts';
-import type { EdgeParts } from './context.ts';
-import { type EdgeCounts, silentEdgeCounts } from './counts.ts';
-import { Edge } from './edge.ts';
+import { type Clock, systemClock } from '../../../protocol/clock.ts';
+import { silentCounts } from '../../hub/counts.ts';
+import { TopicHub } from '../../hub/topic-hub.ts';
+import { silentLogger } from '../../logger.ts';
+import { edgeSettings, hubSettings } from '../../settings/declaration.ts';
+import type { Stream, StreamEvent } from '../../stream/stream.ts';
+import { httpLimits } from '../admission.ts';
+import type { EdgeParts } from '../context.ts';
+import { type EdgeCounts, silentEdgeCounts } from '../counts.ts';
+import { Edge } from '../edge.ts';
+import type { Authenticator, Identity } from '../identity.ts';
 import { FakeStream } from './fake-stream.ts';
-import type { Authenticator, Identity } from './identity.ts';
 
 /** A gateway's edge on a real HTTP server and the real hub, for tests. */
 export interface EdgeFixture<S extends Stream> {

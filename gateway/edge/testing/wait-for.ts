@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../protocol/clock.ts';
+import { systemClock } from '../../../protocol/clock.ts';
 
 const STEP_MS = 2;
 
