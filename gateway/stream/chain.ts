@@ -15,12 +15,19 @@ export interface ChainLink {
   readonly limit: number;
   /** Highest seq that some pod saw in these epochs; not above `limit`: nothing was lost. */
   readonly known: number;
+  /**
+   * Second at which the first of its epochs began; of one that only pods knew, at which it was
+   * seen; of the world's, 0. Never greater than that of a newer link.
+   */
+  readonly since: number;
 }
 
 export interface TopicHistory {
   readonly epoch: string;
   readonly seq: number;
   readonly chain: readonly ChainLink[];
+  /** Second at which the topic was born, or born again. */
+  readonly birth: number;
 }
 
 /** Bounds of a chain. What falls off makes an old cursor `epoch_unknown`, never a wrong replay. */
@@ -54,10 +61,24 @@ export function crossesChange(history: TopicHistory, from: Position, changed: nu
   return !isWorldEpoch(from.epoch) || from.confirmed <= changed;
 }
 
-/** The chain after the current epoch ended at `seq`. */
-export function endEpoch({ epoch, seq, chain }: TopicHistory): ChainLink[] {
+/**
+ * Whether at this second a topic may have forgotten everything that came after the position: log
+ * and meta live longer than twice the retention after the last publish.
+ */
+export function mayBeForgotten(
+  from: Position,
+  at: { second: number; retentionS: number },
+): boolean {
+  return at.second - from.confirmed > 2 * at.retentionS;
+}
+
+/** The chain after the current epoch, which began in second `since`, ended at `seq`. */
+export function endEpoch(
+  { epoch, seq, chain }: Omit<TopicHistory, 'birth'>,
+  since: number,
+): ChainLink[] {
   const [newest, older, ...rest] = chain;
-  const ended: ChainLink = { epochs: [epoch], limit: seq, known: 0 };
+  const ended: ChainLink = { epochs: [epoch], limit: seq, known: 0, since };
   if (newest === undefined || older === undefined || !mergeable(newest, older)) {
     return [ended, ...chain].slice(0, chainBounds.links);
   }
@@ -73,17 +94,35 @@ function mergeable(newest: ChainLink, older: ChainLink): boolean {
   return newest.limit === limit && newest.known <= limit && older.known <= limit;
 }
 
-/** The chain after a pod said that it saw `seq` in `epoch`, which is not the current one. */
-export function noteKnown(chain: readonly ChainLink[], epoch: string, seq: number): ChainLink[] {
-  const at = linkOf(chain, epoch);
+/**
+ * The chain after a pod said that it saw this position, which is not of the current epoch.
+ * `forgotten`: so long ago that an epoch which is not on the chain has simply expired.
+ */
+export function noteKnown(
+  chain: readonly ChainLink[],
+  known: Position,
+  forgotten: boolean,
+): readonly ChainLink[] {
+  const at = linkOf(chain, known.epoch);
   const link = chain[at];
-  if (link === undefined) {
-    // An epoch that began and ended where this log never was: lost as a whole.
-    const limit = chain[0]?.limit ?? 0;
-    return [{ epochs: [epoch], limit, known: seq }, ...chain].slice(0, chainBounds.links);
-  }
-  if (seq <= Math.max(link.limit, link.known)) return [...chain];
-  return chain.with(at, { ...link, known: seq });
+  if (link === undefined) return forgotten ? chain : withLost(chain, known);
+  if (known.seq <= Math.max(link.limit, link.known)) return chain;
+  return chain.with(at, { ...link, known: known.seq });
+}
+
+/**
+ * An epoch that began and ended where this log never was, and is lost as a whole, joins the chain
+ * in the order of time, whoever is first to report: who was in it goes on to every newer loss, and
+ * who came later is not told of it.
+ */
+function withLost(chain: readonly ChainLink[], known: Position): readonly ChainLink[] {
+  const at = chain.findIndex(({ since }) => since <= known.confirmed);
+  const before = chain[at];
+  // Below the number with which it would have begun, nobody knows what its numbers were.
+  if (before === undefined || known.seq <= before.limit) return chain;
+  const { epoch, seq, confirmed: since } = known;
+  const lost: ChainLink = { epochs: [epoch], limit: before.limit, known: seq, since };
+  return chain.toSpliced(at, 0, lost).slice(0, chainBounds.links);
 }
 
 /** What was read after `readsAfter`, up to the head or up to a limit of the page. */
@@ -103,10 +142,13 @@ export interface Continued {
 export function continueFrom(
   history: TopicHistory,
   from: Position,
-  read: { excerpt: Excerpt; second: number },
+  read: { excerpt: Excerpt; second: number; retentionS: number },
 ): Continued {
   const head = { epoch: history.epoch, seq: history.seq, confirmed: read.second };
   if (readsAfter(history, from) === undefined) return jump('epoch_unknown', head);
+  // The topic may have been born, published to and forgotten before this birth of it.
+  const atBirth = { second: history.birth, retentionS: read.retentionS };
+  if (isWorldEpoch(from.epoch) && mayBeForgotten(from, atBirth)) return jump('expired', head);
   return new Walk(history, from, head).over(read.excerpt);
 }
 

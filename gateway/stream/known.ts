@@ -37,18 +37,17 @@ export class Known {
 
   /**
    * What there is to report, together with what followers saw: one table per epoch of a topic,
-   * older ones first, at least one. Without what is older than `oldest` (seconds): its topic may
-   * be forgotten by retention, which is not a loss.
+   * older ones first, at least one. However old: whether retention has forgotten it, the log knows.
    */
-  report(seen: Iterable<readonly [string, Position]>, oldest: number): Map<string, Position>[] {
+  report(seen: Iterable<readonly [string, Position]>): Map<string, Position>[] {
     const all = new Map(this.#topics);
     for (const [topic, position] of seen) {
       all.set(topic, merged(all.get(topic) ?? [], position));
     }
     const tables = [new Map<string, Position>()];
     for (const [topic, positions] of all) {
-      const recent = positions.filter(({ seq, confirmed }) => seq > 0 && confirmed >= oldest);
-      for (const [index, position] of recent.entries()) {
+      const existing = positions.filter(({ seq }) => seq > 0);
+      for (const [index, position] of existing.entries()) {
         tables[index] ??= new Map();
         tables[index].set(topic, position);
       }

@@ -16,8 +16,8 @@ export interface LivenessOwner {
   proven(second: number): void;
   /** Called at every interval while nothing is in doubt. */
   rotate(): void;
-  /** What this pod knows of every topic, without what is older than this Redis second. */
-  known(oldest: number): readonly Map<string, Position>[];
+  /** What this pod knows of every topic. */
+  known(): readonly Map<string, Position>[];
   /** The log knows it too. */
   reported(): void;
   /** The listener must be told that what it has may be old. */
@@ -34,7 +34,6 @@ export interface LivenessOptions {
   readonly settings: {
     readonly probeIntervalMs: number;
     readonly settleMs: number;
-    readonly retentionS: number;
   };
 }
 
@@ -237,11 +236,10 @@ export class Liveness {
   }
 
   /** Before the new history is read, the log learns what this pod knew of the old one. */
-  async #report({ lineage, second }: Probe): Promise<void> {
+  async #report({ lineage }: Probe): Promise<void> {
     const { clock, counts, log, settings } = this.#options;
     const until = clock.now() + settings.settleMs;
-    const known = this.#owner.known(second - 2 * settings.retentionS);
-    const parts = known.flatMap(inParts);
+    const parts = this.#owner.known().flatMap(inParts);
     let failures = 0;
     while (parts.length > 0 && !this.#stopping.signal.aborted) {
       const [part] = parts;

@@ -1,6 +1,7 @@
 import { systemClock } from '../../protocol/clock.ts';
 import { logConformance } from './log.conformance.ts';
-import type { LogWorld } from './log.conformance-gateway.ts';
+import { chainConformance } from './log.conformance-chain.ts';
+import type { LogStore, LogWorld } from './log.conformance-gateway.ts';
 import { MemoryLog } from './memory-log.ts';
 import { type MemorySnapshot, MemoryStore } from './memory-store.ts';
 
@@ -19,8 +20,11 @@ function memoryWorld(store: MemoryStore): LogWorld {
   };
 }
 
-logConformance('MemoryLog', async () => ({
+const memoryStore = async (): Promise<LogStore> => ({
   world: async (settings) =>
     memoryWorld(new MemoryStore({ clock: systemClock, random: Math.random, settings })),
   close: async () => {},
-}));
+});
+
+logConformance('MemoryLog', memoryStore);
+chainConformance('MemoryLog', memoryStore);

@@ -1,6 +1,13 @@
 import type { Timer } from '../../protocol/clock.ts';
 import type { Position } from '../../protocol/position.ts';
-import { continueFrom, crossesChange, isWorldEpoch, jump, readsAfter } from './chain.ts';
+import {
+  continueFrom,
+  crossesChange,
+  isWorldEpoch,
+  jump,
+  mayBeForgotten,
+  readsAfter,
+} from './chain.ts';
 import { fingerprint } from './fingerprint.ts';
 import {
   type Bell,
@@ -92,7 +99,7 @@ export class MemoryLog implements Log {
     const head = { epoch, seq: 0, confirmed: second };
     const nothing = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
     if (from === undefined || 'latest' in from) return nothing;
-    if (second - from.confirmed > 2 * this.#store.settings.retentionS) {
+    if (mayBeForgotten(from, { second, retentionS: this.#store.settings.retentionS })) {
       return { ...nothing, ...jump('expired', head) };
     }
     const wiped = isWorldEpoch(from.epoch) && from.epoch !== epoch;
@@ -103,7 +110,7 @@ export class MemoryLog implements Log {
 
   #read(log: MemoryTopic, { from, maxEntries, maxBytes }: ResumeRequest): Resumed {
     log.touch();
-    const { lineage } = this.#store;
+    const { lineage, settings } = this.#store;
     const second = Math.floor(this.#store.nowMs / 1000);
     const limit = { entries: maxEntries, bytes: maxBytes };
     const head = { epoch: log.epoch, seq: log.seq, confirmed: second };
@@ -119,7 +126,7 @@ export class MemoryLog implements Log {
     return {
       ...answer,
       unsettledMs: crosses ? this.#store.unsettledMs() : 0,
-      ...continueFrom(log, from, { excerpt, second }),
+      ...continueFrom(log, from, { excerpt, second, retentionS: settings.retentionS }),
     };
   }
 

@@ -160,6 +160,23 @@ describe('MemoryStore', () => {
     assert.equal(head.seq, 1);
   });
 
+  test('a report gives a topic the life that a publish gives it, new or not', async () => {
+    const a = await gateway('a');
+    const last = await a.publish('old', '1');
+    await clock.pass(19_000);
+    const { lineage } = await a.log.probe('p');
+    store.failover();
+    const known = new Map([
+      ['old', { ...last, seq: 3 }],
+      ['new', { ...last, seq: 3 }],
+    ]);
+    await turn();
+    await a.log.report(lineage, known, false);
+    await clock.pass(20_000);
+    assert.deepEqual(await a.sees('old', last), ['<lost 2-3>']);
+    assert.deepEqual(await a.sees('new', last), ['<truncated 1-1>', '<lost 2-3>']);
+  });
+
   test('a failover that loses the last entries forgets their ids too', async () => {
     const a = await gateway('a');
     const id = (seq: number) => ({ id: 'p', seq });

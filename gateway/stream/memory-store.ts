@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../protocol/clock.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { StreamSettings } from '../settings/declaration.ts';
-import { type ChainLink, endEpoch, isWorldEpoch, noteKnown, worldEpoch } from './chain.ts';
+import { isWorldEpoch, mayBeForgotten, noteKnown, worldEpoch } from './chain.ts';
 import type { Bell } from './log.ts';
 import { type MemoryNetwork, perfectNetwork } from './memory-faults.ts';
 import { MemoryTopic } from './memory-topic.ts';
@@ -154,8 +154,7 @@ export class MemoryStore {
     }
     if (topic.lineage !== this.#lineage) {
       this.world();
-      topic.chain = endEpoch(topic);
-      topic.epoch = this.freshEpoch();
+      topic.beginEpoch(this.freshEpoch());
       topic.lineage = this.#lineage;
     }
     return topic;
@@ -164,15 +163,16 @@ export class MemoryStore {
   /** The topic, born now when it was not. */
   topicForWriting(name: string): MemoryTopic {
     this.#sweep();
-    return this.topic(name) ?? this.#birth(name, []);
+    return this.topic(name) ?? this.#birth(name);
   }
 
-  #birth(name: string, lost: readonly ChainLink[]): MemoryTopic {
+  #birth(name: string): MemoryTopic {
     const world = this.world();
     const topic = new MemoryTopic(this, {
       epoch: this.freshEpoch(),
       lineage: this.#lineage,
-      chain: [...lost, { epochs: [world.epoch], limit: 0, known: 0 }],
+      chain: [{ epochs: [world.epoch], limit: 0, known: 0, since: 0 }],
+      birth: Math.floor(this.nowMs / 1000),
     });
     this.#topics.set(name, topic);
     return topic;
@@ -181,19 +181,17 @@ export class MemoryStore {
   /** One topic of a pod's report. */
   reportTopic(name: string, known: Position): void {
     if (known.seq === 0 || isWorldEpoch(known.epoch)) return;
-    const topic = this.topic(name);
-    if (topic === undefined) {
-      const forgotten = this.second - known.confirmed > 2 * this.settings.retentionS;
-      if (forgotten) return;
-      this.#birth(name, [{ epochs: [known.epoch], limit: 0, known: known.seq }]);
-      return;
-    }
+    const { retentionS } = this.settings;
+    const second = Math.floor(this.nowMs / 1000);
+    const forgotten = mayBeForgotten(known, { second, retentionS });
+    const topic = this.topic(name) ?? (forgotten ? undefined : this.#birth(name));
+    if (topic === undefined) return;
     if (known.epoch === topic.epoch) {
       if (known.seq <= topic.seq) return;
-      topic.chain = endEpoch(topic);
-      topic.epoch = this.freshEpoch();
+      topic.beginEpoch(this.freshEpoch());
     }
-    topic.chain = noteKnown(topic.chain, known.epoch, known.seq);
+    topic.chain = noteKnown(topic.chain, known, forgotten);
+    topic.touch();
   }
 
   /** False: the change was settled before, and the report only counts as late. */

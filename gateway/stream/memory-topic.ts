@@ -1,5 +1,5 @@
 import type { StreamSettings } from '../settings/declaration.ts';
-import type { ChainLink } from './chain.ts';
+import { type ChainLink, endEpoch } from './chain.ts';
 import type { Entry } from './stream.ts';
 
 /** What a topic needs of the store that it is in. */
@@ -30,6 +30,10 @@ export class MemoryTopic {
   epoch: string;
   lineage: string;
   chain: readonly ChainLink[];
+  /** Second of its birth, … */
+  readonly birth: number;
+  /** … and the one at which the present epoch began. */
+  since: number;
   seq = 0;
   metaExpiresAt: number;
   readonly #home: TopicHome;
@@ -40,13 +44,22 @@ export class MemoryTopic {
 
   constructor(
     home: TopicHome,
-    birth: { epoch: string; lineage: string; chain: readonly ChainLink[] },
+    first: { epoch: string; lineage: string; chain: readonly ChainLink[]; birth: number },
   ) {
     this.#home = home;
-    this.epoch = birth.epoch;
-    this.lineage = birth.lineage;
-    this.chain = birth.chain;
+    this.epoch = first.epoch;
+    this.lineage = first.lineage;
+    this.chain = first.chain;
+    this.birth = first.birth;
+    this.since = first.birth;
     this.metaExpiresAt = home.nowMs + home.metaMs;
+  }
+
+  /** The present epoch is over. */
+  beginEpoch(epoch: string): void {
+    this.chain = endEpoch(this, this.since);
+    this.epoch = epoch;
+    this.since = Math.floor(this.#home.nowMs / 1000);
   }
 
   append(content: Pick<Entry, 'id' | 'data'>): Entry {
@@ -154,6 +167,7 @@ export class MemoryTopic {
 
   copy(): MemoryTopic {
     const copy = new MemoryTopic(this.#home, this);
+    copy.since = this.since;
     copy.seq = this.seq;
     copy.metaExpiresAt = this.metaExpiresAt;
     copy.#entries = [...this.#entries];

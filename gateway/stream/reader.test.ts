@@ -36,6 +36,23 @@ describe('A read', () => {
     assert.deepEqual(seqs(await young), []);
   });
 
+  test('of a born topic from before its birth is shared with who was confirmed later', async () => {
+    const stage = await new Stage().start();
+    const [younger, older, youngest] = [50, 49, 51].map((confirmed) =>
+      stage.stream.read('t', { ...at('w', 0), confirmed }, LIMIT),
+    );
+    await settled();
+    assert.equal(stage.log.resumes.length, 1);
+    await next(stage.log.resumes).answer(page(at('e', 1), entries('e', 1)));
+    assert(younger !== undefined && older !== undefined && youngest !== undefined);
+    for (const read of [younger, youngest]) assert.deepEqual(seqs(await read), [1]);
+    const again = next(stage.log.resumes);
+    assert.deepEqual(again.request.from, { ...at('w', 0), confirmed: 49 });
+    const gap = { reason: 'expired', position: at('e', 1) } as const;
+    await again.answer(page(at('e', 1), [{ kind: 'gap', gap }]));
+    assert.deepEqual(seqs(await older), ['expired']);
+  });
+
   test('waits until a changed history is settled', async () => {
     const stage = await new Stage({ settleMs: 1_000 }).start();
     const read = stage.stream.read('t', at('e', 1), LIMIT);

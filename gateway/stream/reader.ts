@@ -3,7 +3,7 @@ import type { Position } from '../../protocol/position.ts';
 import type { StreamCounts } from './counts.ts';
 import type { Log, Resumed, ResumeRequest } from './log.ts';
 import { retryDelay } from './retry-delay.ts';
-import { type Page, type PageLimit, StreamError } from './stream.ts';
+import { answersToo, type Page, type PageLimit, StreamError } from './stream.ts';
 import { timeLimit } from './time-limit.ts';
 
 export interface ReaderOptions {
@@ -48,7 +48,7 @@ export class Reader {
     const request = { from: cursor, maxEntries: limit.entries, maxBytes: limit.bytes };
     const shared = this.#share(key, topic, request);
     const page = await shared.page;
-    if (shared.cursor?.confirmed === cursor.confirmed || !dependsOnAge(page)) return page;
+    if (shared.cursor === undefined || answersToo(page, shared.cursor, cursor)) return page;
     return this.#share(`${key}\n${cursor.confirmed}`, topic, request).page;
   }
 
@@ -140,10 +140,4 @@ export class Reader {
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
-}
-
-/** Where the log knows the cursor's epoch, it does not matter how old the cursor is. */
-function dependsOnAge({ head, steps }: Page): boolean {
-  if (head.seq === 0) return true;
-  return steps.some((step) => step.kind === 'gap' && step.gap.from === undefined);
 }

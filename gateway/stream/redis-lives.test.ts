@@ -102,6 +102,22 @@ describe('What RedisLog keeps in Redis', () => {
     assert.ok((await ttlS(keys.meta('t'))) >= 1602);
   });
 
+  test('a report gives meta the life that a publish gives it, new or not', async () => {
+    const a = await gateway({ retentionS: 800 });
+    const last = await a.publish('old', '1');
+    await admin.pexpire(keys.meta('old'), 900_000);
+    const { lineage } = await a.log.probe('p');
+    const known = new Map([
+      ['old', { ...last, seq: 3 }],
+      ['new', { ...last, confirmed: last.confirmed - 1_500 }],
+    ]);
+    await a.log.report(lineage, known, false);
+    for (const topic of known.keys()) {
+      const meta = await ttlS(keys.meta(topic));
+      assert.ok(meta >= 1602 && meta <= 1702, `${topic} ${meta}`);
+    }
+  });
+
   test('the partition’s record lives for ever, the wait for reports ends by itself', async () => {
     await gateway({ settleMs: 5_000 });
     assert.equal(await admin.pttl(world), -1);

@@ -4,6 +4,7 @@ import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
 import { redisKeys } from './keys.ts';
 import { logConformance } from './log.conformance.ts';
+import { chainConformance } from './log.conformance-chain.ts';
 import type { LogStore, LogWorld } from './log.conformance-gateway.ts';
 import { RedisLog } from './redis-log.ts';
 
@@ -50,3 +51,4 @@ async function redisWorld(server: RedisServer, stream: StreamSettings): Promise<
 }
 
 logConformance('RedisLog', redisStore);
+chainConformance('RedisLog', redisStore);

@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from '../../protocol/clock.ts';
 import { formatPosition, type Position } from '../../protocol/position.ts';
 import type { RedisSettings, StreamSettings } from '../settings/declaration.ts';
-import { continueFrom, crossesChange, isWorldEpoch, jump } from './chain.ts';
+import { continueFrom, crossesChange, isWorldEpoch, jump, mayBeForgotten } from './chain.ts';
 import { encodeSession } from './entry-codec.ts';
 import { encodeName, type Keys, redisKeys } from './keys.ts';
 import {
@@ -233,7 +233,8 @@ export class RedisLog implements Log {
         ...whereFrom(from),
       ]),
     );
-    return reply.type === 'topic' ? resumed(reply, from) : this.#unborn(reply, from);
+    const { retentionS } = this.#options.stream;
+    return reply.type === 'topic' ? resumed(reply, from, retentionS) : this.#unborn(reply, from);
   }
 
   /** Nothing is known of the topic: unborn, expired, or lost. */
@@ -242,7 +243,7 @@ export class RedisLog implements Log {
     const head = { epoch: world, seq: 0, confirmed: Math.max(second, changed + 1) };
     const nothing = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
     if (from === undefined || 'latest' in from) return nothing;
-    if (second - from.confirmed > 2 * this.#options.stream.retentionS) {
+    if (mayBeForgotten(from, { second, retentionS: this.#options.stream.retentionS })) {
       return { ...nothing, ...jump('expired', head) };
     }
     const wiped = isWorldEpoch(from.epoch) && from.epoch !== world;
@@ -365,12 +366,13 @@ function whereFrom(from: ResumeRequest['from']): Arg[] {
   return ['after', from.epoch, from.seq];
 }
 
-function resumed(reply: TopicReply, from: ResumeRequest['from']): Resumed {
+function resumed(reply: TopicReply, from: ResumeRequest['from'], retentionS: number): Resumed {
   const { lineage, history, excerpt, second, changed } = reply;
   const head = { epoch: history.epoch, seq: history.seq, confirmed: second };
   if (from !== undefined && !('latest' in from)) {
     const unsettledMs = crossesChange(history, from, changed) ? reply.unsettledMs : 0;
-    return { lineage, unsettledMs, head, ...continueFrom(history, from, { excerpt, second }) };
+    const read = { excerpt, second, retentionS };
+    return { lineage, unsettledMs, head, ...continueFrom(history, from, read) };
   }
   const steps = excerpt.entries.map((entry) => ({ kind: 'entry', entry }) as const);
   return { lineage, unsettledMs: 0, head, steps, cursor: head };

@@ -109,7 +109,7 @@ export function resumeReply(reply: unknown): ResumeReply {
   if (type === 'unborn') return { ...common, type, logExists: number(values[6]) === 1 };
   const [epoch, seq] = [text(values[6]), number(values[7])];
   if (type !== 'topic' || !isEpoch(epoch) || seq === undefined) throw notUnderstood('resume');
-  const history = { epoch, seq, chain: readChain(text(values[8])) };
+  const history = { epoch, seq, ...readChain(text(values[8])) };
   const excerpt = { entries: readEntries(values.slice(10)), exhausted: number(values[9]) === 1 };
   return { ...common, type, history, excerpt };
 }
@@ -126,14 +126,22 @@ function readEntries(values: Reply): Entry[] {
   return entries.sort((one, other) => one.seq - other.seq);
 }
 
-function readChain(chain: string): ChainLink[] {
-  if (chain === '') return [];
-  return chain.split(';').map((link) => {
-    const [epochs = '', limit = '', known = ''] = link.split(':');
-    const [at, seen] = [count(limit), count(known)];
-    if (at === undefined || seen === undefined) throw notUnderstood('resume');
-    return { epochs: epochs.split(','), limit: at, known: seen };
-  });
+/** The text that is described in chain.lua; nothing, where the cursor does not need it. */
+function readChain(chain: string): Pick<TopicHistory, 'chain' | 'birth'> {
+  if (chain === '') return { chain: [], birth: 0 };
+  const [times = '', ...links] = chain.split(';');
+  const birth = count(times.split(' ')[0] ?? '');
+  if (birth === undefined) throw notUnderstood('resume');
+  return { chain: links.map(readLink), birth };
+}
+
+function readLink(link: string): ChainLink {
+  const [epochs = '', ...numbers] = link.split(':');
+  const [limit, known, since] = numbers.map(count);
+  if (limit === undefined || known === undefined || since === undefined) {
+    throw notUnderstood('resume');
+  }
+  return { epochs: epochs.split(','), limit, known, since };
 }
 
 export function probeReply(reply: unknown): Probe {

@@ -118,6 +118,18 @@ export interface Page {
   readonly head: Position;
 }
 
+/**
+ * Whether a page that was read from `from` is also what a cursor at the same place gets. What the
+ * log does not know of a place, it judges by when the cursor was last confirmed: who is told of
+ * nothing is so with any later confirmation, who is told of a gap without a range with any earlier.
+ */
+export function answersToo(page: Page, from: Position, cursor: Position): boolean {
+  const jumps = page.steps.some((step) => step.kind === 'gap' && step.gap.from === undefined);
+  if (jumps) return cursor.confirmed <= from.confirmed;
+  const judged = page.head.seq === 0 || from.seq === 0;
+  return !judged || cursor.confirmed >= from.confirmed;
+}
+
 export type PageStep =
   | { readonly kind: 'entry'; readonly entry: Entry }
   | { readonly kind: 'gap'; readonly gap: Gap };

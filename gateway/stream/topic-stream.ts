@@ -196,7 +196,7 @@ export class TopicStream implements Stream {
       trusted: () => this.#queue.resume(),
       proven: (second: number) => this.#queue.onceLevel(() => this.#confirm(second)),
       rotate: () => this.#rotate(),
-      known: (oldest: number) => this.#known.report(this.#highest(), oldest),
+      known: () => this.#known.report(this.#highest()),
       reported: () => this.#known.reported(),
       stale: () => this.#setStale(true),
       get failingSince() {

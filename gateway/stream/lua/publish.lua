@@ -15,7 +15,7 @@
 -- there on every call is `pcall`, since Redis does not roll back.
 --
 -- Meta is a hash: q = `<epoch> <lineage><ms when lives are prolonged next>`, s = last seq,
--- c = chain, k = marks `<ms>:<last seq before>`. The first has fixed places, epoch 1-10, lineage
+-- c = chain with its times, k = marks `<ms>:<last seq before>`. The first has fixed places, epoch 1-10, lineage
 -- 12-51, due 52-64, and just the length up to which Redis keeps a small hash compact.
 --@include now
 local meta = redis.call('HMGET', KEYS[5], 'q', 's')
@@ -36,7 +36,8 @@ else
   else
     -- A log without meta is of a history that nobody can continue.
     seq, due = 0, ms
-    redis.call('HSET', KEYS[5], 'q', fresh .. ' ' .. lineage .. due, 's', 0, 'c', world .. ':0:0')
+    local born = write_chain(new_chain(world))
+    redis.call('HSET', KEYS[5], 'q', fresh .. ' ' .. lineage .. due, 's', 0, 'c', born)
     redis.call('DEL', KEYS[4])
   end
   epoch = fresh

@@ -18,14 +18,19 @@ if redis.call('EXISTS', KEYS[3]) == 0 then
   late, topics = topics, 0
 end
 
--- The epoch was this topic's, as far as `seq`.
-local function note_known(links, epoch, seq)
+-- The epoch was this topic's, as far as `seq`, which was seen in second `seen`.
+local function note_known(links, epoch, seq, seen, forgotten)
   local at = link_of(links, epoch)
-  if not at then
-    -- It began and ended where this log never was: lost as a whole.
-    table.insert(links, 1, { epoch, links[1] and links[1][2] or 0, seq })
-  elseif seq > links[at][2] then
-    links[at][3] = math.max(links[at][3], seq)
+  if at then
+    if seq > links[at][2] then links[at][3] = math.max(links[at][3], seq) end
+  elseif not forgotten then
+    -- It began and ended where this log never was: lost as a whole, at its place in time.
+    at = 1
+    while links[at] and links[at][4] > seen do at = at + 1 end
+    local before = links[at]
+    if before and seq > before[2] then
+      table.insert(links, at, { epoch, before[2], seq, seen })
+    end
   end
 end
 
@@ -35,16 +40,17 @@ local function report(log_key, meta_key, epoch, known, confirmed)
   local state, due = meta[1], ms
   local current = state and string.sub(state, 1, 10)
   if state then due = string.sub(state, 52) end
+  local forgotten = second - confirmed > 2 * RETENTION_MS / 1000
   if not current then
-    if second - confirmed > 2 * RETENTION_MS / 1000 then return end
-    links, current, seq = { { world, 0, 0 } }, fresh, 0
+    if forgotten then return end
+    links, current, seq = new_chain(world), fresh, 0
     redis.call('DEL', log_key)
   elseif string.sub(state, 12, 51) ~= lineage or (current == epoch and known > seq) then
     end_epoch(links, current, seq)
     current = fresh
   end
   if current == epoch then return end
-  note_known(links, epoch, known)
+  note_known(links, epoch, known, confirmed, forgotten)
   state = current .. ' ' .. lineage .. due
   redis.call('HSET', meta_key, 'q', state, 's', seq, 'c', write_chain(links))
   if redis.call('PTTL', meta_key) < META_MS then
