@@ -2,36 +2,14 @@ import assert from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { type Clock, systemClock } from '../protocol/clock.ts';
+import { systemClock } from '../protocol/clock.ts';
+import { ManualClock } from '../protocol/testing/manual-clock.ts';
 import { askPeer, CutOff, type PeerAnswer } from './cut-off.ts';
 
 const INTERVAL = 1_000;
 
-/** A clock that the test moves; `advance` lets answers arrive too. */
-class HandClock implements Clock {
-  #now = 0;
-  readonly #timers = new Set<{ at: number; task: () => void }>();
-  now = () => this.#now;
-  wall = () => 0;
-  after(delayMs: number, task: () => void) {
-    const timer = { at: this.#now + delayMs, task };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  }
-  async advance(ms: number): Promise<void> {
-    this.#now += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.at <= this.#now && this.#timers.delete(timer)) timer.task();
-    }
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  get waiting(): number {
-    return this.#timers.size;
-  }
-}
-
 function bench(peers: readonly string[] = ['a', 'b', 'c']) {
-  const clock = new HandClock();
+  const clock = new ManualClock();
   const changes: boolean[] = [];
   const asked: string[] = [];
   let answers: Record<string, PeerAnswer> = {};
@@ -131,7 +109,7 @@ describe('being cut off', () => {
     cutOff.streamIs(false);
     await round;
     assert.deepEqual([cutOff.cutOff, changes], [false, [true, false]]);
-    assert.equal(clock.waiting, 0);
+    assert.equal(clock.timers, 0);
     await clock.advance(10 * INTERVAL);
     assert.deepEqual(changes, [true, false]);
   });

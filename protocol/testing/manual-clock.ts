@@ -52,7 +52,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Resolves when the microtasks that are due now, and those that these cause, have run. */
-export async function turn(): Promise<void> {
-  for (let hop = 0; hop < 4; hop += 1) await Promise.resolve();
+/** Resolves when every microtask that is due, and all that follow from them, have run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { exportJWK, SignJWT } from 'jose';
-import { type Clock, systemClock } from '../../../protocol/clock.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { silentLogger } from '../../logger.ts';
 import type { SettingsInput } from '../../settings/declaration.ts';
 import { settingsFrom } from '../../settings/load.ts';
@@ -32,28 +33,6 @@ async function tokenOf(kid: string, key: KeyObject): Promise<string> {
   return new SignJWT({ sub: 'user', exp }).setProtectedHeader(header).sign(key);
 }
 
-/** A clock that the test moves; timers come when their time does. */
-class HandClock implements Clock {
-  #now = 0;
-  readonly #timers = new Set<{ at: number; task: () => void }>();
-  now = () => this.#now;
-  wall = () => Date.now();
-  after(delayMs: number, task: () => void) {
-    const timer = { at: this.#now + delayMs, task };
-    this.#timers.add(timer);
-    return { cancel: () => void this.#timers.delete(timer) };
-  }
-
-  advance(ms: number): void {
-    this.#now += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.at > this.#now) continue;
-      this.#timers.delete(timer);
-      timer.task();
-    }
-  }
-}
-
 async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = systemClock.now() + 5_000;
   while (!condition()) {
@@ -66,7 +45,7 @@ describe('keys from a URL', () => {
   let server: Server;
   let requests = 0;
   let answer: (response: ServerResponse) => void;
-  let clock: HandClock;
+  let clock: ManualClock;
   let authenticator: ConfiguredAuthenticator;
   const outcomes: string[] = [];
 
@@ -109,7 +88,7 @@ describe('keys from a URL', () => {
   beforeEach(() => {
     requests = 0;
     outcomes.length = 0;
-    clock = new HandClock();
+    clock = new ManualClock();
   });
   afterEach(() => authenticator.close());
 
@@ -119,7 +98,7 @@ describe('keys from a URL', () => {
     assert.equal(await codeOf('one'), 'ok');
     assert.ok(authenticator.ready);
     await serve({ two: pairs.two.publicKey });
-    clock.advance(60_000);
+    await clock.advance(60_000);
     await until(() => outcomes.length === 2, 'the second answer');
     assert.equal(await codeOf('two'), 'ok');
     assert.equal(await codeOf('one'), 'keys_unavailable');
@@ -130,7 +109,7 @@ describe('keys from a URL', () => {
     await open();
     assert.equal(await codeOf('one'), 'ok');
     await serve({ one: pairs.one.publicKey, two: pairs.two.publicKey });
-    clock.advance(COOLDOWN);
+    await clock.advance(COOLDOWN);
     assert.equal(await codeOf('two'), 'ok');
     assert.equal(await codeOf('one'), 'ok');
     assert.equal(requests, 2);
@@ -140,7 +119,7 @@ describe('keys from a URL', () => {
     await serve({ one: pairs.one.publicKey });
     await open();
     await until(() => outcomes.length === 1, 'the first answer');
-    clock.advance(COOLDOWN);
+    await clock.advance(COOLDOWN);
     const flood = Array.from({ length: 200 }, (_, index) => `odd-${index}`);
     const tokens = await Promise.all(flood.map((kid) => tokenOf(kid, pairs.one.privateKey)));
     const answers = await Promise.all(tokens.map((jwt) => authenticator.token(jwt)));
@@ -168,12 +147,12 @@ describe('keys from a URL', () => {
       await open();
       await until(() => outcomes.length === 1, 'the first answer');
       answer = fail;
-      clock.advance(COOLDOWN);
+      await clock.advance(COOLDOWN);
       assert.equal(await codeOf('two'), 'keys_unavailable');
       assert.equal(await codeOf('one'), 'ok');
       assert.deepEqual(outcomes, ['ok', 'failed']);
       await serve({ two: pairs.two.publicKey });
-      clock.advance(COOLDOWN);
+      await clock.advance(COOLDOWN);
       await until(() => outcomes.length === 3, 'the next try');
       assert.equal(await codeOf('two'), 'ok');
     });
@@ -186,7 +165,7 @@ describe('keys from a URL', () => {
     assert.equal(await codeOf('one'), 'keys_unavailable');
     await until(() => outcomes.length === 1, 'the first failure');
     await serve({ one: pairs.one.publicKey });
-    clock.advance(COOLDOWN);
+    await clock.advance(COOLDOWN);
     await until(() => authenticator.ready, 'the keys');
     assert.equal(await codeOf('one'), 'ok');
   });
@@ -195,7 +174,7 @@ describe('keys from a URL', () => {
     answer = () => {};
     await open({ jwksTimeoutMs: 500 });
     const code = codeOf('one');
-    clock.advance(500);
+    await clock.advance(500);
     assert.equal(await code, 'keys_unavailable');
     assert.deepEqual(outcomes, ['failed']);
   });
@@ -206,7 +185,7 @@ describe('keys from a URL', () => {
     const code = codeOf('one');
     authenticator.close();
     assert.equal(await code, 'keys_unavailable');
-    clock.advance(3_600_000);
+    await clock.advance(3_600_000);
     assert.equal(requests, 1);
   });
 });
@@ -217,7 +196,7 @@ describe('keys from a file', () => {
     const path = join(folder, 'keys.json');
     await writeFile(path, await setOf({ one: pairs.one.publicKey }));
     const settings = settingsFrom({ auth: { keysFile: path } }).auth;
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const reread: string[] = [];
     const counts = {
       ...silentAuthCounts,
@@ -235,7 +214,7 @@ describe('keys from a file', () => {
     const change = async (text: string) => {
       const seen = reread.length;
       await writeFile(path, text);
-      clock.advance(1_000);
+      await clock.advance(1_000);
       await until(() => reread.length > seen, 'the new content');
     };
     assert.deepEqual(await verified(), [true, false]);
