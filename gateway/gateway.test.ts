@@ -97,6 +97,31 @@ describe('a gateway', () => {
     client.ws.terminate();
   });
 
+  it('refuses to promise replicas where there are none, on either way in', async () => {
+    const { port } = await started({ redis: { replicas: 2 } });
+    const client = await TestClient.ready(port);
+    client.send({ type: 'sub', id: 1, topics: ['room.1'] });
+    await client.heard('subbed');
+    client.send({ type: 'pub', id: 2, topic: 'room.1', data: 'no', ack: 'replicas' });
+    const { id, code, message } = await client.heard('err');
+    assert.deepEqual([id, code], [2, 'not_supported']);
+    assert.match(message, /redis\.replicas/);
+    const response = await fetch(`http://127.0.0.1:${port}/v1/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ topic: 'room.1', data: 'no', ack: 'replicas' }),
+      signal: AbortSignal.timeout(5_000),
+    });
+    const failure = (await response.json()) as { code: string };
+    assert.deepEqual([response.status, failure.code], [501, 'not_supported']);
+    client.send({ type: 'pub', id: 3, topic: 'room.1', data: 'yes', ack: 'leader' });
+    const acked = await client.heard('acked');
+    assert.match(String(acked.position?.seq), /^1$/);
+    await client.heard('msg');
+    assert.deepEqual(client.data, ['"yes"']);
+    client.ws.terminate();
+  });
+
   it('is ready once it serves, and names every check', async () => {
     const one = await started();
     const { status, text } = await one.get('/readyz');

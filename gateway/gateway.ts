@@ -271,7 +271,8 @@ export class Gateway {
       log: store.log,
       listener: { onStream: (event) => this.#onStream(event) },
       settings: settings.stream,
-      replicas: settings.redis.replicas,
+      // Memory has none, whatever a Redis would have had.
+      replicas: store.kind === 'redis' ? settings.redis.replicas : 0,
       ...{ clock, random, counts: metrics.stream },
     });
     const { pageEntries, pageBytes, retentionS } = settings.stream;

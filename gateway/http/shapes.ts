@@ -41,7 +41,10 @@ export const message = z
     ack: z
       .enum(['leader', 'replicas'])
       .optional()
-      .meta({ description: 'When it counts as written. Default: `leader`.' }),
+      .meta({
+        description:
+          'When it counts as written. Default: `leader`. `replicas` needs `redis.replicas`.',
+      }),
   })
   .meta({ description: 'A message to publish.' });
 

@@ -27,8 +27,8 @@ const refused = (code: 'store_full' | 'conflict'): Outcome => ({
   message: '',
 });
 
-async function staged(overrides: Partial<StreamSettings> = {}) {
-  const stage = await new Stage(overrides).start();
+async function staged(overrides: Partial<StreamSettings> = {}, replicas = 1) {
+  const stage = await new Stage(overrides, replicas).start();
   return {
     stage,
     /** What the oldest append carries, as text; answer it with the call. */
@@ -78,6 +78,21 @@ describe('A publish', () => {
     assert.equal(first.text, '1');
     await first.answer([ok(1)]);
     assert.equal(taken().text, '2');
+  });
+
+  test('of level replicas is refused, and not written, where there are none', async () => {
+    const { stage, publish } = await staged({}, 0);
+    const { outcomes } = publish(draft('1', { ack: 'replicas' }), draft('2'));
+    await settled();
+    assert.deepEqual(
+      stage.log.appends.map(({ request }) => request.length),
+      [1],
+    );
+    await next(stage.log.appends).answer([ok(1)]);
+    const [refusal, written] = await outcomes;
+    assert(refusal?.outcome === 'failed' && refusal.code === 'not_supported');
+    assert.match(refusal.message, /redis\.replicas/);
+    assert.equal(written?.outcome, 'ok');
   });
 
   test('whose outcome is unknown is tried again, and those behind it wait', async () => {

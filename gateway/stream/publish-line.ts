@@ -16,7 +16,7 @@ export interface PublishLineOptions {
     readonly publishQueueBytes: number;
     readonly idempotencyWindowS: number;
   };
-  /** How many replicas must have a publish of level `replicas`. */
+  /** How many replicas must have a publish of level `replicas`; 0: that level is refused. */
   readonly replicas: number;
   /** A publish of this topic was acknowledged. */
   acknowledged(topic: string, position: Position): void;
@@ -59,6 +59,9 @@ export class PublishLine {
     const others = this.#bytes - publication.bytes;
     if (this.#stopped !== undefined) {
       publication.fail('store_unavailable', 'this gateway is stopping');
+    } else if (draft.ack === 'replicas' && this.#options.replicas === 0) {
+      // Written by the master alone, it would be taken for safe by who asked for more.
+      publication.fail('not_supported', NO_REPLICAS);
     } else if (others > 0 && this.#bytes > this.#options.settings.publishQueueBytes) {
       publication.fail('overloaded', 'too many publishes wait for the log');
     } else this.#enter(publication);
@@ -252,6 +255,8 @@ class TopicLine {
     this.#emptied();
   }
 }
+
+const NO_REPLICAS = 'ack "replicas" needs the setting redis.replicas, which is 0 or without Redis';
 
 const NO_OUTCOME: Outcome = {
   outcome: 'unknown',

@@ -137,11 +137,11 @@ export class Stage {
   readonly witness = new Witness();
   readonly stream: TopicStream;
 
-  constructor(overrides: Partial<StreamSettings> = {}) {
+  constructor(overrides: Partial<StreamSettings> = {}, replicas = 1) {
     const settings = { ...gatewaySettings.parse({}).stream, ...overrides };
     const { log, clock, witness: listener } = this;
     const random = seeded(1);
-    this.stream = new TopicStream({ log, listener, settings, replicas: 1, clock, random });
+    this.stream = new TopicStream({ log, listener, settings, replicas, clock, random });
   }
 
   async start(): Promise<this> {

@@ -27,7 +27,7 @@ export interface TopicStreamOptions {
   readonly log: Log;
   readonly listener: StreamListener;
   readonly settings: StreamSettings;
-  /** How many replicas a publish of level `replicas` waits for: all that there are. */
+  /** How many replicas a publish of level `replicas` waits for: all that there are. 0: refused. */
   readonly replicas: number;
   readonly clock: Clock;
   readonly random: Random;
