@@ -77,14 +77,18 @@ const redisSettings = z.strictObject({
       form: '1 to 128 of 0-9 A-Z a-z _ . / -',
       description: 'Begins every key and channel. Two clusters on one Redis need two.',
     }),
-  replicas: count(0, [0, 10], 'Replicas that must have a publish at level `replicas`.'),
+  replicas: count(0, [0, 10], 'Replicas that a publish of level `replicas` waits for; 0: refused.'),
   connectTimeoutMs: ms(5_000, [100, 60_000], 'Longest wait for a connection to be set up.'),
   socketTimeoutMs: ms(3_000, [200, 60_000], 'Silence after which a connection counts as dead.'),
 });
 
 export const streamSettings = z.strictObject({
-  retentionS: seconds(3_600, [1, 30 * DAY], 'How long messages stay in the log at least.'),
-  retentionEntries: count(10_000, [10, 10_000_000], 'How many of a topic stay at least.'),
+  retentionS: seconds(3_600, [1, 30 * DAY], 'Messages older than this leave the log, even if few.'),
+  retentionEntries: count(
+    10_000,
+    [10, 10_000_000],
+    'Messages of a topic beyond this many leave the log, even if young.',
+  ),
   inlineBytes: bytes(16 * KIB, [0, MIB], 'Largest batch that PUBLISH carries; larger: announced.'),
   idempotencyWindowS: seconds(120, [1, DAY], 'How long a (producer, seq) is surely remembered.'),
   idempotencyEntries: count(100_000, [100, 10_000_000], 'Remembered per topic and window.'),
