@@ -11,7 +11,7 @@ const entry = (seq: number): PageStep => {
   return { kind: 'entry', entry: { epoch: 'e', seq, at: 100_000, data } };
 };
 
-test('a page of a topic from before its birth serves who was confirmed later, not earlier', () => {
+test('a page from before a topic’s birth serves who was confirmed later, not earlier', () => {
   const shared = new SharedPage('t', from, pageOf(entry(1), entry(2), entry(3)));
   assert.equal(shared.start(from), 0);
   assert.equal(shared.start({ ...from, confirmed: 51 }), 0);
@@ -19,7 +19,7 @@ test('a page of a topic from before its birth serves who was confirmed later, no
   assert.equal(shared.start({ epoch: 'e', seq: 2, confirmed: 1 }), 2);
 });
 
-test('a page that says that the log has forgotten serves who was confirmed earlier, not later', () => {
+test('a page that says the log has forgotten serves who was confirmed earlier, not later', () => {
   const gap = { reason: 'expired', position: head } as const;
   const shared = new SharedPage('t', from, pageOf({ kind: 'gap', gap }));
   assert.equal(shared.start({ ...from, confirmed: 49 }), 0);

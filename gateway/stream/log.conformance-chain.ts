@@ -49,7 +49,7 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
     after(() => store?.close());
 
     describe('an earlier life of a topic:', () => {
-      test('who was confirmed two retentions before the birth sees all, before that expired', async () => {
+      test('confirmed two retentions before the birth it sees all, earlier it expired', async () => {
         const { head } = await a.resume('t');
         const born = await a.publish('t', '1');
         await a.publish('t', '2');
@@ -86,7 +86,7 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
     });
 
     describe('an epoch that only pods know of:', () => {
-      test('two that were lost are told in the order of time, however they are reported', async () => {
+      test('two that were lost are told in the order of time, not of the reports', async () => {
         const { head: unborn } = await a.resume('t');
         await world.lag();
         const older = await a.publish('t', '1', '2', '3');

@@ -33,8 +33,8 @@ local function link_of(links, epoch)
   end
 end
 
--- The present epoch ended at `seq`. Links between which nothing was written or lost become one, so that
--- many restarts do not push the epochs with messages off the end.
+-- The present epoch ended at `seq`. Links between which nothing was written or lost become one, so
+-- that many restarts do not push the epochs with messages off the end.
 local function end_epoch(links, epoch, seq)
   local newest, older = links[1], links[2]
   if older and newest[2] == older[2] and newest[3] <= older[2] and older[3] <= older[2] then

@@ -15,8 +15,8 @@
 -- there on every call is `pcall`, since Redis does not roll back.
 --
 -- Meta is a hash: q = `<epoch> <lineage><ms when lives are prolonged next>`, s = last seq,
--- c = chain with its times, k = marks `<ms>:<last seq before>`. The first has fixed places, epoch 1-10, lineage
--- 12-51, due 52-64, and just the length up to which Redis keeps a small hash compact.
+-- c = chain with its times, k = marks `<ms>:<last seq before>`. The first has fixed places, epoch
+-- 1-10, lineage 12-51, due 52-64, and just the length up to which Redis keeps a small hash compact.
 --@include now
 local meta = redis.call('HMGET', KEYS[5], 'q', 's')
 local state, seq = meta[1], tonumber(meta[2])
