@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import * as arbitrary from '../../protocol/testing/arbitrary.ts';
 import { Refusal } from '../../protocol/refusal.ts';
+import * as arbitrary from '../../protocol/testing/arbitrary.ts';
 import { readPublish } from './publish-body.ts';
 import { message, messagesOf } from './shapes.ts';
 
