@@ -147,24 +147,27 @@ export class Nemesis {
   }
 
   restartStore(): boolean {
+    // Not while a replica lags: what came after the restart would be lost with the restart itself.
+    if (this.#world.time.now() < this.#quietUntil) return false;
     this.#noteWitnesses();
     this.#world.store.failover();
     this.#world.note('the store was restarted');
     return true;
   }
 
-  /** A client hears no answers any more; then the store loses what it had published. */
+  /** A client publishes and hears no answer; then the store loses what it published. */
   loseUnheard(): boolean {
     if (!this.#mayLose) return false;
-    const { name } = pickOne(this.#world.subscribers, this.#random);
+    const subscriber = pickOne(this.#world.subscribers, this.#random);
+    const { name } = subscriber;
     const lines = this.#world.network.lines.filter((line) => line.clientName === name);
     for (const line of lines) line.swallow('down');
     this.#world.note(`${name} hears no answers`);
-    const lagMs = this.#between(20, 200);
-    this.#quietUntil = this.#world.time.now() + lagMs;
-    this.#world.time.after(lagMs, () => {
-      for (const topic of this.#world.topics) this.#loseEndOf(topic);
-    });
+    const topic = pickOne(this.#world.topics, this.#random);
+    this.#world.publishBy(subscriber, topic);
+    const lagMs = this.#between(20, 100);
+    this.#quietUntil = this.#world.time.now() + lagMs + 1;
+    this.#world.time.after(lagMs, () => this.#loseEndOf(topic));
     return lines.length > 0;
   }
 
@@ -294,9 +297,11 @@ export class Nemesis {
     return true;
   }
 
-  /** A client is away for so long that a topic is forgotten meanwhile. */
+  /** The one who listens to a topic is away for so long that it is forgotten meanwhile. */
   sendAway(): void {
-    const { process } = pickOne(this.#world.subscribers, this.#random);
+    const [subscriber] = this.#world.subscribers;
+    if (subscriber === undefined) return;
+    const { process } = subscriber;
     process.freeze();
     this.#world.note(`${process.name} is away`);
     this.#world.happened('client away for long');
@@ -321,6 +326,8 @@ export class Nemesis {
   }
 
   get #mayLose(): boolean {
+    // What became of a topic that is forgotten in the end, nobody could judge.
+    if (this.#world.settings.expires) return false;
     return this.#unable === 0 && this.#world.time.now() >= this.#quietUntil;
   }
 

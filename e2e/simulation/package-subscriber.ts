@@ -10,8 +10,6 @@ export class PackageSubscriber implements Participant {
   readonly process: SimulatedProcess;
   readonly topics: readonly string[];
   readonly client: Client;
-  /** Topics that were given up and taken again. */
-  readonly resubscribed = new Set<string>();
   readonly #witness: Witness;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #wants = new Set<string>();
@@ -70,7 +68,6 @@ export class PackageSubscriber implements Participant {
     if (subscription === undefined || this.#wants.has(topic)) return;
     const { position } = subscription;
     subscription.unsubscribe();
-    this.resubscribed.add(topic);
     this.#witness.ended(topic);
     this.#subscribe(topic, afresh ? undefined : position);
   }

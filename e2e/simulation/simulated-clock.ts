@@ -7,6 +7,11 @@ const ROUND = 64;
 /** More events than this in one world are a loop that does not end. */
 const MOST_EVENTS = 400_000;
 
+/** So much happens that somebody must be doing the same thing again and again. */
+export class Restless extends Error {
+  override readonly name = 'Restless';
+}
+
 interface SimulatedEvent {
   readonly at: number;
   /** Events of the same moment happen in the order in which they were planned. */
@@ -96,7 +101,7 @@ export class SimulatedClock implements Clock {
     }
     this.#now = event.at;
     this.#happened += 1;
-    if (this.#happened > MOST_EVENTS) throw new Error('this world does not come to rest');
+    if (this.#happened > MOST_EVENTS) throw new Restless();
     event.task?.();
     return true;
   }

@@ -72,7 +72,8 @@ export class StoreArbiter implements MemoryPeer {
     const state = this.#peek(topic);
     const [oldest] = state?.after(0, { entries: 1, bytes: 1 }).entries ?? [];
     const t = this.#time.nanoseconds + 1;
-    const first = oldest?.seq ?? (state?.seq ?? 0) + 1;
+    // Of a topic that was forgotten, nothing is left.
+    const first = oldest?.seq ?? (state ?? this.#heads.get(topic) ?? { seq: 0 }).seq + 1;
     const epoch = state?.epoch ?? '';
     this.#recorder.write({ kind: 'retained', t, topic, epoch, first });
   }
