@@ -149,9 +149,10 @@ export class Load {
       ...{ name: `s${index}`, identity: '', topics: this.#some(index, shape.topicsEach) },
       ...{ targets: this.targets, recorder, counts: this.counts, random, heartbeatMs },
     };
-    // Every topic gets all kinds, whatever the numbers are.
+    // How often the topics were gone through before: so every topic gets the kinds in turn.
+    const round = Math.floor((index * options.topics.length) / this.topics.length);
     const kinds = [PlainSubscriber, ProtocolSubscriber, ClientSubscriber];
-    const Kind = kinds[(index + Math.floor(index / shape.topics)) % kinds.length];
+    const Kind = kinds[round % kinds.length];
     if (Kind !== undefined) this.subscribers.push(new Kind(options));
   }
 
