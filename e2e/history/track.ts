@@ -265,7 +265,8 @@ export class Track {
     const next = this.#topic.span(gap.epoch);
     if (!this.#expect.mayTrim) this.#false(gap, 'nothing was trimmed');
     const from = Math.min(at.seq, at.span.end) + 1;
-    if (this.tap === 'app' ? range.from !== from : range.from > from) {
+    const had = range.from > from && this.#hadAll({ from, to: range.from - 1 }, at.span);
+    if (!had && (this.tap === 'app' ? range.from !== from : range.from > from)) {
       this.#false(gap, `from ${range.from}, but the subscriber was at ${text(at)}`);
     }
     // A topic that was forgotten in between begins at 1 again.

@@ -56,6 +56,11 @@ export class Nemesis {
   readonly #healing = new Set<() => void>();
   /** Nothing may happen to gateways before this: they are to report what they knew. */
   #quietUntil = 0;
+  /**
+   * Nothing is lost before this: an epoch that a restart began, and that no replica has yet, is
+   * unknown to the one that takes over, and its subscribers are told so although nothing was lost.
+   */
+  #mayLoseFrom = 0;
   /** Gateways that are frozen, cut off or leaving: they would not report. */
   #unable = 0;
   /** Entries up to here may have been acknowledged by a gateway that cannot report. */
@@ -151,6 +156,7 @@ export class Nemesis {
     if (this.#world.time.now() < this.#quietUntil) return false;
     this.#noteWitnesses();
     this.#world.store.failover();
+    this.#mayLoseFrom = this.#world.time.now() + this.#world.settings.stream.settleMs + 1_000;
     this.#world.note('the store was restarted');
     return true;
   }
@@ -328,7 +334,8 @@ export class Nemesis {
   get #mayLose(): boolean {
     // What became of a topic that is forgotten in the end, nobody could judge.
     if (this.#world.settings.expires) return false;
-    return this.#unable === 0 && this.#world.time.now() >= this.#quietUntil;
+    const now = this.#world.time.now();
+    return this.#unable === 0 && now >= this.#quietUntil && now >= this.#mayLoseFrom;
   }
 
   #lost(): void {

@@ -23,7 +23,7 @@ export interface WorldSettings {
 }
 
 /** As many entries a topic keeps in worlds that trim. */
-export const KEPT = 10;
+const KEPT = 10;
 
 /** Small and quick, so that limits are reached and waits are short; below the bounds for users. */
 export function settingsFor(random: Random): WorldSettings {
@@ -35,7 +35,8 @@ export function settingsFor(random: Random): WorldSettings {
     settleMs: 1_500,
     publishTimeoutMs: 1_200,
     idempotencyWindowS: 60,
-    inlineBytes: pickOne([0, 200, 16_384, 16_384], random),
+    // What is trimmed in the step that writes it, the arbiter only sees inline.
+    inlineBytes: pickOne(trims ? [1_000_000] : [0, 200, 16_384, 16_384], random),
     parkedBytes: pickOne([1_024, 65_536], random),
     pageEntries: pickOne([1, 3, 20, 100], random),
     retentionS: expires ? 1 : 3_600,

@@ -101,7 +101,8 @@ function textOf(record: HistoryRecord): string {
     case 'pub': {
       const where = record.epoch === undefined ? record.code : `${record.epoch}:${record.seq}`;
       const since = (record.inv / 1e6).toFixed(3);
-      return `${record.publisher} published ${record.id} to ${record.topic}: ${record.out} ${where} (called at ${since})`;
+      const ended = `${record.out} ${where} (called at ${since})`;
+      return `${record.publisher} published ${record.id} to ${record.topic}: ${ended}`;
     }
     case 'entry':
       return `   store wrote ${record.topic} ${record.epoch}:${record.seq} ${record.id}`;
@@ -123,7 +124,7 @@ function textOf(record: HistoryRecord): string {
       return `${record.subscriber} gap ${record.topic} ${record.reason} ${range}, ${next}`;
     }
     case 'conn':
-      return `${record.subscriber} ${record.state}${record.code === undefined ? '' : ` ${record.code}`}`;
+      return `${record.subscriber} ${[record.state, record.code].join(' ').trimEnd()}`;
     case 'heard':
       return `${record.subscriber} heard ${record.what}`;
     default:
