@@ -32,6 +32,8 @@ export class Arbiter {
   #done: Promise<void> = Promise.resolve();
   /** Polls that failed: the store was away, as far as the arbiter could see. */
   failures = 0;
+  /** Rounds over all topics that were read to the end. */
+  rounds = 0;
 
   constructor(options: ArbiterOptions) {
     this.#options = options;
@@ -75,6 +77,7 @@ export class Arbiter {
       try {
         const redis = await this.#connection();
         for (const watch of this.#watches) await watch.read(redis);
+        this.rounds += 1;
       } catch {
         // Faults are what this is for: the next poll looks for the master again.
         this.failures += 1;

@@ -132,6 +132,12 @@ export class Stage {
       for: 'a publish to be acknowledged again',
       deadlineMs: left(),
     });
+    // The round under way may have looked at a topic before the fault.
+    const round = this.arbiter.rounds + 2;
+    await until(() => this.arbiter.rounds >= round, {
+      for: 'the arbiter to look at every topic',
+      deadlineMs: left(),
+    });
     const heads = this.load.heads(this.arbiter);
     await until(() => this.load.level(heads, this.absent), {
       for: () => `everybody to be level: ${this.load.laggards(heads, this.absent).slice(0, 9)}`,
