@@ -166,7 +166,7 @@ export class Follower {
 
   #request(from: Position | undefined) {
     const { pageEntries, pageBytes } = this.#host.settings;
-    return { from, maxEntries: pageEntries, maxBytes: pageBytes };
+    return { from, heard: true, maxEntries: pageEntries, maxBytes: pageBytes };
   }
 
   #open({ head, lineage }: Resumed): Step {

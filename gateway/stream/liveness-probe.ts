@@ -15,6 +15,7 @@ export class Prober {
   #count = 0;
   #current: Promise<Probe> | undefined;
   #next: Promise<Probe> | undefined;
+  #answered: Probe | undefined;
   #returned: { readonly token: string; readonly resolve: () => void } | undefined;
 
   /** `name`: begins every token, unlike that of any other pod. */
@@ -36,6 +37,11 @@ export class Prober {
     return this.#next;
   }
 
+  /** What the log itself answered to the newest probe, whether the probe came back or not. */
+  get answered(): Probe | undefined {
+    return this.#answered;
+  }
+
   /** The live connection brought a probe. */
   probed(token: string): void {
     if (token === this.#returned?.token) this.#returned.resolve();
@@ -55,8 +61,16 @@ export class Prober {
     const token = `${this.#name}-${this.#count}`;
     const returned = Promise.withResolvers<void>();
     this.#returned = { token, resolve: returned.resolve };
-    const both = Promise.all([this.#log.probe(token), returned.promise]);
-    const [probe] = await timeLimit(this.#clock, this.#limitMs, both);
+    this.#answered = undefined;
+    const asked = this.#log.probe(token).then((probe) => {
+      this.#answered = probe;
+      return probe;
+    });
+    const [probe] = await timeLimit(
+      this.#clock,
+      this.#limitMs,
+      Promise.all([asked, returned.promise]),
+    );
     return probe;
   }
 }

@@ -58,6 +58,8 @@ export class Liveness {
   #timer: Timer | undefined;
   #ticked = 0;
   #lineage = '';
+  /** Of which what was known has been told before the last word. */
+  #foretold = '';
   #started = false;
   #trusted = false;
   /** Grows with each doubt, so that a proof can tell whether it is newer than the last one. */
@@ -178,6 +180,7 @@ export class Liveness {
       else this.#doubt('lineage');
     } catch {
       // Whatever the reason was, what matters is that nothing came back.
+      this.#foretell();
       if (this.#doubts !== doubts || !this.#trusted) return;
       this.#lostSince ??= began;
       this.#doubt('probe_lost');
@@ -210,6 +213,7 @@ export class Liveness {
         return;
       } catch {
         // The next try tells whether the log is back; the loss itself is known and shown.
+        this.#foretell();
         this.#lostSince ??= began;
         failures += 1;
         await this.#pause(failures);
@@ -233,6 +237,24 @@ export class Liveness {
     const signal = AbortSignal.any([this.#hurry.signal, this.#stopping.signal]);
     await sleep(clock, Math.min(longest, retryDelay(failures, random)), signal).catch(() => {});
     this.#hurry = undefined;
+  }
+
+  /**
+   * The log answers and has changed, but what it sends is not heard yet. What this pod knew is told
+   * at once, because the log waits only so long for it; the last word follows as always.
+   */
+  #foretell(): void {
+    const { clock, log, settings } = this.#options;
+    const lineage = this.#prober.answered?.lineage ?? this.#lineage;
+    if (lineage === this.#lineage || lineage === this.#foretold) return;
+    this.#foretold = lineage;
+    for (const part of this.#owner.known().flatMap(inParts)) {
+      if (part.size === 0) continue;
+      timeLimit(clock, settings.settleMs, log.report(lineage, part, false)).catch(() => {
+        // The next probe that is lost tries again, and the last word says all of it once more.
+        this.#foretold = '';
+      });
+    }
   }
 
   /** Before the new history is read, the log learns what this pod knew of the old one. */

@@ -49,7 +49,7 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
     after(() => store?.close());
 
     describe('an earlier life of a topic:', () => {
-      test('confirmed two retentions before the birth it sees all, earlier it expired', async () => {
+      test('confirmed two retentions before the birth: all is seen; earlier: expired', async () => {
         const { head } = await a.resume('t');
         const born = await a.publish('t', '1');
         await a.publish('t', '2');

@@ -64,6 +64,11 @@ export interface LogDraft {
 export interface ResumeRequest {
   /** Absent: only the head is wanted. `latest`: that many entries before the head. */
   readonly from: Position | { readonly latest: number } | undefined;
+  /**
+   * The log itself told this pod of `from`, and no client claims it. If the log has less now, it
+   * was set back: a store that cannot see a change of lineage otherwise takes this for one.
+   */
+  readonly heard?: boolean;
   readonly maxEntries: number;
   readonly maxBytes: number;
 }

@@ -28,6 +28,7 @@ import { redisScripts, type Script, type ScriptName, type Scripts } from './redi
 import { RedisSubscriber } from './redis-subscriber.ts';
 import type { CursorChanges, Outcome, SaveResult, SessionKey } from './stream.ts';
 import { readFacts, refusalOf, type ServerFacts, shortcomings } from './suitability.ts';
+import { WriteCount } from './write-count.ts';
 
 /** What a RedisLog counts. */
 export interface RedisLogCounts {
@@ -83,6 +84,7 @@ export class RedisLog implements Log {
   readonly #publishConnection: Connection;
   readonly #control: Connection;
   readonly #publisher: RedisPublisher;
+  readonly #writes = new WriteCount();
   #bell: RedisSubscriber | undefined;
   #unsuitable: readonly string[] = [];
   /** The newest probe that is not back yet. */
@@ -104,6 +106,7 @@ export class RedisLog implements Log {
       script: publish,
       settings: options.stream,
       freshEpoch: () => this.#freshEpoch(),
+      writes: this.#writes,
       onSilent: (reason) => this.#counts.silentPublish(reason),
     });
   }
@@ -224,13 +227,13 @@ export class RedisLog implements Log {
 
   async resume(topic: string, request: ResumeRequest): Promise<Resumed> {
     const keys = [...this.#keys.partition, this.#keys.log(topic), this.#keys.meta(topic)];
-    const { from, maxBytes, maxEntries } = request;
+    const { from, heard = false, maxBytes, maxEntries } = request;
     const reply = resumeReply(
       await this.#run('resume', keys, [
-        this.#freshEpoch(),
+        this.#opening(),
         maxEntries,
         maxBytes,
-        ...whereFrom(from),
+        ...whereFrom(from, heard),
       ]),
     );
     const { retentionS } = this.#options.stream;
@@ -267,7 +270,7 @@ export class RedisLog implements Log {
           ...part.flatMap(([topic]) => [this.#keys.log(topic), this.#keys.meta(topic)]),
         ],
         [
-          ...[this.#freshEpoch(), lineage, this.#options.pod, done ? '1' : '0'],
+          ...[this.#opening(), lineage, this.#options.pod, done ? '1' : '0'],
           ...part.flatMap(([, { epoch, seq, confirmed }]) => [epoch, seq, confirmed]),
         ],
       );
@@ -286,9 +289,11 @@ export class RedisLog implements Log {
 
   async probe(token: string): Promise<Probe> {
     const { pod } = this.#options;
-    const args = [this.#freshEpoch(), pod, this.#keys.podChannel(pod), `p ${token}`];
+    const args = [this.#opening(), pod, this.#keys.podChannel(pod), `p ${token}`];
     this.#awaited = token;
-    const probe = probeReply(await this.#run('probe', this.#keys.partition, args));
+    const reply = await this.#run('probe', this.#keys.partition, args);
+    const { probe, written } = probeReply(reply);
+    this.#writes.saw(written);
     if (this.#awaited === token) this.#expect();
     return probe;
   }
@@ -351,6 +356,11 @@ export class RedisLog implements Log {
     return this.#control.call('EVALSHA', sha, keys.length, ...keys, ...args);
   }
 
+  /** The first argument of every script that judges lineage. */
+  #opening(): string {
+    return this.#freshEpoch() + this.#writes.claim(false);
+  }
+
   #freshEpoch(): string {
     let epoch = '';
     for (let at = 0; at < EPOCH_LETTERS; at += 1) {
@@ -360,10 +370,10 @@ export class RedisLog implements Log {
   }
 }
 
-function whereFrom(from: ResumeRequest['from']): Arg[] {
+function whereFrom(from: ResumeRequest['from'], heard: boolean): Arg[] {
   if (from === undefined) return ['head'];
   if ('latest' in from) return ['latest', from.latest];
-  return ['after', from.epoch, from.seq];
+  return ['after', from.epoch, from.seq, heard ? '1' : '0'];
 }
 
 function resumed(reply: TopicReply, from: ResumeRequest['from'], retentionS: number): Resumed {

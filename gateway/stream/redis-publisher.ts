@@ -8,6 +8,7 @@ import { judge } from './redis-errors.ts';
 import { publishOutcomes } from './redis-replies.ts';
 import type { Script } from './redis-scripts.ts';
 import type { Outcome } from './stream.ts';
+import type { WriteCount } from './write-count.ts';
 
 export interface PublisherOptions {
   readonly connection: Connection;
@@ -15,6 +16,7 @@ export interface PublisherOptions {
   readonly script: Script;
   readonly settings: Pick<StreamSettings, 'waitTimeoutMs' | 'publishQueueBytes'>;
   readonly freshEpoch: () => string;
+  readonly writes: WriteCount;
   /** A batch was written, and Redis refused to send the live copy. */
   readonly onSilent: (reason: string) => void;
 }
@@ -69,14 +71,14 @@ export class RedisPublisher {
   }
 
   #arguments(topic: string, batch: readonly LogDraft[], replicas: number) {
-    const { keys, script, freshEpoch } = this.#options;
+    const { keys, script, freshEpoch, writes } = this.#options;
     const named = [...keys.partition, keys.log(topic), keys.meta(topic)];
     const blobs = batch.map(encodeBlob);
     const keyed = batch.some((draft) => draft.producer !== undefined);
     if (keyed) named.push(...keys.answers(topic));
     const args = [
       ...[script.sha, named.length, ...named],
-      ...[replicas > 0 ? `${freshEpoch()}1` : freshEpoch(), keys.topicChannel(topic)],
+      ...[freshEpoch() + writes.claim(replicas > 0), keys.topicChannel(topic)],
       ...blobs,
       ...(keyed ? batch.flatMap(idArguments) : []),
     ];
@@ -120,7 +122,8 @@ export class RedisPublisher {
 
   async #finish(shipment: Shipment, reply: Promise<unknown>, wait?: Promise<unknown>) {
     try {
-      const { outcomes, silent } = publishOutcomes(await reply, shipment.drafts);
+      const { outcomes, silent, written } = publishOutcomes(await reply, shipment.drafts);
+      this.#options.writes.saw(written);
       if (silent !== undefined) this.#options.onSilent(silent);
       const replicated = wait === undefined || Number(await wait) >= shipment.replicas;
       this.#settle(shipment, () =>

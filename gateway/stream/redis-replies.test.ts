@@ -62,7 +62,7 @@ describe('Whatever Redis answers', () => {
         const resumed = judged(() => resumeReply(value));
         if (resumed?.type === 'topic') assert.ok(isEpoch(resumed.history.epoch));
         const probe = judged(() => probeReply(value));
-        if (probe !== undefined) assert.ok(Number.isSafeInteger(probe.second));
+        if (probe !== undefined) assert.ok(Number.isSafeInteger(probe.probe.second));
         const session = judged(() => sessionReply(value));
         if (session !== undefined) assert.ok(session.generation >= 0);
       }),

@@ -5,6 +5,7 @@ import { decodeName } from './keys.ts';
 import { type Probe, StoreUnknown } from './log.ts';
 import { refusal } from './redis-errors.ts';
 import type { Entry, Outcome } from './stream.ts';
+import type { Written } from './write-count.ts';
 
 /**
  * What the scripts answer, judged: whatever Redis or somebody in its place says, the result is of
@@ -28,11 +29,18 @@ export interface Published {
   readonly outcomes: Outcome[];
   /** Why the live copy was not sent. */
   readonly silent: string | undefined;
+  readonly written: Written | undefined;
+}
+
+/** Only where INFO is hidden. */
+function readWritten(lineage: string, written: string): Written | undefined {
+  const total = count(written);
+  return total === undefined || lineage.length !== 40 ? undefined : { lineage, count: total };
 }
 
 export function publishOutcomes(reply: unknown, drafts: number): Published {
   const [line, ...rest] = Array.isArray(reply) ? reply.map(text) : [text(reply)];
-  const [epoch = '', first = '', ms = ''] = (line ?? '').split(' ');
+  const [epoch = '', first = '', ms = '', lineage = '', writes = ''] = (line ?? '').split(' ');
   const [from, at] = [count(first), count(ms)];
   const statuses = rest.length === 0 ? Array.from({ length: drafts }, () => 'w') : rest;
   if (!isEpoch(epoch) || from === undefined || at === undefined || statuses.length < drafts) {
@@ -46,7 +54,8 @@ export function publishOutcomes(reply: unknown, drafts: number): Published {
     seq += 1;
     return { outcome: 'ok', position, duplicate: false };
   });
-  return { outcomes, silent: statuses[drafts]?.replace(/^! /, '') };
+  const silent = statuses[drafts]?.replace(/^! /, '');
+  return { outcomes, silent, written: readWritten(lineage, writes) };
 }
 
 function publishOutcome(status: string): Outcome {
@@ -144,11 +153,12 @@ function readLink(link: string): ChainLink {
   return { epochs: epochs.split(','), limit, known, since };
 }
 
-export function probeReply(reply: unknown): Probe {
+export function probeReply(reply: unknown): { probe: Probe; written: Written | undefined } {
   const values: Reply = Array.isArray(reply) ? reply : [];
   const [rid, world, second] = [text(values[0]), text(values[1]), number(values[2])];
   if (!isEpoch(world) || second === undefined) throw notUnderstood('probe');
-  return { lineage: `${rid}/${world}`, second };
+  const probe = { lineage: `${rid}/${world}`, second };
+  return { probe, written: readWritten(rid, text(values[3])) };
 }
 
 export function sessionReply(reply: unknown): {

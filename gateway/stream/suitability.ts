@@ -50,7 +50,10 @@ export function shortcomings(facts: ServerFacts): string[] {
     found.push(`maxmemory-policy is ${evictionPolicy}: Redis may drop messages; use noeviction`);
   }
   if (!lineageVisible) {
-    found.push('INFO replication is hidden: what a failover loses cannot be told to subscribers');
+    found.push(
+      'INFO replication is hidden: what a failover loses is told to subscribers only as far as a ' +
+        'count of writes shows it (best effort)',
+    );
   }
   return found;
 }

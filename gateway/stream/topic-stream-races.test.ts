@@ -259,6 +259,25 @@ describe('When it is in doubt whether everything was heard', () => {
     assert.equal(stage.told, 'opened,11,epoch');
   });
 
+  test('a pod that hears nothing still reports in time what it knew', async () => {
+    const stage = await new Stage().live();
+    await stage.ring('e', 11);
+    stage.log.probe_ = { lineage: 'L2', second: 101 };
+    stage.log.probing = false;
+    const settleMs = 5_000;
+    await stage.clock.advance(settleMs - 1);
+    assert.deepEqual(
+      stage.log.reports.map(({ lineage, last, known }) => [lineage, last, [...known]]),
+      [['L2', false, [['t', at('e', 11)]]]],
+    );
+    assert.equal(stage.stream.health.lineage, 'L1');
+    // The last word waits until everything that was sent has been heard.
+    stage.log.probing = true;
+    await stage.clock.advance(5_000);
+    assert.equal(stage.log.reports.at(-1)?.last, true);
+    assert.equal(stage.stream.health.lineage, 'L2');
+  });
+
   test('what was seen of a topic is still reported after it was left', async () => {
     const stage = await new Stage().live();
     await stage.ring('e', 11);

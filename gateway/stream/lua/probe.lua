@@ -1,12 +1,13 @@
 -- A sign of life of a pod, and a message to itself.
 --
 -- KEYS  1 world, 2 pods, 3 unreported
--- ARGV  1 a random epoch, 2 pod, 3 its channel, 4 the message
--- Returns {lineage, world's epoch, second}; the second is later than the newest change of lineage.
+-- ARGV  1 a random epoch and a claim, 2 pod, 3 its channel, 4 the message
+-- Returns {lineage, world's epoch, second, count of writes or nothing}; the second is later than
+--       the newest change of lineage.
 --
 -- Atomic: all of it. Works when memory is full, and without enough replicas to write.
 --@include now
-local fresh = ARGV[1]
+local fresh = string.sub(ARGV[1], 1, 10)
 --@include world
 local world, changed = note_world(true)
 -- `pcall`: a server that takes no writes for a while is alive all the same.
@@ -19,4 +20,4 @@ if redis.pcall('HSET', KEYS[2], ARGV[2], ms) == 1 then
   end
 end
 redis.call('PUBLISH', ARGV[3], ARGV[4])
-return { lineage, world, math.max(tonumber(second), changed + 1) }
+return { lineage, world, math.max(tonumber(second), changed + 1), written }

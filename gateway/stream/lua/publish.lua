@@ -2,11 +2,12 @@
 --
 -- KEYS  1 world, 2 pods, 3 unreported, 4 log, 5 meta; and where a draft has an id:
 --       6, 7 what producers were answered in even and in odd windows
--- ARGV  1 a random epoch of 10 characters, and '1' behind it when a WAIT follows, 2 the topic's
---       channel, then the n blobs; and with KEYS 6: n pairs of `identity producer:seq` ('' without)
---       and fingerprint
+-- ARGV  1 a random epoch of 10 characters, behind it '1' when a WAIT follows, and a claim (see
+--       write-count.ts), 2 the topic's channel, then the n blobs; and with KEYS 6: n pairs of
+--       `identity producer:seq` ('' without) and fingerprint
 -- Returns `<epoch> <first seq> <ms>` when every draft was written and announced, else an array of
---       that line and one status per draft:
+--       that line and one status per draft. Where INFO is hidden ` <lineage> <count of writes>`
+--       follows on the line. A status is
 --       `w` written, `d <epoch> <seq> <second>` was written before, `c` the id was used for
 --       another payload, `o` too many ids in this window, `x <error>` certainly not written,
 --       `? <error>` nobody knows; after them perhaps `! <error>`: the live copy was not sent.
@@ -103,6 +104,10 @@ end
 
 local doubt, silent
 if last then
+  if written then
+    local counted = redis.pcall('HINCRBY', KEYS[1], 'n', 1)
+    if type(counted) == 'number' then written = counted end
+  end
   local kept = redis.pcall('HSET', KEYS[5], 's', last)
   if type(kept) == 'table' then doubt = kept.err end
   if answers and #answers > 0 then
@@ -140,13 +145,14 @@ if last then
   end
   local told = redis.pcall('PUBLISH', ARGV[2], copy)
   if type(told) == 'table' then silent = told.err end
-elseif #ARGV[1] > 10 then
+elseif string.sub(ARGV[1], 11, 11) == '1' then
   -- A WAIT covers only what its connection wrote; this write is behind whatever was written
   -- before, so a replica that has it has the original of a duplicate too.
   redis.pcall('HSET', KEYS[5], 's', seq)
 end
 
 line = line or epoch .. ' ' .. first .. ' ' .. ms
+if written then line = string.format('%s %s %.0f', line, lineage, written) end
 if not status and not doubt and not silent then return line end
 local reply = { line }
 for i = 1, count do

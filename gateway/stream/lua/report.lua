@@ -1,13 +1,13 @@
 -- What a pod knew of topics before the lineage changed, so that what was lost can be told.
 --
 -- KEYS  1 world, 2 pods, 3 unreported; then per topic: log, meta
--- ARGV  1 a random epoch, 2 the lineage that the pod saw (`<replication id>/<world's epoch>`),
---       3 pod, 4 '1': its last report; then per topic: epoch, highest seq, confirmed
+-- ARGV  1 a random epoch and a claim, 2 the lineage that the pod saw (`<replication id>/<world's
+--       epoch>`), 3 pod, 4 '1': its last report; then per topic: epoch, highest seq, confirmed
 -- Returns how many topics came too late: the change was settled before.
 --
 -- Atomic: all of it. Works when memory is full. Safe to repeat.
 --@include now
-local fresh = ARGV[1]
+local fresh = string.sub(ARGV[1], 1, 10)
 --@include world
 --@include chain
 redis.call('PERSIST', KEYS[1])

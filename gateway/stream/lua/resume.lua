@@ -1,8 +1,8 @@
 -- Where a cursor is, and what comes after it: one moment of one topic.
 --
 -- KEYS  1 world, 2 pods, 3 unreported, 4 log, 5 meta
--- ARGV  1 a random epoch, 2 most entries, 3 most bytes,
---       4 'head' | 'latest' | 'after', 5 how many | epoch, 6 seq
+-- ARGV  1 a random epoch and a claim, 2 most entries, 3 most bytes,
+--       4 'head' | 'latest' | 'after', 5 how many | epoch, 6 seq, 7 '1': a script said so
 -- Returns {'unborn', lineage, second, world's epoch, t, ms until settled, log exists}
 --      or {'topic', lineage, second, world's epoch, t, ms until settled, epoch, seq, chain,
 --          exhausted, id, m, id, m, …}. The chain is '' when the cursor is of the current epoch.
@@ -10,11 +10,15 @@
 -- Atomic: all of it. Writes only when the lineage changed, even when memory is full, or where the
 -- topic's life is prolonged.
 --@include now
-local fresh = ARGV[1]
+local fresh = string.sub(ARGV[1], 1, 10)
 --@include world
 local meta = redis.call('HMGET', KEYS[5], 'q', 's')
 local state, seq = meta[1], tonumber(meta[2])
 local epoch = state and string.sub(state, 1, 10)
+if written and ARGV[7] == '1' and ARGV[5] == epoch and tonumber(ARGV[6]) > seq then
+  -- What was once said is not there any more: proof of a rollback, as a count of writes is.
+  lineage = string.rep(fresh, 4)
+end
 local world, changed = note_world(true)
 
 local function unsettled() return math.max(0, redis.call('PTTL', KEYS[3])) end

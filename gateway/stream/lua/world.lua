@@ -2,7 +2,8 @@
 -- and KEYS 1 world, 2 pods, 3 unreported.
 --
 -- The world is a hash: e = epoch of topics that are not born, r = lineage, t = the second at
--- which that lineage was first seen, which grows with every change.
+-- which that lineage was first seen, which grows with every change; where INFO is hidden,
+-- n = batches written.
 -- `unreported` is the set of pods that may still say what they knew of the lineage before. It
 -- ends by itself after SETTLE_MS; while it is there, what was lost is not final.
 
