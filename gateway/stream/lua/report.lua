@@ -14,7 +14,8 @@ redis.call('PERSIST', KEYS[1])
 local world = note_world(true)
 local topics = (#KEYS - 3) / 2
 local late = 0
-if redis.call('EXISTS', KEYS[3]) == 0 then
+-- As resume.lua judges it: a key is still there in the millisecond in which it has 0 left.
+if redis.call('PTTL', KEYS[3]) <= 0 then
   late, topics = topics, 0
 end
 
