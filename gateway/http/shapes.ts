@@ -38,13 +38,10 @@ export const message = z
         description:
           'Makes trying again safe: the same id and seq are written at most once per topic.',
       }),
-    ack: z
-      .enum(['leader', 'replicas'])
-      .optional()
-      .meta({
-        description:
-          'When it counts as written. Default: `leader`. `replicas` needs `redis.replicas`.',
-      }),
+    ack: z.enum(['leader', 'replicas']).optional().meta({
+      description:
+        'When it counts as written. Default: `leader`. `replicas` needs `redis.replicas`.',
+    }),
   })
   .meta({ description: 'A message to publish.' });
 
