@@ -72,8 +72,8 @@ describe('wscat, a client that knows nothing of the protocol', { timeout: 60_000
   });
 
   it('gets one JSON object per frame, with type, topic, data and position', async () => {
-    const client = await wscat(pair.first, 'topics=plain');
-    await pair.publish(pair.second, 'plain', [{ hi: 1 }]);
+    const client = await wscat(pair.second, 'topics=plain');
+    await pair.publish(pair.first, 'plain', [{ hi: 1 }]);
     await client.messages(1);
     const [frame] = client.frames;
     assert.equal(frame?.['type'], 'msg');
@@ -86,7 +86,7 @@ describe('wscat, a client that knows nothing of the protocol', { timeout: 60_000
     const client = await wscat(pair.first, 'topics=room.1&session=me');
     await pair.publish(pair.second, 'room.1', [1]);
     assert.deepEqual(await client.messages(1), [1]);
-    // Its pong moves the cursor, which a clean end saves at once.
+    // Its pong moves the cursor. Nobody else has a session on this gateway yet.
     await until(async () => ((await pair.first.metric('wscluster_cursors_total')) ?? 0) > 0, {
       for: 'the cursor to be saved',
       deadlineMs: DEADLINE_MS,
