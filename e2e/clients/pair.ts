@@ -1,3 +1,6 @@
+import { Redis } from 'ioredis';
+import { redisKeys } from '../../gateway/stream/keys.ts';
+import { parsePosition } from '../../protocol/position.ts';
 import { GatewayProcess } from '../gateway-process.ts';
 import { type RedisServer, startRedis } from '../redis-server.ts';
 
@@ -32,6 +35,17 @@ export class Pair {
         body: JSON.stringify({ topic, data }),
       });
       if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
+    }
+  }
+
+  /** The numbers of the cursors that Redis keeps for a session. */
+  async cursors(session: string): Promise<number[]> {
+    const redis = new Redis(this.#redis.url);
+    try {
+      const kept = await redis.hgetall(redisKeys('wscluster').session({ identity: '', session }));
+      return Object.values(kept).flatMap((value) => parsePosition(value)?.seq ?? []);
+    } finally {
+      redis.disconnect();
     }
   }
 

@@ -184,7 +184,10 @@ export class Session implements SessionHolder {
   #planSave(now: number): void {
     if (this.#unsaved.size === 0 || this.#saveAt !== NEVER) return;
     this.#saveAt = Math.max(now, this.#savedAt + this.#parts.markerMs);
-    this.#parts.owner.plan();
+    // At the end of this turn, with all that it brings; the wheel would let a quick return overtake
+    // the first save.
+    if (this.#saveAt <= now) queueMicrotask(() => this.onTime(now));
+    else this.#parts.owner.plan();
   }
 
   #save(now: number): void {
