@@ -16,6 +16,7 @@ const ARGS = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', 
 const SHY = ['--user', 'shy', 'on', '>pw', '~*', '&*', '+@all', '-info'];
 const FAST = { probeIntervalMs: 100, settleMs: 2_000 };
 const LIMIT = { entries: 100, bytes: 100_000 };
+const SMALL = { maxEntries: 100, maxBytes: 100_000 };
 const keys = redisKeys('wscluster');
 
 const wait = (what: string, holds: () => boolean | Promise<boolean>) =>
@@ -131,6 +132,26 @@ describe('Where INFO is hidden, a failover that lost writes', () => {
     assert.notEqual(one.lineage, before);
     assert.deepEqual(await b.sees('t', lost), ['<truncated 2-3>', 'new 2']);
     assert.equal((await b.publish('t', '3')).epoch, next.epoch);
+  });
+
+  test('is shown by what a gateway heard from the log, not by what a client claims', async () => {
+    const [a, b] = [await gateway('a'), await gateway('b')];
+    await a.publish('t', '1');
+    await cutOff('t', 1);
+    const lost = await a.publish('t', '2', '3');
+    await promote();
+    await wait('b to be back', () =>
+      b.probe(200).then(
+        () => true,
+        () => false,
+      ),
+    );
+    const claimed = await b.resume('t', lost);
+    assert.equal(claimed.head.epoch, lost.epoch);
+    const heard = await b.log.resume('t', { from: lost, heard: true, ...SMALL });
+    assert.notEqual(heard.head.epoch, lost.epoch);
+    assert.notEqual(heard.lineage, claimed.lineage);
+    assert.deepEqual(texts(heard.steps), ['<truncated 2-3>']);
   });
 
   test('is not seen where none was lost, and numbers and epoch go on', async () => {
