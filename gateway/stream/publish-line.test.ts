@@ -81,14 +81,12 @@ describe('A publish', () => {
   });
 
   test('of level replicas is refused, and not written, where there are none', async () => {
-    const { stage, publish } = await staged({}, 0);
-    const { outcomes } = publish(draft('1', { ack: 'replicas' }), draft('2'));
-    await settled();
-    assert.deepEqual(
-      stage.log.appends.map(({ request }) => request.length),
-      [1],
-    );
-    await next(stage.log.appends).answer([ok(1)]);
+    const { taken, publish } = await staged({}, 0);
+    const { outcomes, sent } = publish(draft('1', { ack: 'replicas' }), draft('2'));
+    await sent;
+    const call = taken();
+    assert.equal(call.text, '2');
+    await call.answer([ok(1)]);
     const [refusal, written] = await outcomes;
     assert(refusal?.outcome === 'failed' && refusal.code === 'not_supported');
     assert.match(refusal.message, /redis\.replicas/);
