@@ -7,7 +7,7 @@ import type { SettingsTree } from '../gateway-process.ts';
 export const HEARTBEAT_MS = 600;
 
 export const baseSettings = {
-  redis: { connectTimeoutMs: 500, socketTimeoutMs: 500 },
+  redis: { connectTimeoutMs: 1_500, socketTimeoutMs: 500 },
   stream: {
     retentionS: 120,
     publishTimeoutMs: 2_000,
