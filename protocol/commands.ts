@@ -48,7 +48,7 @@ export interface Pub<Data = Payload> {
   readonly data: Data;
   /** Idempotency: the same (producer, seq) is written at most once per topic and identity. */
   readonly producer?: ProducerSeq;
-  /** When the publish counts as done. Default: the topic's. */
+  /** When the publish counts as done. Default: `leader`. */
   readonly ack?: AckLevel;
 }
 
