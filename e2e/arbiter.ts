@@ -228,11 +228,11 @@ interface ChainText {
   readonly limit: number;
 }
 
-/** `epoch,epoch:limit:known;…`, newest link first. */
+/** `birth since;epoch,epoch:limit:known:since;…`, newest link first. */
 function linksOf(chain: string): ChainText[] {
   return chain
     .split(';')
-    .filter((link) => link !== '')
+    .slice(1)
     .map((link) => {
       const [epochs = '', limit = '0'] = link.split(':');
       return { epochs: epochs.split(','), limit: Number(limit) };
