@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { RowResult } from './faults/row.ts';
 import { rows } from './faults/rows.ts';
-import { runRowTwice } from './faults/run.ts';
+import { runRow } from './faults/run.ts';
 import { smallShape } from './faults/shapes.ts';
 import { tableOf } from './faults/table.ts';
 
@@ -14,7 +14,7 @@ const ROW_MS = 120_000;
 describe('faults on real gateways and a real Redis', () => {
   for (const row of rows) {
     it(`row ${row.row}: ${row.title}`, { timeout: ROW_MS }, async (test) => {
-      const result: RowResult = await runRowTwice(row, {
+      const result: RowResult = await runRow(row, {
         seed: SEED,
         deliveries: DELIVERIES,
         shape: smallShape,

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import type { RowResult } from './faults/row.ts';
 import { rows, rowsNamed } from './faults/rows.ts';
-import { runRowTwice } from './faults/run.ts';
+import { runRow } from './faults/run.ts';
 import { largeShape } from './faults/shapes.ts';
 import { tableOf } from './faults/table.ts';
 
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     console.log(`row ${row.row}: ${row.title}`);
     const progress = (line: string) => console.log(`  ${line}`);
     try {
-      const result = await runRowTwice(row, { seed, deliveries, shape: largeShape, progress });
+      const result = await runRow(row, { seed, deliveries, shape: largeShape, progress });
       results.push(result);
       for (const complaint of result.complaints) console.log(`  ! ${complaint}`);
     } catch (error) {

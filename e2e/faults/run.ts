@@ -45,23 +45,6 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
   }
 }
 
-/**
- * A row that fails is run once more, and that is said aloud: where other things keep the machine
- * busy, a deadline of the harness may pass. A mistake of ours shows again.
- */
-export async function runRowTwice(row: Row, options: RowOptions): Promise<RowResult> {
-  let why: string;
-  try {
-    const result = await runRow(row, options);
-    if (result.complaints.length === 0) return result;
-    why = result.complaints.slice(0, 5).join('\n  ');
-  } catch (error) {
-    why = error instanceof Error ? `${error.message}\n${error.cause}` : String(error);
-  }
-  process.stderr.write(`row ${row.row} failed and is run a second time:\n  ${why}\n`);
-  return runRow(row, options);
-}
-
 interface Played {
   readonly evidence: Evidence;
   /** What did not happen in time; the history is judged all the same. */
