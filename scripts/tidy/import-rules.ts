@@ -1,7 +1,7 @@
 import { SyntaxKind } from 'typescript/unstable/ast';
 import { isIdentifier } from 'typescript/unstable/ast/is';
 import { exportsOf, type ImportEdge, importsOf, type Mention, mentionsOf } from './imports.ts';
-import { allowedOf, isMain, isTestCode, layerOf, mayImport } from './layers.ts';
+import { allowedOf, isMain, isTestCode, isTestSupport, layerOf, mayImport } from './layers.ts';
 import { walk } from './syntax.ts';
 import type { Module, Offence, SourceTree } from './tree.ts';
 
@@ -46,6 +46,7 @@ function directionProblem(
   if (isMain(to)) return `${to} is started, not imported: move what you need out of it`;
   if (isTestCode(from, importer.ast)) return undefined;
   if (to.endsWith('.test.ts')) return `${to} is a test: only tests may import it`;
+  if (isTestSupport(to)) return `${to} is for tests: only tests may import it`;
   const here = layerOf(from);
   const there = layerOf(to);
   if (here === undefined || there === undefined || mayImport(here, there)) return undefined;

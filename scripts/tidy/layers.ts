@@ -101,9 +101,14 @@ export function isTestFile(path: string): boolean {
   return /\.(test|conformance)(-[\w-]+)?\.ts$/.test(path);
 }
 
-/** Code that only tests load: test files, and what node:test or fast-check is imported into. */
+/** In a folder of the product that holds what its tests share. */
+export function isTestSupport(path: string): boolean {
+  return /^(protocol|client|gateway|embedded)\/(.*\/)?testing\//.test(path);
+}
+
+/** Code that only tests load: by its name, its folder, or its import of node:test or fast-check. */
 export function isTestCode(path: string, ast: SourceFile): boolean {
-  if (isTestFile(path)) return true;
+  if (isTestFile(path) || isTestSupport(path)) return true;
   return ast.statements.some((statement) => {
     const module = importedFrom(statement);
     return module === 'node:test' || module === 'fast-check';
