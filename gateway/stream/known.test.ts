@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentStreamCounts } from './counts.ts';
 import { Known } from './known.ts';
-import { at } from './topic-stream-scripted-log.ts';
+import { at } from './testing/scripted-log.ts';
 
 const flat = (tables: ReadonlyMap<string, ReturnType<typeof at>>[]) =>
   tables.map((table) => [...table].map(([topic, { epoch, seq }]) => `${topic} ${epoch}:${seq}`));

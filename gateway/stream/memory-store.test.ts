@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import type { Clock, Timer } from '../../protocol/clock.ts';
 import type { StreamSettings } from '../settings/declaration.ts';
-import { draft, Gateway, positionOf, streamSettings } from './log.conformance-gateway.ts';
 import type { MemoryNetwork } from './memory-faults.ts';
 import { MemoryLog } from './memory-log.ts';
 import { MemoryStore } from './memory-store.ts';
+import { draft, Gateway, positionOf, streamSettings } from './testing/log-world.ts';
 
 /** A clock that moves only when it is told to. */
 class HandClock implements Clock {

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import type { StreamSettings } from '../settings/declaration.ts';
 import { StoreDown, StoreUnknown } from './log.ts';
 import type { Draft, Outcome } from './stream.ts';
-import { settled } from './topic-stream-clock.ts';
-import { at, next, Stage } from './topic-stream-scripted-log.ts';
+import { at, next, Stage } from './testing/scripted-log.ts';
+import { settled } from './testing/stepped-clock.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { StoreDown } from './log.ts';
 import type { Page } from './stream.ts';
-import { settled } from './topic-stream-clock.ts';
-import { at, entries, next, page, Stage } from './topic-stream-scripted-log.ts';
+import { at, entries, next, page, Stage } from './testing/scripted-log.ts';
+import { settled } from './testing/stepped-clock.ts';
 
 const LIMIT = { entries: 100, bytes: 10_000 };
 const seqs = ({ steps }: Page) =>

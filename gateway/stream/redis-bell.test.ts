@@ -5,8 +5,8 @@ import { startRedis } from '../../e2e/redis-server.ts';
 import { TcpProxy } from '../../e2e/tcp-proxy.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings } from '../settings/declaration.ts';
-import { HeardBell, streamSettings } from './log.conformance-gateway.ts';
 import { RedisLog } from './redis-log.ts';
+import { HeardBell, streamSettings } from './testing/log-world.ts';
 
 const SOCKET_MS = 300;
 /** As in a gateway: several probes fit into the time after which a connection counts as dead. */

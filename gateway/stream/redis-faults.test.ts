@@ -18,6 +18,8 @@ import {
   type StreamSettings,
 } from '../settings/declaration.ts';
 import { redisKeys } from './keys.ts';
+import { RedisLog } from './redis-log.ts';
+import type { Outcome } from './stream.ts';
 import {
   draft,
   Gateway,
@@ -26,9 +28,7 @@ import {
   positionOf,
   streamSettings,
   WAIT_MS,
-} from './log.conformance-gateway.ts';
-import { RedisLog } from './redis-log.ts';
-import type { Outcome } from './stream.ts';
+} from './testing/log-world.ts';
 
 const SOCKET_MS = 600;
 /** A user who may send to pods but not to topics. */

@@ -6,11 +6,11 @@ import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings } from '../settings/declaration.ts';
 import { redisKeys } from './keys.ts';
-import { draft, Gateway, streamSettings, texts, WAIT_MS } from './log.conformance-gateway.ts';
 import { RedisLog } from './redis-log.ts';
 import type { Draft } from './stream.ts';
+import { Witness } from './testing/checking-listener.ts';
+import { draft, Gateway, streamSettings, texts, WAIT_MS } from './testing/log-world.ts';
 import { TopicStream } from './topic-stream.ts';
-import { Witness } from './topic-stream-witness.ts';
 
 const ARGS = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
 const SHY = ['--user', 'shy', 'on', '>pw', '~*', '&*', '+@all', '-info'];

@@ -9,8 +9,8 @@ import type { Position } from '../../protocol/position.ts';
 import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
 import { chainBounds } from './chain.ts';
 import { redisKeys } from './keys.ts';
-import { draft, Gateway, streamSettings, WAIT_MS } from './log.conformance-gateway.ts';
 import { RedisLog, silentRedisLogCounts } from './redis-log.ts';
+import { draft, Gateway, streamSettings, WAIT_MS } from './testing/log-world.ts';
 
 const keys = redisKeys('wscluster');
 const [world, pods, unreported] = keys.partition;

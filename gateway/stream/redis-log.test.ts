@@ -3,10 +3,10 @@ import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
 import { redisKeys } from './keys.ts';
-import { logConformance } from './log.conformance.ts';
-import { chainConformance } from './log.conformance-chain.ts';
-import type { LogStore, LogWorld } from './log.conformance-gateway.ts';
 import { RedisLog } from './redis-log.ts';
+import { logConformance } from './testing/log.conformance.ts';
+import { chainConformance } from './testing/log-chain.conformance.ts';
+import type { LogStore, LogWorld } from './testing/log-world.ts';
 
 let worlds = 0;
 

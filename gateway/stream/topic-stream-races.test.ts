@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { StoreDown } from './log.ts';
-import { settled } from './topic-stream-clock.ts';
-import { at, entries, entry, next, page, Stage } from './topic-stream-scripted-log.ts';
+import { at, entries, entry, next, page, Stage } from './testing/scripted-log.ts';
+import { settled } from './testing/stepped-clock.ts';
 
 const from = (stage: Stage) => {
   const call = next(stage.log.resumes);

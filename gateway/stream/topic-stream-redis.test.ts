@@ -3,9 +3,9 @@ import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
 import { redisKeys } from './keys.ts';
-import type { LogStore, LogWorld } from './log.conformance-gateway.ts';
 import { RedisLog } from './redis-log.ts';
-import { streamConformance } from './stream.conformance.ts';
+import type { LogStore, LogWorld } from './testing/log-world.ts';
+import { streamConformance } from './testing/stream.conformance.ts';
 
 let worlds = 0;
 

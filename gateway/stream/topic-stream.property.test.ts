@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { World } from './topic-stream-world.ts';
+import { World } from './testing/seeded-world.ts';
 
 const SEEDS = Number(process.env['STREAM_SEEDS'] ?? 2_000);
 const FIRST_SEED = Number(process.env['STREAM_SEED'] ?? 1);

@@ -1,8 +1,8 @@
 import { systemClock } from '../../protocol/clock.ts';
-import type { LogWorld } from './log.conformance-gateway.ts';
 import { MemoryLog } from './memory-log.ts';
 import { type MemorySnapshot, MemoryStore } from './memory-store.ts';
-import { streamConformance } from './stream.conformance.ts';
+import type { LogWorld } from './testing/log-world.ts';
+import { streamConformance } from './testing/stream.conformance.ts';
 
 function memoryWorld(store: MemoryStore): LogWorld {
   let replica: MemorySnapshot | undefined;

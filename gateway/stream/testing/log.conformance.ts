@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
-import { until } from '../../e2e/deadline.ts';
-import type { Position } from '../../protocol/position.ts';
-import type { StreamSettings } from '../settings/declaration.ts';
+import { until } from '../../../e2e/deadline.ts';
+import type { Position } from '../../../protocol/position.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import type { LogDraft } from '../log.ts';
 import {
   draft,
   Gateway,
@@ -13,8 +14,7 @@ import {
   streamSettings,
   texts,
   WAIT_MS,
-} from './log.conformance-gateway.ts';
-import type { LogDraft } from './log.ts';
+} from './log-world.ts';
 
 /** Every rule of the `Log` seam that both stores must keep. */
 export function logConformance(name: string, open: () => Promise<LogStore>): void {

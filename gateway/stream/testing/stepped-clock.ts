@@ -1,4 +1,4 @@
-import type { Clock, Random, Timer } from '../../protocol/clock.ts';
+import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 
 interface Due extends Timer {
   readonly at: number;

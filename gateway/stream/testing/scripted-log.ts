@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import type { Position } from '../../protocol/position.ts';
-import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
-import type { Bell, Log, LogDraft, Probe, Resumed, ResumeRequest } from './log.ts';
-import type { Entry, Outcome, PageStep, SaveResult } from './stream.ts';
-import { TopicStream } from './topic-stream.ts';
-import { SteppedClock, seeded, settled } from './topic-stream-clock.ts';
-import { Witness } from './topic-stream-witness.ts';
+import type { Position } from '../../../protocol/position.ts';
+import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
+import type { Bell, Log, LogDraft, Probe, Resumed, ResumeRequest } from '../log.ts';
+import type { Entry, Outcome, PageStep, SaveResult } from '../stream.ts';
+import { TopicStream } from '../topic-stream.ts';
+import { Witness } from './checking-listener.ts';
+import { SteppedClock, seeded, settled } from './stepped-clock.ts';
 
 /** A call that the test answers when it likes. */
 export interface Asked<Request, Answer> {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import type { Random } from '../../protocol/clock.ts';
-import type { Position } from '../../protocol/position.ts';
-import { gatewaySettings } from '../settings/declaration.ts';
-import type { MemoryNetwork } from './memory-faults.ts';
-import { MemoryLog } from './memory-log.ts';
-import { MemoryStore } from './memory-store.ts';
-import { TopicStream } from './topic-stream.ts';
-import { SteppedClock, seeded } from './topic-stream-clock.ts';
-import { type Testimony, Witness } from './topic-stream-witness.ts';
+import type { Random } from '../../../protocol/clock.ts';
+import type { Position } from '../../../protocol/position.ts';
+import { gatewaySettings } from '../../settings/declaration.ts';
+import type { MemoryNetwork } from '../memory-faults.ts';
+import { MemoryLog } from '../memory-log.ts';
+import { MemoryStore } from '../memory-store.ts';
+import { TopicStream } from '../topic-stream.ts';
+import { type Testimony, Witness } from './checking-listener.ts';
+import { SteppedClock, seeded } from './stepped-clock.ts';
 
 const TOPICS = ['a', 'b'];
 const STEPS = 30;

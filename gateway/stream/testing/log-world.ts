@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { until } from '../../e2e/deadline.ts';
-import type { Position } from '../../protocol/position.ts';
-import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
-import type { Bell, Log, LogDraft, Resumed, ResumeRequest } from './log.ts';
-import type { Entry, Outcome, PageStep, SessionKey } from './stream.ts';
+import { until } from '../../../e2e/deadline.ts';
+import type { Position } from '../../../protocol/position.ts';
+import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
+import type { Bell, Log, LogDraft, Resumed, ResumeRequest } from '../log.ts';
+import type { Entry, Outcome, PageStep, SessionKey } from '../stream.ts';
 
 /** A store that a suite may break. Each `world` is empty and has a lineage of its own. */
 export interface LogStore {

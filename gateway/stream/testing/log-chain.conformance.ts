@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
-import { until } from '../../e2e/deadline.ts';
-import type { Position } from '../../protocol/position.ts';
-import type { StreamSettings } from '../settings/declaration.ts';
-import {
-  Gateway,
-  type LogStore,
-  type LogWorld,
-  streamSettings,
-  WAIT_MS,
-} from './log.conformance-gateway.ts';
+import { until } from '../../../e2e/deadline.ts';
+import type { Position } from '../../../protocol/position.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import { Gateway, type LogStore, type LogWorld, streamSettings, WAIT_MS } from './log-world.ts';
 
 /** What a store must know of lives that are over, and of epochs that only pods remember. */
 export function chainConformance(name: string, open: () => Promise<LogStore>): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Gap } from '../../protocol/events.ts';
-import type { Position } from '../../protocol/position.ts';
-import type { Entry, StreamEvent, StreamListener } from './stream.ts';
+import type { Gap } from '../../../protocol/events.ts';
+import type { Position } from '../../../protocol/position.ts';
+import type { Entry, StreamEvent, StreamListener } from '../stream.ts';
 
 /** What one listener was told of one topic since it was followed. */
 export interface Testimony {

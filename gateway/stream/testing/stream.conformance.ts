@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
-import { until } from '../../e2e/deadline.ts';
-import { systemClock } from '../../protocol/clock.ts';
-import type { Position } from '../../protocol/position.ts';
-import type { StreamSettings } from '../settings/declaration.ts';
-import { type LogStore, type LogWorld, streamSettings, texts } from './log.conformance-gateway.ts';
-import type { Outcome, StreamEvent } from './stream.ts';
-import { TopicStream } from './topic-stream.ts';
-import { type Testimony, Witness } from './topic-stream-witness.ts';
+import { until } from '../../../e2e/deadline.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import type { Position } from '../../../protocol/position.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import type { Outcome, StreamEvent } from '../stream.ts';
+import { TopicStream } from '../topic-stream.ts';
+import { type Testimony, Witness } from './checking-listener.ts';
+import { type LogStore, type LogWorld, streamSettings, texts } from './log-world.ts';
 
 const WAIT_MS = 15_000;
 const LIMIT = { entries: 1_000, bytes: 1_000_000 };
