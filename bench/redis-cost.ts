@@ -5,7 +5,7 @@ import {
   type RedisSettings,
   type StreamSettings,
 } from '../gateway/settings/declaration.ts';
-import { RedisLog } from '../gateway/stream/redis-log.ts';
+import { RedisLog } from '../gateway/stream/redis/redis-log.ts';
 import type { Draft } from '../gateway/stream/stream.ts';
 import { TopicStream } from '../gateway/stream/topic-stream.ts';
 import { systemClock } from '../protocol/clock.ts';

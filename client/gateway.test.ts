@@ -6,7 +6,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import { silentLogger } from '../gateway/logger.ts';
 import type { SettingsInput } from '../gateway/settings/declaration.ts';
 import { settingsFrom } from '../gateway/settings/load.ts';
-import { MemoryStore } from '../gateway/stream/memory-store.ts';
+import { MemoryStore } from '../gateway/stream/memory/memory-store.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { Client } from './client.ts';
 import type { ClientOptions } from './options.ts';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { decodeEntry } from '../gateway/stream/entry-codec.ts';
-import { redisKeys } from '../gateway/stream/keys.ts';
+import { decodeEntry } from '../gateway/stream/redis/entry-codec.ts';
+import { redisKeys } from '../gateway/stream/redis/keys.ts';
 import { nanoseconds, type Recorder } from './history/recorder.ts';
 import type { LineageRecord } from './history/records.ts';
 import { hashOfMessage, received } from './load/message.ts';

@@ -2,7 +2,7 @@ import { Gateway } from '../gateway/gateway.ts';
 import type { Logger } from '../gateway/logger.ts';
 import type { SettingsInput } from '../gateway/settings/declaration.ts';
 import { settingsFrom } from '../gateway/settings/load.ts';
-import { MemoryStore } from '../gateway/stream/memory-store.ts';
+import { MemoryStore } from '../gateway/stream/memory/memory-store.ts';
 import { systemClock } from '../protocol/clock.ts';
 import type { Launch, Place } from './fleet.ts';
 import type { Options } from './options.ts';

@@ -17,7 +17,7 @@ import { PortTaken } from './listen.ts';
 import { silentLogger } from './logger.ts';
 import type { SettingsInput } from './settings/declaration.ts';
 import { settingsFrom } from './settings/load.ts';
-import { MemoryStore } from './stream/memory-store.ts';
+import { MemoryStore } from './stream/memory/memory-store.ts';
 import { StreamError } from './stream/stream.ts';
 
 const shared = { clock: systemClock, random: Math.random, logger: silentLogger };

@@ -15,7 +15,7 @@ import { Metrics } from './metrics.ts';
 import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
 import { openStore, type Store } from './store.ts';
-import type { MemoryStore } from './stream/memory-store.ts';
+import type { MemoryStore } from './stream/memory/memory-store.ts';
 import type { StreamEvent } from './stream/stream.ts';
 import { TopicStream } from './stream/topic-stream.ts';
 

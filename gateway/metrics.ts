@@ -11,7 +11,7 @@ import type { HubState } from './hub/topic-hub.ts';
 import { ProcessSeries } from './process-series.ts';
 import { allOf, type Label, SeriesMaker } from './series.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from './stream/counts.ts';
-import type { ConnectionName, RedisLogCounts } from './stream/redis-log.ts';
+import type { ConnectionName, RedisLogCounts } from './stream/redis/redis-log.ts';
 import type { Outcome } from './stream/stream.ts';
 
 /** What a gateway has, read when somebody asks for the metrics. */

@@ -4,9 +4,9 @@ import type { Metrics } from './metrics.ts';
 import type { RedisSettings, Settings } from './settings/declaration.ts';
 import { BadContent, SecretFile } from './settings/secret-file.ts';
 import type { Log } from './stream/log.ts';
-import { MemoryLog } from './stream/memory-log.ts';
-import { MemoryStore } from './stream/memory-store.ts';
-import { RedisLog } from './stream/redis-log.ts';
+import { MemoryLog } from './stream/memory/memory-log.ts';
+import { MemoryStore } from './stream/memory/memory-store.ts';
+import { RedisLog } from './stream/redis/redis-log.ts';
 
 /** Where the messages are. */
 export interface Store {

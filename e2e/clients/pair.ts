@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { redisKeys } from '../../gateway/stream/keys.ts';
+import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { parsePosition } from '../../protocol/position.ts';
 import { GatewayProcess } from '../gateway-process.ts';
 import { type RedisServer, startRedis } from '../redis-server.ts';

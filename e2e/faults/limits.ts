@@ -1,4 +1,4 @@
-import { redisKeys } from '../../gateway/stream/keys.ts';
+import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { pause, until } from '../deadline.ts';
 import type { GapRecord } from '../history/records.ts';
 import type { ProtocolSubscriber } from '../load/socket-subscriber.ts';

@@ -1,6 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { redisKeys } from '../../gateway/stream/keys.ts';
+import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../redis-server.ts';
 import { talk } from '../sentinel.ts';

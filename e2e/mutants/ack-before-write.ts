@@ -3,7 +3,7 @@ import { mutate } from './mutate.ts';
 /** A publish counts as done when it was given to the connection. */
 mutate([
   {
-    file: 'gateway/stream/redis-publisher.ts',
+    file: 'gateway/stream/redis/redis-publisher.ts',
     find: 'this.#settle(shipment, () => shipment.reject(verdict.error));',
     put: `const done = { outcome: 'ok', duplicate: false,
         position: { epoch: 'unwritten', seq: 1, confirmed: 1 } };

@@ -3,7 +3,7 @@ import { mutate } from './mutate.ts';
 /** The scripts take every master for the same one. */
 mutate([
   {
-    file: 'gateway/stream/redis-scripts.ts',
+    file: 'gateway/stream/redis/redis-scripts.ts',
     find: 'const text = preamble + source(name);',
     put: `const whole = preamble + source(name);
     const text = whole.replace('at and string.sub(info, at + 14, at + 53)', "string.rep('0', 40)");

@@ -3,7 +3,7 @@ import { mutate } from './mutate.ts';
 /** A publish is written again when it is sent again. */
 mutate([
   {
-    file: 'gateway/stream/redis-publisher.ts',
+    file: 'gateway/stream/redis/redis-publisher.ts',
     find: "if (producer === undefined) return ['', ''];",
     put: "if (producer !== undefined || identity === undefined) return ['', ''];",
   },

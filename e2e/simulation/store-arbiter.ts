@@ -1,6 +1,6 @@
 import type { Bell } from '../../gateway/stream/log.ts';
-import type { MemoryPeer, MemoryStore } from '../../gateway/stream/memory-store.ts';
-import type { MemoryTopic } from '../../gateway/stream/memory-topic.ts';
+import type { MemoryPeer, MemoryStore } from '../../gateway/stream/memory/memory-store.ts';
+import type { MemoryTopic } from '../../gateway/stream/memory/memory-topic.ts';
 import type { Entry } from '../../gateway/stream/stream.ts';
 import type { Recorder } from '../history/recorder.ts';
 import type { LineageRecord } from '../history/records.ts';

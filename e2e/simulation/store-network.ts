@@ -1,4 +1,4 @@
-import type { MemoryNetwork, RequestFate } from '../../gateway/stream/memory-faults.ts';
+import type { MemoryNetwork, RequestFate } from '../../gateway/stream/memory/memory-network.ts';
 import type { Random } from '../../protocol/clock.ts';
 import type { Tally } from './tally.ts';
 

@@ -1,7 +1,7 @@
 import type { SocketLike } from '../../client/platform.ts';
 import type { PeerAnswer } from '../../gateway/cut-off.ts';
 import type { Log } from '../../gateway/stream/log.ts';
-import { MemoryStore } from '../../gateway/stream/memory-store.ts';
+import { MemoryStore } from '../../gateway/stream/memory/memory-store.ts';
 import type { Random } from '../../protocol/clock.ts';
 import { check } from '../history/checker.ts';
 import type { HistoryRecord } from '../history/records.ts';

@@ -2,8 +2,8 @@ import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
-import { redisKeys } from './keys.ts';
-import { RedisLog } from './redis-log.ts';
+import { redisKeys } from './redis/keys.ts';
+import { RedisLog } from './redis/redis-log.ts';
 import type { LogStore, LogWorld } from './testing/log-world.ts';
 import { streamConformance } from './testing/stream.conformance.ts';
 

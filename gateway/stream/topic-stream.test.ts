@@ -1,6 +1,6 @@
 import { systemClock } from '../../protocol/clock.ts';
-import { MemoryLog } from './memory-log.ts';
-import { type MemorySnapshot, MemoryStore } from './memory-store.ts';
+import { MemoryLog } from './memory/memory-log.ts';
+import { type MemorySnapshot, MemoryStore } from './memory/memory-store.ts';
 import type { LogWorld } from './testing/log-world.ts';
 import { streamConformance } from './testing/stream.conformance.ts';
 

@@ -15,12 +15,17 @@ const layer = (name: string, matches: RegExp, mayImport: readonly string[]): Lay
   mayImport,
 });
 
+/** A stream knows its store by what `gateway/stream/log.ts` says alone. */
+const STORE = ['protocol', 'gateway/settings', 'gateway/logger.ts', 'gateway/stream'];
+
 /** The first that matches a path counts. Data moves one way: edge → hub → stream. */
 const layers: readonly Layer[] = [
   layer('protocol', /^protocol\//, []),
   layer('client', /^client\//, ['protocol']),
   layer('gateway/settings', /^gateway\/settings\//, ['protocol']),
   layer('gateway/logger.ts', /^gateway\/logger\.ts$/, []),
+  layer('gateway/stream/redis', /^gateway\/stream\/redis\//, STORE),
+  layer('gateway/stream/memory', /^gateway\/stream\/memory\//, STORE),
   layer('gateway/stream', /^gateway\/stream\//, [
     'protocol',
     'gateway/settings',
@@ -52,6 +57,8 @@ const layers: readonly Layer[] = [
     'gateway/settings',
     'gateway/logger.ts',
     'gateway/stream',
+    'gateway/stream/redis',
+    'gateway/stream/memory',
     'gateway/hub',
     'gateway/edge',
     'gateway/http',
@@ -65,6 +72,7 @@ const layers: readonly Layer[] = [
     'gateway/settings',
     'gateway/logger.ts',
     'gateway/stream',
+    'gateway/stream/memory',
     'embedded/contract',
   ]),
   layer('e2e', /^e2e\//, ['*']),

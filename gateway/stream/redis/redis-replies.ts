@@ -1,10 +1,10 @@
-import { isEpoch, type Position, parsePosition } from '../../protocol/position.ts';
-import type { ChainLink, Excerpt, TopicHistory } from './chain.ts';
+import { isEpoch, type Position, parsePosition } from '../../../protocol/position.ts';
+import type { ChainLink, Excerpt, TopicHistory } from '../chain.ts';
+import { type Probe, StoreUnknown } from '../log.ts';
+import type { Entry, Outcome } from '../stream.ts';
 import { count, decodeEntry } from './entry-codec.ts';
 import { decodeName } from './keys.ts';
-import { type Probe, StoreUnknown } from './log.ts';
 import { refusal } from './redis-errors.ts';
-import type { Entry, Outcome } from './stream.ts';
 import type { Written } from './write-count.ts';
 
 /**

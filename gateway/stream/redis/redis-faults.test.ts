@@ -2,24 +2,22 @@ import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { until, within } from '../../e2e/deadline.ts';
+import { until, within } from '../../../e2e/deadline.ts';
 import {
   freePort,
   type RedisOptions,
   type RedisServer,
   startRedis,
-} from '../../e2e/redis-server.ts';
-import { startSentinel } from '../../e2e/sentinel.ts';
-import { TcpProxy } from '../../e2e/tcp-proxy.ts';
-import { systemClock } from '../../protocol/clock.ts';
+} from '../../../e2e/redis-server.ts';
+import { startSentinel } from '../../../e2e/sentinel.ts';
+import { TcpProxy } from '../../../e2e/tcp-proxy.ts';
+import { systemClock } from '../../../protocol/clock.ts';
 import {
   gatewaySettings,
   type RedisSettings,
   type StreamSettings,
-} from '../settings/declaration.ts';
-import { redisKeys } from './keys.ts';
-import { RedisLog } from './redis-log.ts';
-import type { Outcome } from './stream.ts';
+} from '../../settings/declaration.ts';
+import type { Outcome } from '../stream.ts';
 import {
   draft,
   Gateway,
@@ -28,7 +26,9 @@ import {
   positionOf,
   streamSettings,
   WAIT_MS,
-} from './testing/log-world.ts';
+} from '../testing/log-world.ts';
+import { redisKeys } from './keys.ts';
+import { RedisLog } from './redis-log.ts';
 
 const SOCKET_MS = 600;
 /** A user who may send to pods but not to topics. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { until } from '../../e2e/deadline.ts';
-import { startRedis } from '../../e2e/redis-server.ts';
-import { TcpProxy } from '../../e2e/tcp-proxy.ts';
-import { systemClock } from '../../protocol/clock.ts';
-import { gatewaySettings } from '../settings/declaration.ts';
+import { until } from '../../../e2e/deadline.ts';
+import { startRedis } from '../../../e2e/redis-server.ts';
+import { TcpProxy } from '../../../e2e/tcp-proxy.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import { gatewaySettings } from '../../settings/declaration.ts';
+import { HeardBell, streamSettings } from '../testing/log-world.ts';
 import { RedisLog } from './redis-log.ts';
-import { HeardBell, streamSettings } from './testing/log-world.ts';
 
 const SOCKET_MS = 300;
 /** As in a gateway: several probes fit into the time after which a connection counts as dead. */

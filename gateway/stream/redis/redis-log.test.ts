@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
-import { systemClock } from '../../protocol/clock.ts';
-import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
+import { type RedisServer, startRedis } from '../../../e2e/redis-server.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
+import { logConformance } from '../testing/log.conformance.ts';
+import { chainConformance } from '../testing/log-chain.conformance.ts';
+import type { LogStore, LogWorld } from '../testing/log-world.ts';
 import { redisKeys } from './keys.ts';
 import { RedisLog } from './redis-log.ts';
-import { logConformance } from './testing/log.conformance.ts';
-import { chainConformance } from './testing/log-chain.conformance.ts';
-import type { LogStore, LogWorld } from './testing/log-world.ts';
 
 let worlds = 0;
 

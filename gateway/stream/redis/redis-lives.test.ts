@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { until } from '../../e2e/deadline.ts';
-import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
-import { systemClock } from '../../protocol/clock.ts';
-import type { Position } from '../../protocol/position.ts';
-import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
-import { chainBounds } from './chain.ts';
+import { until } from '../../../e2e/deadline.ts';
+import { type RedisServer, startRedis } from '../../../e2e/redis-server.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import type { Position } from '../../../protocol/position.ts';
+import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
+import { chainBounds } from '../chain.ts';
+import { draft, Gateway, streamSettings, WAIT_MS } from '../testing/log-world.ts';
 import { redisKeys } from './keys.ts';
 import { RedisLog, silentRedisLogCounts } from './redis-log.ts';
-import { draft, Gateway, streamSettings, WAIT_MS } from './testing/log-world.ts';
 
 const keys = redisKeys('wscluster');
 const [world, pods, unreported] = keys.partition;
@@ -293,7 +293,7 @@ describe('What RedisLog keeps in Redis', () => {
   });
 
   test('the user of docs/redis.md may do what is needed, and nothing else', async () => {
-    const page = await readFile(new URL('../../docs/redis.md', import.meta.url), 'utf8');
+    const page = await readFile(new URL('../../../docs/redis.md', import.meta.url), 'utf8');
     const line = /^ACL SETUSER (wscluster .*)$/m.exec(page)?.[1];
     assert.ok(line !== undefined, 'the page shows the command');
     await admin.call('ACL', 'SETUSER', ...line.split(' '));

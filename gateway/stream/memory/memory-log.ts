@@ -1,5 +1,5 @@
-import type { Timer } from '../../protocol/clock.ts';
-import type { Position } from '../../protocol/position.ts';
+import type { Timer } from '../../../protocol/clock.ts';
+import type { Position } from '../../../protocol/position.ts';
 import {
   continueFrom,
   crossesChange,
@@ -7,8 +7,8 @@ import {
   jump,
   mayBeForgotten,
   readsAfter,
-} from './chain.ts';
-import { fingerprint } from './fingerprint.ts';
+} from '../chain.ts';
+import { fingerprint } from '../fingerprint.ts';
 import {
   type Bell,
   type Log,
@@ -18,10 +18,10 @@ import {
   type ResumeRequest,
   StoreDown,
   StoreUnknown,
-} from './log.ts';
+} from '../log.ts';
+import type { CursorChanges, Entry, Outcome, SaveResult, SessionKey } from '../stream.ts';
 import type { MemoryPeer, MemoryStore } from './memory-store.ts';
 import type { MemoryTopic, Remembered } from './memory-topic.ts';
-import type { CursorChanges, Entry, Outcome, SaveResult, SessionKey } from './stream.ts';
 
 /** One gateway's connection to a `MemoryStore` that it shares with the others of its process. */
 export class MemoryLog implements Log {

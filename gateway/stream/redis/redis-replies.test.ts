@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ReplyError } from 'ioredis';
-import { isEpoch } from '../../protocol/position.ts';
+import { isEpoch } from '../../../protocol/position.ts';
+import { StoreUnknown } from '../log.ts';
 import {
   decodeBlob,
   decodeEntry,
@@ -11,7 +12,6 @@ import {
   encodeBlob,
 } from './entry-codec.ts';
 import { decodeName, encodeName, redisKeys } from './keys.ts';
-import { StoreUnknown } from './log.ts';
 import { judge } from './redis-errors.ts';
 import { probeReply, publishOutcomes, resumeReply, sessionReply } from './redis-replies.ts';
 

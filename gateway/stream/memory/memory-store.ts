@@ -1,11 +1,11 @@
-import type { Clock, Random } from '../../protocol/clock.ts';
-import type { Position } from '../../protocol/position.ts';
-import type { StreamSettings } from '../settings/declaration.ts';
-import { isWorldEpoch, mayBeForgotten, noteKnown, worldEpoch } from './chain.ts';
-import type { Bell } from './log.ts';
-import { type MemoryNetwork, perfectNetwork } from './memory-faults.ts';
+import type { Clock, Random } from '../../../protocol/clock.ts';
+import type { Position } from '../../../protocol/position.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import { isWorldEpoch, mayBeForgotten, noteKnown, worldEpoch } from '../chain.ts';
+import type { Bell } from '../log.ts';
+import type { Entry } from '../stream.ts';
+import { type MemoryNetwork, perfectNetwork } from './memory-network.ts';
 import { MemoryTopic } from './memory-topic.ts';
-import type { Entry } from './stream.ts';
 
 export interface MemoryStoreOptions {
   readonly clock: Clock;
@@ -57,7 +57,7 @@ const EPOCH_LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 
 /**
  * The world that several gateways of one process share instead of Redis: the same keys, lives and
- * rules as the scripts in `lua/`, as plain objects. Every method is one atomic step.
+ * rules as the scripts in `redis/lua/`, as plain objects. Every method is one atomic step.
  */
 export class MemoryStore {
   readonly settings: StreamSettings;

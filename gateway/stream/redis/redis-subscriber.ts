@@ -1,8 +1,8 @@
-import type { Clock, Random } from '../../protocol/clock.ts';
-import type { RedisSettings } from '../settings/declaration.ts';
+import type { Clock, Random } from '../../../protocol/clock.ts';
+import type { RedisSettings } from '../../settings/declaration.ts';
+import { type Bell, StoreDown } from '../log.ts';
 import { decodePodMessage, decodeTopicMessage } from './entry-codec.ts';
 import type { Keys } from './keys.ts';
-import { type Bell, StoreDown } from './log.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 
 export interface SubscriberOptions {

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { until } from '../../e2e/deadline.ts';
-import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
-import { systemClock } from '../../protocol/clock.ts';
-import { gatewaySettings } from '../settings/declaration.ts';
+import { until } from '../../../e2e/deadline.ts';
+import { type RedisServer, startRedis } from '../../../e2e/redis-server.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import { gatewaySettings } from '../../settings/declaration.ts';
+import type { Draft } from '../stream.ts';
+import { Witness } from '../testing/checking-listener.ts';
+import { draft, Gateway, streamSettings, texts, WAIT_MS } from '../testing/log-world.ts';
+import { TopicStream } from '../topic-stream.ts';
 import { redisKeys } from './keys.ts';
 import { RedisLog } from './redis-log.ts';
-import type { Draft } from './stream.ts';
-import { Witness } from './testing/checking-listener.ts';
-import { draft, Gateway, streamSettings, texts, WAIT_MS } from './testing/log-world.ts';
-import { TopicStream } from './topic-stream.ts';
 
 const ARGS = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
 const SHY = ['--user', 'shy', 'on', '>pw', '~*', '&*', '+@all', '-info'];

@@ -1,13 +1,13 @@
-import type { StreamSettings } from '../settings/declaration.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import { fingerprint } from '../fingerprint.ts';
+import { type LogDraft, StoreDown, type StoreUnknown } from '../log.ts';
+import type { Outcome } from '../stream.ts';
 import { encodeBlob } from './entry-codec.ts';
-import { fingerprint } from './fingerprint.ts';
 import type { Keys } from './keys.ts';
-import { type LogDraft, StoreDown, type StoreUnknown } from './log.ts';
 import type { Connection } from './redis-connections.ts';
 import { judge } from './redis-errors.ts';
 import { publishOutcomes } from './redis-replies.ts';
 import type { Script } from './redis-scripts.ts';
-import type { Outcome } from './stream.ts';
 import type { WriteCount } from './write-count.ts';
 
 export interface PublisherOptions {

@@ -1,6 +1,6 @@
-import type { StreamSettings } from '../settings/declaration.ts';
-import { type ChainLink, endEpoch } from './chain.ts';
-import type { Entry } from './stream.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import { type ChainLink, endEpoch } from '../chain.ts';
+import type { Entry } from '../stream.ts';
 
 /** What a topic needs of the store that it is in. */
 export interface TopicHome {

@@ -1,9 +1,9 @@
-import { systemClock } from '../../protocol/clock.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import { logConformance } from '../testing/log.conformance.ts';
+import { chainConformance } from '../testing/log-chain.conformance.ts';
+import type { LogStore, LogWorld } from '../testing/log-world.ts';
 import { MemoryLog } from './memory-log.ts';
 import { type MemorySnapshot, MemoryStore } from './memory-store.ts';
-import { logConformance } from './testing/log.conformance.ts';
-import { chainConformance } from './testing/log-chain.conformance.ts';
-import type { LogStore, LogWorld } from './testing/log-world.ts';
 
 function memoryWorld(store: MemoryStore): LogWorld {
   let replica: MemorySnapshot | undefined;

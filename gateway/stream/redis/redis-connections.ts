@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import type { Clock, Random, Timer } from '../../protocol/clock.ts';
-import type { RedisSettings } from '../settings/declaration.ts';
-import { StoreDown, StoreRefused, StoreUnknown } from './log.ts';
+import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
+import type { RedisSettings } from '../../settings/declaration.ts';
+import { StoreDown, StoreRefused, StoreUnknown } from '../log.ts';
 import { isReplyError, leadsElsewhere } from './redis-errors.ts';
 
 /** What a connection tells its owner. */

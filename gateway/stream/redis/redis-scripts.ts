@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { StreamSettings } from '../settings/declaration.ts';
-import { chainBounds } from './chain.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import { chainBounds } from '../chain.ts';
 
 /**
  * The scripts in `lua/`, ready to be loaded. `--@include name` is replaced by that file; what

@@ -1,6 +1,6 @@
 import { ReplyError } from 'ioredis';
-import { StoreDown, StoreUnknown } from './log.ts';
-import type { Outcome } from './stream.ts';
+import { StoreDown, StoreUnknown } from '../log.ts';
+import type { Outcome } from '../stream.ts';
 
 /** What an error from Redis says about the step that it answers. */
 export type Verdict =

@@ -1,7 +1,7 @@
-import { isEpoch } from '../../protocol/position.ts';
+import { isEpoch } from '../../../protocol/position.ts';
+import type { LogDraft } from '../log.ts';
+import type { Entry, SessionKey } from '../stream.ts';
 import { decodeName, encodeName } from './keys.ts';
-import type { LogDraft } from './log.ts';
-import type { Entry, SessionKey } from './stream.ts';
 
 /**
  * How an entry is written in Redis.

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import type { Clock, Timer } from '../../protocol/clock.ts';
-import type { StreamSettings } from '../settings/declaration.ts';
-import type { MemoryNetwork } from './memory-faults.ts';
+import type { Clock, Timer } from '../../../protocol/clock.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
+import { draft, Gateway, positionOf, streamSettings } from '../testing/log-world.ts';
 import { MemoryLog } from './memory-log.ts';
+import type { MemoryNetwork } from './memory-network.ts';
 import { MemoryStore } from './memory-store.ts';
-import { draft, Gateway, positionOf, streamSettings } from './testing/log-world.ts';
 
 /** A clock that moves only when it is told to. */
 class HandClock implements Clock {

@@ -1,9 +1,7 @@
-import type { Clock, Random, Timer } from '../../protocol/clock.ts';
-import { formatPosition, type Position } from '../../protocol/position.ts';
-import type { RedisSettings, StreamSettings } from '../settings/declaration.ts';
-import { continueFrom, crossesChange, isWorldEpoch, jump, mayBeForgotten } from './chain.ts';
-import { encodeSession } from './entry-codec.ts';
-import { encodeName, type Keys, redisKeys } from './keys.ts';
+import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
+import { formatPosition, type Position } from '../../../protocol/position.ts';
+import type { RedisSettings, StreamSettings } from '../../settings/declaration.ts';
+import { continueFrom, crossesChange, isWorldEpoch, jump, mayBeForgotten } from '../chain.ts';
 import {
   type Bell,
   type Log,
@@ -13,7 +11,10 @@ import {
   type ResumeRequest,
   StoreDown,
   StoreRefused,
-} from './log.ts';
+} from '../log.ts';
+import type { CursorChanges, Outcome, SaveResult, SessionKey } from '../stream.ts';
+import { encodeSession } from './entry-codec.ts';
+import { encodeName, type Keys, redisKeys } from './keys.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 import { judge, storeError } from './redis-errors.ts';
 import { RedisPublisher } from './redis-publisher.ts';
@@ -26,7 +27,6 @@ import {
 } from './redis-replies.ts';
 import { redisScripts, type Script, type ScriptName, type Scripts } from './redis-scripts.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
-import type { CursorChanges, Outcome, SaveResult, SessionKey } from './stream.ts';
 import { readFacts, refusalOf, type ServerFacts, shortcomings } from './suitability.ts';
 import { WriteCount } from './write-count.ts';
 

@@ -1,4 +1,4 @@
-import type { SessionKey } from './stream.ts';
+import type { SessionKey } from '../stream.ts';
 
 /**
  * The only place that spells a key or a channel of Redis.
