@@ -11,7 +11,7 @@ import { TopicHub } from './hub/topic-hub.ts';
 import { Lifecycle, type Part } from './lifecycle.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './logger.ts';
-import { Metrics } from './metrics.ts';
+import { Metrics } from './metrics/metrics.ts';
 import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
 import { openStore, type Store } from './store.ts';

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../protocol/clock.ts';
 import type { Logger } from './logger.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import type { RedisSettings, Settings } from './settings/declaration.ts';
 import { BadContent, SecretFile } from './settings/secret-file.ts';
 import type { Log } from './stream/log.ts';

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { metricsDocument } from '../gateway/metrics-document.ts';
+import { metricsDocument } from '../gateway/metrics/document.ts';
 import { settingsDocument } from '../gateway/settings/document.ts';
 import { withCodeTables } from './documents/codes.ts';
 

@@ -52,7 +52,7 @@ const layers: readonly Layer[] = [
     'gateway/hub',
     'gateway/edge',
   ]),
-  layer('gateway', /^gateway\/[^/]+\.ts$/, [
+  layer('gateway', /^gateway\/(metrics\/)?[^/]+\.ts$/, [
     'protocol',
     'gateway/settings',
     'gateway/logger.ts',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { errorCodes } from '../protocol/codes.ts';
+import { errorCodes } from '../../protocol/codes.ts';
+import { metricsDocument } from './document.ts';
 import { Metrics } from './metrics.ts';
-import { metricsDocument } from './metrics-document.ts';
 
 const samples = async (metrics: Metrics) => {
   const { text } = await metrics.exposition();

@@ -1,18 +1,18 @@
 import { Registry } from 'prom-client';
-import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../protocol/codes.ts';
-import type { Command } from '../protocol/commands.ts';
-import type { AuthCounts, AuthOutcome, Credential } from './edge/auth/counts.ts';
-import type { ConnectionState } from './edge/connection.ts';
-import type { EdgeCounts, Moved, Refused } from './edge/counts.ts';
-import { type Health, healths } from './edge/health.ts';
-import { type HttpCounts, routes } from './http/counts.ts';
-import type { HubCounts } from './hub/counts.ts';
-import type { HubState } from './hub/topic-hub.ts';
+import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
+import type { Command } from '../../protocol/commands.ts';
+import type { AuthCounts, AuthOutcome, Credential } from '../edge/auth/counts.ts';
+import type { ConnectionState } from '../edge/connection.ts';
+import type { EdgeCounts, Moved, Refused } from '../edge/counts.ts';
+import { type Health, healths } from '../edge/health.ts';
+import { type HttpCounts, routes } from '../http/counts.ts';
+import type { HubCounts } from '../hub/counts.ts';
+import type { HubState } from '../hub/topic-hub.ts';
+import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
+import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
+import type { Outcome } from '../stream/stream.ts';
 import { ProcessSeries } from './process-series.ts';
 import { allOf, type Label, SeriesMaker } from './series.ts';
-import type { DoubtCause, RepairCause, StreamCounts } from './stream/counts.ts';
-import type { ConnectionName, RedisLogCounts } from './stream/redis/redis-log.ts';
-import type { Outcome } from './stream/stream.ts';
 
 /** What a gateway has, read when somebody asks for the metrics. */
 export interface MetricSources {
