@@ -1,4 +1,4 @@
-import { startRedis } from '../e2e/redis-server.ts';
+import { startRedis } from '../e2e/processes/redis-server.ts';
 import type { Figure, Measurement } from './figure.ts';
 import { Stage } from './stage.ts';
 

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { Embedded, freePorts } from '../e2e/browser/embedded.ts';
-import { Child } from '../e2e/child.ts';
+import { Child } from '../e2e/processes/child.ts';
 
 interface Ended {
   readonly code: number | null;

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { Child } from '../e2e/child.ts';
 import { until, within } from '../e2e/deadline.ts';
-import { freePort } from '../e2e/redis-server.ts';
+import { Child } from '../e2e/processes/child.ts';
+import { freePort } from '../e2e/processes/redis-server.ts';
 import { TestClient } from './edge/testing/test-client.ts';
 
 const children: Child[] = [];

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { topics } from '../../embedded/page/messages.ts';
 import { until } from '../deadline.ts';
-import { redisBinary, startRedis } from '../redis-server.ts';
+import { redisBinary, startRedis } from '../processes/redis-server.ts';
 import { Browser, chromiumProblem } from './chromium.ts';
 import { Demo } from './demo.ts';
 import { Embedded } from './embedded.ts';

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { FleetView } from '../../embedded/contract.ts';
-import { Child } from '../child.ts';
 import { until } from '../deadline.ts';
+import { Child } from '../processes/child.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const START_MS = 30_000;

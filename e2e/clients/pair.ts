@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { parsePosition } from '../../protocol/position.ts';
-import { GatewayProcess } from '../gateway-process.ts';
-import { type RedisServer, startRedis } from '../redis-server.ts';
+import { GatewayProcess } from '../processes/gateway-process.ts';
+import { type RedisServer, startRedis } from '../processes/redis-server.ts';
 
 /** Two real gateways on one real Redis, as somebody has them who follows the README. */
 export class Pair {

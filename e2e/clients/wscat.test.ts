@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { until } from '../deadline.ts';
-import type { GatewayProcess } from '../gateway-process.ts';
+import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { Pair } from './pair.ts';
 
 const WSCAT = join(import.meta.dirname, '../../node_modules/.bin/wscat');

@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import { pause, until } from '../deadline.ts';
 import { pickOne } from '../load/chance.ts';
-import { TcpProxy } from '../tcp-proxy.ts';
+import { TcpProxy } from '../processes/tcp-proxy.ts';
 import { noGaps } from './pods.ts';
 import type { Evidence, Row } from './row.ts';
 import { baseSettings, HEARTBEAT_MS } from './settings.ts';

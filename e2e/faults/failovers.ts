@@ -1,6 +1,6 @@
 import { pause, until } from '../deadline.ts';
-import type { RedisServer } from '../redis-server.ts';
-import { type SentinelGroup, talk } from '../sentinel.ts';
+import type { RedisServer } from '../processes/redis-server.ts';
+import { type SentinelGroup, talk } from '../processes/sentinel.ts';
 import type { Row } from './row.ts';
 import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';

@@ -2,7 +2,7 @@ import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { pause, until } from '../deadline.ts';
 import type { GapRecord } from '../history/records.ts';
 import type { ProtocolSubscriber } from '../load/socket-subscriber.ts';
-import { info } from '../sentinel.ts';
+import { info } from '../processes/sentinel.ts';
 import { noGaps } from './pods.ts';
 import type { Evidence, Row } from './row.ts';
 import { KEY_PREFIX, type Stage } from './stage.ts';

@@ -1,6 +1,6 @@
-import type { SettingsTree } from '../gateway-process.ts';
 import type { Expectations, Verdict } from '../history/verdict.ts';
 import type { LoadShape } from '../load.ts';
+import type { SettingsTree } from '../processes/gateway-process.ts';
 import type { Stage } from './stage.ts';
 
 /** What shows that a fault bit, counted. */

@@ -1,4 +1,4 @@
-import type { SettingsTree } from '../gateway-process.ts';
+import type { SettingsTree } from '../processes/gateway-process.ts';
 
 /**
  * Intervals of a test: a production gateway's, many times shorter, their ratios kept: probe <

@@ -1,6 +1,5 @@
 import { Arbiter } from '../arbiter.ts';
 import { until } from '../deadline.ts';
-import { GatewayProcess, type SettingsTree } from '../gateway-process.ts';
 import { FILES_SLACK } from '../history/checker.ts';
 import { nanoseconds, Recorder } from '../history/recorder.ts';
 import type { ProcessRecord } from '../history/records.ts';
@@ -8,9 +7,10 @@ import { seeded } from '../load/chance.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
 import { Load } from '../load.ts';
-import { freePort, type RedisServer, startRedis } from '../redis-server.ts';
-import { type SentinelGroup, startSentinel } from '../sentinel.ts';
-import { TcpProxy } from '../tcp-proxy.ts';
+import { GatewayProcess, type SettingsTree } from '../processes/gateway-process.ts';
+import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
+import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
+import { TcpProxy } from '../processes/tcp-proxy.ts';
 import type { Row, RowOptions } from './row.ts';
 import { baseSettings, HEARTBEAT_MS, merged } from './settings.ts';
 

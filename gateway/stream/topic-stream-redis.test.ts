@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { type RedisServer, startRedis } from '../../e2e/redis-server.ts';
+import { type RedisServer, startRedis } from '../../e2e/processes/redis-server.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { gatewaySettings, type StreamSettings } from '../settings/declaration.ts';
 import { redisKeys } from './redis/keys.ts';

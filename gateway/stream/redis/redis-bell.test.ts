@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
-import { startRedis } from '../../../e2e/redis-server.ts';
-import { TcpProxy } from '../../../e2e/tcp-proxy.ts';
+import { startRedis } from '../../../e2e/processes/redis-server.ts';
+import { TcpProxy } from '../../../e2e/processes/tcp-proxy.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import { HeardBell, streamSettings } from '../testing/log-world.ts';

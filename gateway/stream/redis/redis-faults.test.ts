@@ -8,9 +8,9 @@ import {
   type RedisOptions,
   type RedisServer,
   startRedis,
-} from '../../../e2e/redis-server.ts';
-import { startSentinel } from '../../../e2e/sentinel.ts';
-import { TcpProxy } from '../../../e2e/tcp-proxy.ts';
+} from '../../../e2e/processes/redis-server.ts';
+import { startSentinel } from '../../../e2e/processes/sentinel.ts';
+import { TcpProxy } from '../../../e2e/processes/tcp-proxy.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import {
   gatewaySettings,

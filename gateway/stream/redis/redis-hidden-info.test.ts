@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { until } from '../../../e2e/deadline.ts';
-import { type RedisServer, startRedis } from '../../../e2e/redis-server.ts';
+import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import type { Draft } from '../stream.ts';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { until } from '../../../e2e/deadline.ts';
-import { type RedisServer, startRedis } from '../../../e2e/redis-server.ts';
+import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import type { Position } from '../../../protocol/position.ts';
 import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';

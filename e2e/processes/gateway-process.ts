@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { until } from '../deadline.ts';
 import { Child, type Exit } from './child.ts';
-import { until } from './deadline.ts';
 import { freePort } from './redis-server.ts';
 
 /** A setting's value, or a section of them. */
@@ -21,7 +21,7 @@ export interface GatewayOptions {
   readonly adminPort?: number;
 }
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const START_MS = 20_000;
 
 /** A real gateway process, as a pod runs it. */

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { until } from './deadline.ts';
+import { until } from '../deadline.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
 /** A master, its replicas and the Sentinels that watch them. */

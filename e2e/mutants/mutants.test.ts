@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { rowsNamed } from './faults/rows.ts';
-import { runRow } from './faults/run.ts';
-import { smallShape } from './faults/shapes.ts';
-import type { Invariant } from './history/verdict.ts';
+import { rowsNamed } from '../faults/rows.ts';
+import { runRow } from '../faults/run.ts';
+import { smallShape } from '../faults/shapes.ts';
+import type { Invariant } from '../history/verdict.ts';
 
 const DELIVERIES = 2_400;
 const MUTANT_MS = 60_000;
@@ -32,7 +32,7 @@ describe('gateways with a known bug do not pass', () => {
         deliveries: DELIVERIES,
         shape: smallShape,
         patienceMs: PATIENCE_MS,
-        imports: [join(import.meta.dirname, 'mutants', `${name}.ts`)],
+        imports: [join(import.meta.dirname, `${name}.ts`)],
       });
       const found = breaks.some((invariant) => verdict.violated.has(invariant));
       assert.ok(found, `not noticed: ${complaints.join('\n') || 'nothing at all'}`);

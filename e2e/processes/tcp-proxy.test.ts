@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Redis, type RedisOptions } from 'ioredis';
-import { within } from './deadline.ts';
+import { within } from '../deadline.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 

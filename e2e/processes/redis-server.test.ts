@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { within } from './deadline.ts';
+import { within } from '../deadline.ts';
 import { startRedis } from './redis-server.ts';
 
 const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];

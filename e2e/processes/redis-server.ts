@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '../deadline.ts';
 import { Child } from './child.ts';
-import { until } from './deadline.ts';
 
 /** A Redis server of the test's own: free port, temporary directory, gone afterwards. */
 export interface RedisServer {
