@@ -1,5 +1,5 @@
 import type { Expectations, Verdict } from '../history/verdict.ts';
-import type { LoadShape } from '../load.ts';
+import type { LoadShape } from '../load/load.ts';
 import type { SettingsTree } from '../processes/gateway-process.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,4 +1,4 @@
-import type { LoadShape } from '../load.ts';
+import type { LoadShape } from '../load/load.ts';
 
 /** For `npm test`: enough of everybody to be hit by every fault. */
 export const smallShape: LoadShape = {

@@ -1,12 +1,12 @@
-import { Arbiter } from '../arbiter.ts';
 import { until } from '../deadline.ts';
 import { FILES_SLACK } from '../history/checker.ts';
 import { nanoseconds, Recorder } from '../history/recorder.ts';
 import type { ProcessRecord } from '../history/records.ts';
+import { Arbiter } from '../load/arbiter.ts';
 import { seeded } from '../load/chance.ts';
+import { Load } from '../load/load.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
-import { Load } from '../load.ts';
 import { GatewayProcess, type SettingsTree } from '../processes/gateway-process.ts';
 import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';

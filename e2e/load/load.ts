@@ -1,14 +1,14 @@
-import type { Random } from '../protocol/clock.ts';
+import type { Random } from '../../protocol/clock.ts';
+import { until } from '../deadline.ts';
+import type { Recorder } from '../history/recorder.ts';
 import type { Arbiter } from './arbiter.ts';
-import { until } from './deadline.ts';
-import type { Recorder } from './history/recorder.ts';
-import { ClientPublisher } from './load/client-publisher.ts';
-import { ClientSubscriber } from './load/client-subscriber.ts';
-import { LoadCounts } from './load/counts.ts';
-import { HttpPublisher, type Publisher, type PublisherOptions } from './load/publisher.ts';
-import { PlainSubscriber, ProtocolSubscriber, SocketSubscriber } from './load/socket-subscriber.ts';
-import type { Place, Subscriber } from './load/subscriber.ts';
-import { type Target, Targets } from './load/target.ts';
+import { ClientPublisher } from './client-publisher.ts';
+import { ClientSubscriber } from './client-subscriber.ts';
+import { LoadCounts } from './counts.ts';
+import { HttpPublisher, type Publisher, type PublisherOptions } from './publisher.ts';
+import { PlainSubscriber, ProtocolSubscriber, SocketSubscriber } from './socket-subscriber.ts';
+import type { Place, Subscriber } from './subscriber.ts';
+import { type Target, Targets } from './target.ts';
 
 export interface LoadShape {
   readonly topics: number;

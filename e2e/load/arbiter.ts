@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
-import { decodeEntry } from '../gateway/stream/redis/entry-codec.ts';
-import { redisKeys } from '../gateway/stream/redis/keys.ts';
-import { nanoseconds, type Recorder } from './history/recorder.ts';
-import type { LineageRecord } from './history/records.ts';
-import { hashOfMessage, received } from './load/message.ts';
-import type { Place } from './load/subscriber.ts';
+import { decodeEntry } from '../../gateway/stream/redis/entry-codec.ts';
+import { redisKeys } from '../../gateway/stream/redis/keys.ts';
+import { nanoseconds, type Recorder } from '../history/recorder.ts';
+import type { LineageRecord } from '../history/records.ts';
+import { hashOfMessage, received } from './message.ts';
+import type { Place } from './subscriber.ts';
 
 export interface ArbiterOptions {
   readonly topics: readonly string[];
