@@ -309,12 +309,14 @@ describe('tokens', () => {
   });
 
   it('are renewed inside the connection, by what the application or the JWT says', async () => {
+    const begin = new ManualClock().wall();
+    const second = begin / 1_000;
     for (const first of [
-      { token: 'a', expiresAt: 100_000 },
-      jwt({ exp: 100, iat: 0 }),
-      jwt({ exp: 100 }),
+      { token: 'a', expiresAt: begin + 100_000 },
+      jwt({ exp: second + 100, iat: second }),
+      jwt({ exp: second + 100 }),
       // The clock of this machine is far ahead: the claims still say how long it lives.
-      jwt({ exp: -900, iat: -1_000 }),
+      jwt({ exp: second - 900, iat: second - 1_000 }),
     ]) {
       const tokens = [first, 'second'];
       const { clock, network, client } = start({ token: () => tokens.shift() });
@@ -334,7 +336,8 @@ describe('tokens', () => {
   });
 
   it('that were refused or not answered are offered again later', async () => {
-    const given = ['a', 'b', 'c'].map((token) => ({ token, expiresAt: 40_000 }));
+    const expiresAt = new ManualClock().wall() + 40_000;
+    const given = ['a', 'b', 'c'].map((token) => ({ token, expiresAt }));
     const { clock, network, errors } = start({ token: () => given.shift() });
     await turn();
     network.last.welcome({ heartbeat: 1_000_000 });

@@ -160,9 +160,11 @@ describe('house rules on imports', () => {
   it('keep what tests share out of what runs', () => {
     const found = imports({
       'gateway/hub/h.ts': `import { f } from './testing/f.ts';\nf;\n`,
-      'gateway/hub/h.test.ts': `import './h.ts';\nimport { f } from './testing/f.ts';\nf;\n`,
+      'gateway/hub/h.test.ts': `import { f } from './testing/f.ts';\nf;\n`,
       'gateway/hub/testing/f.ts': `import { r } from '../../../e2e/r.ts';\nexport const f = r;\n`,
       'e2e/r.ts': 'export const r = 1;\n',
+      'e2e/faults.ts': `import { f } from '../gateway/hub/testing/f.ts';\nf;\n`,
+      ...reach('gateway/hub/h.ts'),
     });
     assert.deepEqual(found, [
       'gateway/hub/h.ts:1: gateway/hub/testing/f.ts is for tests: only tests may import it',

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
+import { pickOne } from '../../protocol/testing/chance.ts';
 import { pause, until } from '../deadline.ts';
-import { pickOne } from '../load/chance.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
 import { noGaps } from './pods.ts';
 import type { Evidence, Row } from './row.ts';

@@ -1,9 +1,9 @@
+import { seeded } from '../../protocol/testing/chance.ts';
 import { until } from '../deadline.ts';
 import { FILES_SLACK } from '../history/checker.ts';
 import { nanoseconds, Recorder } from '../history/recorder.ts';
 import type { ProcessRecord } from '../history/records.ts';
 import { Arbiter } from '../load/arbiter.ts';
-import { seeded } from '../load/chance.ts';
 import { Load } from '../load/load.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';

@@ -1,8 +1,8 @@
 import { type Client, PublishError } from '../../client/index.ts';
 import { parsePosition } from '../../protocol/position.ts';
+import { pickOne } from '../../protocol/testing/chance.ts';
 import { pause } from '../deadline.ts';
 import { nanoseconds } from '../history/recorder.ts';
-import { pickOne } from './chance.ts';
 import { loadClient } from './client-subscriber.ts';
 import { composed, hashOfMessage } from './message.ts';
 import type { Publisher, PublisherOptions } from './publisher.ts';

@@ -1,10 +1,10 @@
 import { Agent, request } from 'node:http';
 import type { Random } from '../../protocol/clock.ts';
 import { parsePosition } from '../../protocol/position.ts';
+import { pickOne } from '../../protocol/testing/chance.ts';
 import { pause } from '../deadline.ts';
 import { nanoseconds, type Recorder } from '../history/recorder.ts';
 import type { PublishRecord } from '../history/records.ts';
-import { pickOne } from './chance.ts';
 import type { LoadCounts } from './counts.ts';
 import { composed, hashOfMessage, type LoadMessage } from './message.ts';
 import type { Target, Targets } from './target.ts';

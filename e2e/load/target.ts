@@ -1,5 +1,5 @@
 import type { Random } from '../../protocol/clock.ts';
-import { pickOne } from './chance.ts';
+import { pickOne } from '../../protocol/testing/chance.ts';
 
 /** Where clients and publishers find a gateway: what a load balancer would be. */
 export interface Target {

@@ -1,5 +1,5 @@
 import type { Random } from '../../protocol/clock.ts';
-import { pickOne } from '../load/chance.ts';
+import { pickOne } from '../../protocol/testing/chance.ts';
 import type { World } from './world.ts';
 
 /** What can be done to a world; each returns whether it could be done now. */

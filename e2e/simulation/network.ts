@@ -1,5 +1,5 @@
 import type { Random } from '../../protocol/clock.ts';
-import { pickOne } from '../load/chance.ts';
+import { pickOne } from '../../protocol/testing/chance.ts';
 import { Line, type LineWatch } from './line.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SimulatedProcess } from './simulated-process.ts';

@@ -7,7 +7,7 @@ import {
   streamSettings,
 } from '../../gateway/settings/declaration.ts';
 import type { Random } from '../../protocol/clock.ts';
-import { pickOne } from '../load/chance.ts';
+import { pickOne } from '../../protocol/testing/chance.ts';
 
 /** The settings of all gateways of one world. */
 export interface WorldSettings {

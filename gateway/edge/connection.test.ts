@@ -256,9 +256,10 @@ describe('the deadlines of a connection', () => {
   });
 
   it('close a client whose token ended and was not renewed', async () => {
+    const expiresAt = new ManualClock().wall() + 60_000;
     const ending = {
       ...authenticator,
-      anonymous: () => ({ ok: true, identity: { ...everything, expiresAt: 60_000 } }) as const,
+      anonymous: () => ({ ok: true, identity: { ...everything, expiresAt } }) as const,
     };
     const scene = new Scene({ parts: { authenticator: ending } });
     await scene.open();

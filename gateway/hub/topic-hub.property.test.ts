@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Position } from '../../protocol/position.ts';
+import { pickOne, seeded } from '../../protocol/testing/chance.ts';
 import { ManualClock, turn } from '../../protocol/testing/manual-clock.ts';
 import { hubSettings } from '../settings/declaration.ts';
 import { silentCounts } from './counts.ts';
@@ -13,17 +14,6 @@ const FIRST_SEED = Number(process.env['HUB_SEED'] ?? 1);
 const STEPS = 70;
 const TOPICS = ['a', 'b', 'c'];
 
-/** Mulberry32: small, and good enough to choose what happens next. */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** One run: a hub, a stream, some outlets, and whatever the seed makes happen to them. */
 class World {
   readonly random: () => number;
@@ -35,7 +25,7 @@ class World {
   #requests = 0;
 
   constructor(seed: number) {
-    this.random = chance(seed);
+    this.random = seeded(seed);
     const settings = hubSettings.parse({
       lingerMs: this.pick([0, 50]),
       recentTopicBytes: this.pick([0, 900, 100_000]),
@@ -54,7 +44,7 @@ class World {
   }
 
   pick<T>(choices: readonly T[]): T {
-    return choices[Math.floor(this.random() * choices.length)] as T;
+    return pickOne(choices, this.random);
   }
 
   #newOutlet(): void {

@@ -3,30 +3,14 @@ import { mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Clock, systemClock } from '../../protocol/clock.ts';
+import { until } from '../../e2e/deadline.ts';
+import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import { BadContent, type Reading, SecretFile } from './secret-file.ts';
 
-/** A clock whose timers come when the test says so. */
-class HandClock implements Clock {
-  readonly waiting = new Set<() => void>();
-  now = () => 0;
-  wall = () => 0;
-  after(_delayMs: number, task: () => void) {
-    this.waiting.add(task);
-    return { cancel: () => void this.waiting.delete(task) };
-  }
-
-  /** Runs what waits, and waits until it has set the next timer. */
-  async tick(): Promise<void> {
-    const tasks = [...this.waiting];
-    this.waiting.clear();
-    for (const task of tasks) task();
-    const deadline = systemClock.now() + 5_000;
-    while (this.waiting.size === 0) {
-      assert.ok(systemClock.now() < deadline, 'the poll did not end');
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
+/** A second passes: the file is looked at, and the next look is set. */
+async function tick(clock: ManualClock): Promise<void> {
+  await clock.advance(1_000);
+  await until(() => clock.timers > 0, { for: 'the look to end', deadlineMs: 5_000, everyMs: 0 });
 }
 
 const parse = (text: string) => {
@@ -44,7 +28,7 @@ describe('a secret in a file', () => {
   after(() => rm(folder, { recursive: true }));
 
   async function opened() {
-    const clock = new HandClock();
+    const clock = new ManualClock();
     const readings: Reading[] = [];
     const file = await SecretFile.open({
       path,
@@ -58,15 +42,15 @@ describe('a secret in a file', () => {
   it('is read again when it was written in place, and when it was replaced', async () => {
     await writeFile(path, 'good 1\n');
     const { clock, readings, file } = await opened();
-    await clock.tick();
+    await tick(clock);
     assert.equal(file.value, 'good 1');
     assert.deepEqual(readings, []);
     await writeFile(path, 'good 22');
-    await clock.tick();
+    await tick(clock);
     assert.equal(file.value, 'good 22');
     await writeFile(`${path}.new`, 'good 33');
     await rename(`${path}.new`, path);
-    await clock.tick();
+    await tick(clock);
     assert.equal(file.value, 'good 33');
     assert.deepEqual(readings, [{ outcome: 'changed' }, { outcome: 'changed' }]);
     file.close();
@@ -81,7 +65,7 @@ describe('a secret in a file', () => {
     assert.equal(file.value, 'good v1');
     await symlink(join(folder, 'v2'), `${path}.new`);
     await rename(`${path}.new`, path);
-    await clock.tick();
+    await tick(clock);
     assert.equal(file.value, 'good v2');
     file.close();
     await unlink(path);
@@ -91,14 +75,14 @@ describe('a secret in a file', () => {
     await writeFile(path, 'good');
     const { clock, readings, file } = await opened();
     await writeFile(path, 'canary');
-    await clock.tick();
-    await clock.tick();
+    await tick(clock);
+    await tick(clock);
     assert.equal(file.value, 'good');
     assert.equal(readings.length, 1);
     assert.equal(readings[0]?.outcome, 'refused');
     assert.doesNotMatch(JSON.stringify(readings), /canary/);
     await writeFile(path, 'good again');
-    await clock.tick();
+    await tick(clock);
     assert.equal(file.value, 'good again');
     file.close();
   });
@@ -107,21 +91,21 @@ describe('a secret in a file', () => {
     await writeFile(path, 'good');
     const { clock, readings, file } = await opened();
     await unlink(path);
-    await clock.tick();
-    await clock.tick();
+    await tick(clock);
+    await tick(clock);
     assert.equal(file.value, 'good');
     assert.deepEqual(readings, [
       { outcome: 'refused', reason: `${path}: cannot be read (ENOENT)` },
     ]);
     await writeFile(path, 'good 4');
-    await clock.tick();
+    await tick(clock);
     assert.equal(file.value, 'good 4');
     file.close();
   });
 
   it('refuses at the start what is missing, too large or bad, and names the path', async () => {
     await rm(path, { force: true });
-    const attempt = () => SecretFile.open({ path, parse, clock: new HandClock() });
+    const attempt = () => SecretFile.open({ path, parse, clock: new ManualClock() });
     const named = (error: unknown) => error instanceof BadContent && error.message.includes(path);
     await assert.rejects(attempt, named);
     await writeFile(path, 'bad');
@@ -134,6 +118,6 @@ describe('a secret in a file', () => {
     await writeFile(path, 'good');
     const { clock, file } = await opened();
     file.close();
-    assert.equal(clock.waiting.size, 0);
+    assert.equal(clock.timers, 0);
   });
 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { turn } from '../../protocol/testing/manual-clock.ts';
 import type { StreamSettings } from '../settings/declaration.ts';
 import { StoreDown, StoreUnknown } from './log.ts';
 import type { Draft, Outcome } from './stream.ts';
 import { at, next, Stage } from './testing/scripted-log.ts';
-import { settled } from './testing/stepped-clock.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -39,7 +39,7 @@ async function staged(overrides: Partial<StreamSettings> = {}, replicas = 1) {
     },
     publish: (...drafts: Draft[]) => {
       const outcomes = Promise.all(drafts.map((each) => stage.stream.publish(each)));
-      return { outcomes, sent: settled() };
+      return { outcomes, sent: turn() };
     },
   };
 }
@@ -200,7 +200,7 @@ describe('A publish', () => {
     await first.sent;
     const waiting = publish(draft('2', { topic: 'u' }));
     const stopping = stage.stream.stop(200);
-    await settled();
+    await turn();
     const late = publish(draft('3'));
     assert.deepEqual(codes(await late.outcomes), ['store_unavailable']);
     await taken().answer([ok(1)]);

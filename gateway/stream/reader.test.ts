@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { turn } from '../../protocol/testing/manual-clock.ts';
 import { StoreDown } from './log.ts';
 import type { Page } from './stream.ts';
 import { at, entries, next, page, Stage } from './testing/scripted-log.ts';
-import { settled } from './testing/stepped-clock.ts';
 
 const LIMIT = { entries: 100, bytes: 10_000 };
 const seqs = ({ steps }: Page) =>
@@ -15,7 +15,7 @@ describe('A read', () => {
     const reads = Array.from({ length: 5_000 }, (_, index) =>
       stage.stream.read('t', { ...at('e', 1), confirmed: index % 7 }, LIMIT),
     );
-    await settled();
+    await turn();
     assert.equal(stage.log.resumes.length, 1);
     await next(stage.log.resumes).answer(page(at('e', 2), entries('e', 2)));
     for (const read of await Promise.all(reads)) assert.deepEqual(seqs(read), [2]);
@@ -26,7 +26,7 @@ describe('A read', () => {
     const stage = await new Stage().start();
     const old = stage.stream.read('t', { ...at('w', 0), confirmed: 1 }, LIMIT);
     const young = stage.stream.read('t', { ...at('w', 0), confirmed: 99 }, LIMIT);
-    await settled();
+    await turn();
     const gap = { reason: 'expired', position: at('w', 0) } as const;
     await next(stage.log.resumes).answer(page(at('w', 0), [{ kind: 'gap', gap }]));
     assert.deepEqual(seqs(await old), ['expired']);
@@ -41,7 +41,7 @@ describe('A read', () => {
     const [younger, older, youngest] = [50, 49, 51].map((confirmed) =>
       stage.stream.read('t', { ...at('w', 0), confirmed }, LIMIT),
     );
-    await settled();
+    await turn();
     assert.equal(stage.log.resumes.length, 1);
     await next(stage.log.resumes).answer(page(at('e', 1), entries('e', 1)));
     assert(younger !== undefined && older !== undefined && youngest !== undefined);
@@ -56,7 +56,7 @@ describe('A read', () => {
   test('waits until a changed history is settled', async () => {
     const stage = await new Stage({ settleMs: 1_000 }).start();
     const read = stage.stream.read('t', at('e', 1), LIMIT);
-    await settled();
+    await turn();
     await next(stage.log.resumes).answer(page(at('f', 2), entries('f', 2), { unsettledMs: 300 }));
     await stage.clock.advance(100);
     await next(stage.log.resumes).answer(page(at('f', 2), entries('f', 2)));
@@ -66,7 +66,7 @@ describe('A read', () => {
   test('does not wait where it stays in the present epoch', async () => {
     const stage = await new Stage().start();
     const read = stage.stream.read('t', at('f', 1), LIMIT);
-    await settled();
+    await turn();
     await next(stage.log.resumes).answer(page(at('f', 2), entries('f', 2), { unsettledMs: 300 }));
     assert.deepEqual(seqs(await read), [2]);
   });
@@ -94,7 +94,7 @@ describe('A read', () => {
     const reads = Array.from({ length: 40 }, (_, seq) =>
       stage.stream.read('t', at('e', seq), LIMIT),
     );
-    await settled();
+    await turn();
     const atOnce = stage.log.resumes.length;
     assert(atOnce < 40, `${atOnce} at once`);
     for (let left = 40; left > 0; left -= 1) {
@@ -107,7 +107,7 @@ describe('A read', () => {
     const stage = await new Stage().start();
     const read = stage.stream.read('t', at('e', 1), LIMIT);
     const refused = assert.rejects(read, { name: 'StreamError', code: 'store_unavailable' });
-    await settled();
+    await turn();
     await next(stage.log.resumes).fail(new StoreDown('refused'));
     const stopping = stage.stream.stop(0);
     await stage.clock.advance(10);

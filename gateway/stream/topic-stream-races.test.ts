@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { turn } from '../../protocol/testing/manual-clock.ts';
 import { StoreDown } from './log.ts';
 import { at, entries, entry, next, page, Stage } from './testing/scripted-log.ts';
-import { settled } from './testing/stepped-clock.ts';
 
 const from = (stage: Stage) => {
   const call = next(stage.log.resumes);
@@ -13,7 +13,7 @@ describe('A followed topic', () => {
   test('joins what it heard while it was opened, without what the head already has', async () => {
     const stage = await new Stage().start();
     stage.follow();
-    await settled();
+    await turn();
     await stage.ring('e', 9, 10);
     await stage.ring('e', 11);
     await next(stage.log.resumes).answer(page(at('e', 10)));
@@ -23,7 +23,7 @@ describe('A followed topic', () => {
   test('asks for the head again when it heard of another epoch while it was opened', async () => {
     const stage = await new Stage().start();
     stage.follow();
-    await settled();
+    await turn();
     await stage.ring('new', 11);
     await next(stage.log.resumes).answer(page(at('e', 12)));
     assert.equal(stage.told, '');
@@ -36,7 +36,7 @@ describe('A followed topic', () => {
     await stage.start();
     stage.log.listening = false;
     stage.follow();
-    await settled();
+    await turn();
     stage.log.probing = false;
     await next(stage.log.listens).answer();
     assert.equal(stage.log.resumes.length, 0);
@@ -69,7 +69,7 @@ describe('A followed topic', () => {
   test('reads what is announced, and later copies wait behind it', async () => {
     const stage = await new Stage().live();
     stage.log.bell.announced('t', { epoch: 'e', from: 11, to: 12 });
-    await settled();
+    await turn();
     await stage.ring('e', 13);
     stage.log.bell.announced('t', { epoch: 'e', from: 14, to: 14 });
     await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
@@ -77,14 +77,14 @@ describe('A followed topic', () => {
     await from(stage).answer(page(at('e', 14), entries('e', 14)));
     assert.equal(stage.told, 'opened,11,12,13,14');
     stage.log.bell.announced('t', { epoch: 'e', from: 13, to: 14 });
-    await settled();
+    await turn();
     assert.equal(stage.log.resumes.length, 0);
   });
 
   test('says what was trimmed while it was read', async () => {
     const stage = await new Stage().live();
     stage.log.bell.announced('t', { epoch: 'e', from: 11, to: 13 });
-    await settled();
+    await turn();
     const gap = { reason: 'trimmed', from: 11, to: 12, position: at('e', 12) } as const;
     const read = from(stage);
     await read.answer(page(at('e', 13), [{ kind: 'gap', gap }, entry('e', 13)]));
@@ -161,7 +161,7 @@ describe('A followed topic', () => {
       stage.log.probing = moment !== 'probe';
       if (moment === 'page') await stage.ring('e', 12);
       else stage.follow();
-      await settled();
+      await turn();
       stage.unfollow();
       const before = stage.witness.events.length;
       if (moment === 'listen') await next(stage.log.listens).answer();
@@ -216,7 +216,7 @@ describe('When it is in doubt whether everything was heard', () => {
 
   test('a frozen process checks before it tells what its sockets held', async () => {
     const stage = await new Stage().live();
-    stage.clock.freeze(60_000);
+    stage.clock.pass(60_000);
     await stage.ring('e', 11);
     assert.equal(stage.told, 'opened');
     await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
@@ -232,7 +232,7 @@ describe('When it is in doubt whether everything was heard', () => {
       identity: '',
       ack: 'leader',
     });
-    await settled();
+    await turn();
     await next(stage.log.appends).answer([
       { outcome: 'ok', position: at('f', 3), duplicate: false },
     ]);
@@ -240,7 +240,7 @@ describe('When it is in doubt whether everything was heard', () => {
     stage.log.probe_ = { lineage: 'L2', second: 101 };
     stage.log.bell.down('failover');
     stage.log.bell.up();
-    await settled();
+    await turn();
     assert.deepEqual(
       stage.log.reports.map(({ lineage, last, known }) => [lineage, last, [...known]]),
       [
@@ -292,26 +292,26 @@ describe('When it is in doubt whether everything was heard', () => {
     stage.log.probing = false;
     stage.log.bell.down('cut');
     stage.log.bell.up();
-    await settled();
+    await turn();
     const token = stage.log.tokens.at(-1) ?? '';
     stage.log.bell.down('cut again');
     stage.log.bell.probed(token);
-    await settled();
+    await turn();
     assert.equal(stage.log.resumes.length, 0);
     stage.log.bell.probed(stage.log.tokens.at(-1) ?? '');
-    await settled();
+    await turn();
     assert.equal(stage.log.resumes.length, 1);
   });
 
   test('a topic that is still unborn in a new lineage was not missed', async () => {
     const stage = await new Stage().start();
     stage.follow();
-    await settled();
+    await turn();
     await from(stage).answer(page(at('w1', 0)));
     stage.log.probe_ = { lineage: 'L2', second: 101 };
     stage.log.bell.down('failover');
     stage.log.bell.up();
-    await settled();
+    await turn();
     const gap = { reason: 'epoch_unknown', position: at('w2', 0) } as const;
     await from(stage).answer(page(at('w2', 0), [{ kind: 'gap', gap }], { lineage: 'L2' }));
     assert.equal(stage.told, 'opened,epoch');
@@ -321,11 +321,11 @@ describe('When it is in doubt whether everything was heard', () => {
   test('an unborn topic is not excused if the same lineage forgot unheard', async () => {
     const stage = await new Stage().start();
     stage.follow();
-    await settled();
+    await turn();
     await from(stage).answer(page(at('w1', 0)));
     stage.log.bell.down('cut');
     stage.log.bell.up();
-    await settled();
+    await turn();
     const gap = { reason: 'epoch_unknown', position: at('w2', 0) } as const;
     await from(stage).answer(page(at('w2', 0), [{ kind: 'gap', gap }]));
     assert.equal(stage.told, 'opened,gap');
@@ -345,7 +345,7 @@ describe('When it is in doubt whether everything was heard', () => {
   test('one topic that is level again does not stand for another that is not', async () => {
     const stage = await new Stage().live();
     stage.follow('u');
-    await settled();
+    await turn();
     await from(stage).answer(page(at('e', 10)));
     await stage.ring('e', 12);
     const late = from(stage);
@@ -353,7 +353,7 @@ describe('When it is in doubt whether everything was heard', () => {
     await stage.clock.advance(1_000);
     stage.log.resumes.length = 0;
     stage.log.bell.entries('u', entries('e', 12), 100);
-    await settled();
+    await turn();
     await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
     assert.notEqual(stage.witness.confirmed, 200);
     await late.answer(page(at('e', 12), entries('e', 11, 12)));

@@ -46,7 +46,9 @@ function directionProblem(
   if (isMain(to)) return `${to} is started, not imported: move what you need out of it`;
   if (isTestCode(from, importer.ast)) return undefined;
   if (to.endsWith('.test.ts')) return `${to} is a test: only tests may import it`;
-  if (isTestSupport(to)) return `${to} is for tests: only tests may import it`;
+  if (isTestSupport(to) && !from.startsWith('e2e/')) {
+    return `${to} is for tests: only tests may import it`;
+  }
   const here = layerOf(from);
   const there = layerOf(to);
   if (here === undefined || there === undefined || mayImport(here, there)) return undefined;

@@ -1,48 +1,18 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import type { Clock, Timer } from '../../../protocol/clock.ts';
+import { ManualClock, turn } from '../../../protocol/testing/manual-clock.ts';
 import type { StreamSettings } from '../../settings/declaration.ts';
 import { draft, Gateway, positionOf, streamSettings } from '../testing/log-world.ts';
 import { MemoryLog } from './memory-log.ts';
 import type { MemoryNetwork } from './memory-network.ts';
 import { MemoryStore } from './memory-store.ts';
 
-/** A clock that moves only when it is told to. */
-class HandClock implements Clock {
-  #now = 1_800_000_000_000;
-  readonly #timers = new Set<{ at: number; task: () => void }>();
-
-  now(): number {
-    return this.#now;
-  }
-  wall(): number {
-    return this.#now;
-  }
-  after(delayMs: number, task: () => void): Timer {
-    const timer = { at: this.#now + delayMs, task };
-    this.#timers.add(timer);
-    return { cancel: () => this.#timers.delete(timer) };
-  }
-  async pass(ms: number): Promise<void> {
-    this.#now += ms;
-    for (const timer of [...this.#timers].sort((one, other) => one.at - other.at)) {
-      if (timer.at > this.#now) continue;
-      this.#timers.delete(timer);
-      timer.task();
-      await turn();
-    }
-  }
-}
-
-/** Lets everything that is due without time run. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 describe('MemoryStore', () => {
-  let clock: HandClock;
+  let clock: ManualClock;
   let store: MemoryStore;
 
   function open(overrides: Partial<StreamSettings> = {}): void {
-    clock = new HandClock();
+    clock = new ManualClock();
     const settings = streamSettings({ retentionS: 10, idempotencyWindowS: 5, ...overrides });
     store = new MemoryStore({ clock, random: Math.random, settings });
   }
@@ -60,12 +30,12 @@ describe('MemoryStore', () => {
     const a = await gateway('a');
     const { head } = await a.resume('t');
     const last = await a.publish('t', '1');
-    await clock.pass(9_000);
+    await clock.advance(9_000);
     assert.deepEqual(await a.sees('t', head), ['1']);
-    await clock.pass(2_000);
+    await clock.advance(2_000);
     assert.deepEqual(await a.sees('t', head), ['<trimmed 1-1>']);
     assert.deepEqual(await a.sees('t', last), []);
-    await clock.pass(23_000);
+    await clock.advance(23_000);
     assert.deepEqual(await a.sees('t', last), ['<expired>']);
     assert.notEqual((await a.publish('t', 'new')).epoch, last.epoch);
   });
@@ -75,7 +45,7 @@ describe('MemoryStore', () => {
     const { head } = await a.resume('t');
     for (let at = 1; at <= 200; at += 1) {
       await a.publish('t', `${at}`);
-      await clock.pass(100);
+      await clock.advance(100);
     }
     const steps = await a.sees('t', head);
     assert.match(steps[0] ?? '', /^<trimmed 1-\d+>$/);
@@ -86,9 +56,9 @@ describe('MemoryStore', () => {
     const a = await gateway('a');
     const once = draft('x', { id: 'p', seq: 1 });
     const first = positionOf((await a.log.append('t', [once], 0))[0]);
-    await clock.pass(5_000);
+    await clock.advance(5_000);
     assert.deepEqual(positionOf((await a.log.append('t', [once], 0))[0]), first);
-    await clock.pass(10_000);
+    await clock.advance(10_000);
     assert.equal(positionOf((await a.log.append('t', [once], 0))[0]).seq, 2);
   });
 
@@ -130,7 +100,7 @@ describe('MemoryStore', () => {
       a.bell.heard.map(({ entry }) => entry.seq),
       [2],
     );
-    await clock.pass(50);
+    await clock.advance(50);
     assert.deepEqual(
       a.bell.heard.map(({ entry }) => entry.seq),
       [2, 2],
@@ -142,19 +112,19 @@ describe('MemoryStore', () => {
     store.network = { request: () => ({ fate: 'answered', delayMs: 10 }), ring: () => [0] };
     const before = assert.rejects(a.publish('t', 'before'), { name: 'StoreDown' });
     store.cut('a');
-    await clock.pass(10);
+    await clock.advance(10);
     await before;
     store.heal('a');
     const after = assert.rejects(a.publish('t', 'after'), { name: 'StoreUnknown' });
-    await clock.pass(10);
+    await clock.advance(10);
     store.cut('a');
-    await clock.pass(10);
+    await clock.advance(10);
     await after;
     store.heal('a');
     const { head } = await (async () => {
       const answer = a.resume('t');
-      await clock.pass(10);
-      await clock.pass(10);
+      await clock.advance(10);
+      await clock.advance(10);
       return answer;
     })();
     assert.equal(head.seq, 1);
@@ -163,7 +133,7 @@ describe('MemoryStore', () => {
   test('a report gives a topic the life that a publish gives it, new or not', async () => {
     const a = await gateway('a');
     const last = await a.publish('old', '1');
-    await clock.pass(19_000);
+    await clock.advance(19_000);
     const { lineage } = await a.log.probe('p');
     store.failover();
     const known = new Map([
@@ -172,7 +142,7 @@ describe('MemoryStore', () => {
     ]);
     await turn();
     await a.log.report(lineage, known, false);
-    await clock.pass(20_000);
+    await clock.advance(20_000);
     assert.deepEqual(await a.sees('old', last), ['<lost 2-3>']);
     assert.deepEqual(await a.sees('new', last), ['<truncated 1-1>', '<lost 2-3>']);
   });

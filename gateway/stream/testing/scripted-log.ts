@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Position } from '../../../protocol/position.ts';
+import { seeded } from '../../../protocol/testing/chance.ts';
+import { ManualClock, turn } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
 import type { Bell, Log, LogDraft, Probe, Resumed, ResumeRequest } from '../log.ts';
 import type { Entry, Outcome, PageStep, SaveResult } from '../stream.ts';
 import { TopicStream } from '../topic-stream.ts';
 import { Witness } from './checking-listener.ts';
-import { SteppedClock, seeded, settled } from './stepped-clock.ts';
 
 /** A call that the test answers when it likes. */
 export interface Asked<Request, Answer> {
@@ -91,11 +92,11 @@ function ask<Request, Answer>(
     request,
     answer: (value) => {
       resolve(value);
-      return settled();
+      return turn();
     },
     fail: (error) => {
       reject(error);
-      return settled();
+      return turn();
     },
   });
   return promise;
@@ -133,7 +134,7 @@ export function page(
 /** A stream over a scripted log, on a clock that only moves when told to. */
 export class Stage {
   readonly log = new ScriptedLog();
-  readonly clock = new SteppedClock();
+  readonly clock = new ManualClock();
   readonly witness = new Witness();
   readonly stream: TopicStream;
 
@@ -146,7 +147,7 @@ export class Stage {
 
   async start(): Promise<this> {
     await this.stream.start(1_000);
-    await settled();
+    await turn();
     return this;
   }
 
@@ -154,7 +155,7 @@ export class Stage {
   async live(): Promise<this> {
     await this.start();
     this.follow();
-    await settled();
+    await turn();
     await next(this.log.resumes).answer(page(at('e', 10)));
     return this;
   }
@@ -171,7 +172,7 @@ export class Stage {
 
   ring(epoch: string, ...seqs: number[]): Promise<void> {
     this.log.bell.entries('t', entries(epoch, ...seqs), 100);
-    return settled();
+    return turn();
   }
 
   /** Numbers told of `t`, with the other events between them by name. */

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import type { Random } from '../../../protocol/clock.ts';
 import type { Position } from '../../../protocol/position.ts';
+import { pickOne, seeded } from '../../../protocol/testing/chance.ts';
+import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import { MemoryLog } from '../memory/memory-log.ts';
 import type { MemoryNetwork } from '../memory/memory-network.ts';
 import { MemoryStore } from '../memory/memory-store.ts';
 import { TopicStream } from '../topic-stream.ts';
 import { type Testimony, Witness } from './checking-listener.ts';
-import { SteppedClock, seeded } from './stepped-clock.ts';
 
 const TOPICS = ['a', 'b'];
 const STEPS = 30;
@@ -25,7 +26,7 @@ interface Pod {
 /** Two gateways, two topics and a store that is treated badly, all from one seed. */
 export class World {
   readonly random: Random;
-  readonly clock = new SteppedClock();
+  readonly clock = new ManualClock();
   readonly store: MemoryStore;
   readonly pods: Pod[];
   #calm = false;
@@ -78,7 +79,7 @@ export class World {
   }
 
   #pick<T>(from: readonly T[]): T {
-    return from[Math.floor(this.random() * from.length)] as T;
+    return pickOne(from, this.random);
   }
 
   async run(): Promise<void> {
@@ -105,7 +106,7 @@ export class World {
     if (chance < 0.55) this.#publish(pod, topic);
     else if (chance < 0.8) this.#toggle(pod, topic);
     else if (this.clock.now() < this.#quietUntil) this.#publish(pod, topic);
-    else if (chance < 0.84) this.clock.freeze(1_000);
+    else if (chance < 0.84) this.clock.pass(1_000);
     else if (chance < 0.89) this.store.cut(pod.name);
     else if (chance < 0.94) for (const { name } of this.pods) this.store.heal(name);
     else if (chance < 0.97) this.store.failover();

@@ -1,4 +1,4 @@
-import type { Random } from '../../protocol/clock.ts';
+import type { Random } from '../clock.ts';
 
 /** Chance from a seed, so that a run can be told again (mulberry32). */
 export function seeded(seed: number): Random {
