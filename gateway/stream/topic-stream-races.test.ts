@@ -163,12 +163,12 @@ describe('A followed topic', () => {
       else stage.follow();
       await turn();
       stage.unfollow();
-      const before = stage.witness.events.length;
+      const before = stage.listener.events.length;
       if (moment === 'listen') await next(stage.log.listens).answer();
       if (moment === 'head') await from(stage).answer(page(at('e', 10)));
       if (moment === 'page') await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
       await stage.ring('e', 11);
-      assert.equal(stage.witness.events.length, before, moment);
+      assert.equal(stage.listener.events.length, before, moment);
       assert.deepEqual(stage.log.unlistened, ['t']);
     }
   });
@@ -192,14 +192,14 @@ describe('When it is in doubt whether everything was heard', () => {
     await stage.clock.advance(4_100);
     await stage.ring('e', 11);
     assert.equal(stage.told, 'opened');
-    assert.equal(stage.witness.stale, true);
+    assert.equal(stage.listener.stale, true);
     stage.log.resumes.length = 0;
     stage.log.probing = true;
     await stage.clock.advance(3_000);
-    assert.equal(stage.witness.stale, true);
+    assert.equal(stage.listener.stale, true);
     await from(stage).answer(page(at('e', 11), entries('e', 11)));
     assert.equal(stage.told, 'opened,11');
-    assert.equal(stage.witness.stale, false);
+    assert.equal(stage.listener.stale, false);
   });
 
   test('a page that was asked for before a reconnect is not used', async () => {
@@ -315,7 +315,7 @@ describe('When it is in doubt whether everything was heard', () => {
     const gap = { reason: 'epoch_unknown', position: at('w2', 0) } as const;
     await from(stage).answer(page(at('w2', 0), [{ kind: 'gap', gap }], { lineage: 'L2' }));
     assert.equal(stage.told, 'opened,epoch');
-    assert.equal(stage.witness.events.at(-1)?.type, 'confirmed');
+    assert.equal(stage.listener.events.at(-1)?.type, 'confirmed');
   });
 
   test('an unborn topic is not excused if the same lineage forgot unheard', async () => {
@@ -334,12 +334,12 @@ describe('When it is in doubt whether everything was heard', () => {
   test('nothing is confirmed while a topic is not level', async () => {
     const stage = await new Stage().live();
     await stage.ring('e', 12);
-    const before = stage.witness.confirmed;
+    const before = stage.listener.confirmed;
     stage.log.probe_ = { lineage: 'L1', second: 200 };
     await stage.clock.advance(1_000);
-    assert.equal(stage.witness.confirmed, before);
+    assert.equal(stage.listener.confirmed, before);
     await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
-    assert.equal(stage.witness.confirmed, 200);
+    assert.equal(stage.listener.confirmed, 200);
   });
 
   test('one topic that is level again does not stand for another that is not', async () => {
@@ -355,9 +355,9 @@ describe('When it is in doubt whether everything was heard', () => {
     stage.log.bell.entries('u', entries('e', 12), 100);
     await turn();
     await from(stage).answer(page(at('e', 12), entries('e', 11, 12)));
-    assert.notEqual(stage.witness.confirmed, 200);
+    assert.notEqual(stage.listener.confirmed, 200);
     await late.answer(page(at('e', 12), entries('e', 11, 12)));
-    assert.equal(stage.witness.confirmed, 200);
+    assert.equal(stage.listener.confirmed, 200);
   });
 
   test('a hole heard the moment a topic became level keeps it unconfirmed', async () => {
@@ -369,9 +369,9 @@ describe('When it is in doubt whether everything was heard', () => {
     await answered;
     stage.log.probe_ = { lineage: 'L1', second: 200 };
     await stage.clock.advance(1_000);
-    assert.notEqual(stage.witness.confirmed, 200);
+    assert.notEqual(stage.listener.confirmed, 200);
     await from(stage).answer(page(at('e', 14), entries('e', 13, 14)));
-    assert.equal(stage.witness.confirmed, 200);
+    assert.equal(stage.listener.confirmed, 200);
     assert.equal(stage.told, 'opened,11,12,13,14');
   });
 
@@ -393,6 +393,6 @@ describe('When it is in doubt whether everything was heard', () => {
       await call?.fail(new StoreDown('refused'));
       await stage.clock.advance(100);
     }
-    assert.equal(stage.witness.stale, true);
+    assert.equal(stage.listener.stale, true);
   });
 });

@@ -1,26 +1,4 @@
-import { systemClock } from '../../protocol/clock.ts';
-import { MemoryLog } from './memory/memory-log.ts';
-import { type MemorySnapshot, MemoryStore } from './memory/memory-store.ts';
-import type { LogWorld } from './testing/log-world.ts';
+import { memoryStore } from './testing/memory-world.ts';
 import { streamConformance } from './testing/stream.conformance.ts';
 
-function memoryWorld(store: MemoryStore): LogWorld {
-  let replica: MemorySnapshot | undefined;
-  return {
-    log: (pod) => new MemoryLog(store, pod),
-    restart: async () => store.failover(),
-    lag: async () => {
-      replica = store.snapshot();
-    },
-    failover: async () => store.failover(replica),
-    flush: async () => store.flush(),
-    removeLog: async (topic) => store.removeLog(topic),
-    close: async () => {},
-  };
-}
-
-streamConformance('memory', async () => ({
-  world: async (settings) =>
-    memoryWorld(new MemoryStore({ clock: systemClock, random: Math.random, settings })),
-  close: async () => {},
-}));
+streamConformance('memory', memoryStore);

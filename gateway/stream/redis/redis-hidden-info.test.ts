@@ -6,14 +6,14 @@ import { type RedisServer, startRedis } from '../../../e2e/processes/redis-serve
 import { systemClock } from '../../../protocol/clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import type { Draft } from '../stream.ts';
-import { Witness } from '../testing/checking-listener.ts';
+import { CheckingListener } from '../testing/checking-listener.ts';
 import { draft, Gateway, streamSettings, texts, WAIT_MS } from '../testing/log-world.ts';
+import { HIDING_INFO, shyUrl } from '../testing/redis-world.ts';
 import { TopicStream } from '../topic-stream.ts';
 import { redisKeys } from './keys.ts';
 import { RedisLog } from './redis-log.ts';
 
 const ARGS = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
-const SHY = ['--user', 'shy', 'on', '>pw', '~*', '&*', '+@all', '-info'];
 const FAST = { probeIntervalMs: 100, settleMs: 2_000 };
 const LIMIT = { entries: 100, bytes: 100_000 };
 const SMALL = { maxEntries: 100, maxBytes: 100_000 };
@@ -30,8 +30,8 @@ describe('Where INFO is hidden, a failover that lost writes', () => {
   let stop: (() => Promise<void>)[] = [];
 
   beforeEach(async () => {
-    master = await startRedis({ args: [...ARGS, ...SHY] });
-    replica = await startRedis({ args: [...ARGS, ...SHY] });
+    master = await startRedis({ args: [...ARGS, ...HIDING_INFO] });
+    replica = await startRedis({ args: [...ARGS, ...HIDING_INFO] });
     heir = new Redis(replica.url);
     await heir.replicaof('127.0.0.1', master.port);
     await wait('the replica to follow', async () =>
@@ -47,8 +47,6 @@ describe('Where INFO is hidden, a failover that lost writes', () => {
     await replica.stop();
   });
 
-  const shyUrl = ({ url }: RedisServer) => url.replace('//', '//shy:pw@');
-
   function log(pod: string): RedisLog {
     const redis = gatewaySettings.parse({ redis: { url: shyUrl(master) } }).redis;
     const parts = { clock: systemClock, random: Math.random };
@@ -57,14 +55,14 @@ describe('Where INFO is hidden, a failover that lost writes', () => {
     return made;
   }
 
-  async function stream(pod: string): Promise<{ stream: TopicStream; witness: Witness }> {
-    const witness = new Witness();
+  async function stream(pod: string): Promise<{ stream: TopicStream; listener: CheckingListener }> {
+    const listener = new CheckingListener();
     const parts = { clock: systemClock, random: Math.random, replicas: 0 };
     const settings = streamSettings(FAST);
-    const made = new TopicStream({ log: log(pod), listener: witness, settings, ...parts });
+    const made = new TopicStream({ log: log(pod), listener, settings, ...parts });
     await made.start(WAIT_MS);
     stop.push(() => made.stop(1_000));
-    return { stream: made, witness };
+    return { stream: made, listener };
   }
 
   async function gateway(pod: string): Promise<Gateway> {
@@ -97,7 +95,7 @@ describe('Where INFO is hidden, a failover that lost writes', () => {
 
   test('is a gap for who saw them and for who did not', async () => {
     const [a, b] = [await stream('a'), await stream('b')];
-    const here = a.witness.expect('t');
+    const here = a.listener.expect('t');
     a.stream.follow('t');
     await wait('it to open', () => here.opened !== undefined);
     await insist(b.stream, '1', 1);

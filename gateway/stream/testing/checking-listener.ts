@@ -4,7 +4,7 @@ import type { Position } from '../../../protocol/position.ts';
 import type { Entry, StreamEvent, StreamListener } from '../stream.ts';
 
 /** What one listener was told of one topic since it was followed. */
-export interface Testimony {
+export interface HeardTopic {
   opened: Position | undefined;
   at: Position | undefined;
   readonly entries: Entry[];
@@ -16,19 +16,19 @@ export interface Testimony {
  * twice, nothing before `opened`, nothing of a topic that is not followed, and never inside a call
  * to the stream.
  */
-export class Witness implements StreamListener {
+export class CheckingListener implements StreamListener {
   readonly events: StreamEvent[] = [];
-  readonly topics = new Map<string, Testimony>();
+  readonly topics = new Map<string, HeardTopic>();
   /** Set while a call to the stream runs. */
   calling = false;
   stale = false;
   confirmed = 0;
 
   /** To be called before `stream.follow`. */
-  expect(topic: string): Testimony {
-    const testimony = { opened: undefined, at: undefined, entries: [], gaps: [] };
-    this.topics.set(topic, testimony);
-    return testimony;
+  expect(topic: string): HeardTopic {
+    const heard = { opened: undefined, at: undefined, entries: [], gaps: [] };
+    this.topics.set(topic, heard);
+    return heard;
   }
 
   /** To be called before `stream.unfollow`. */
@@ -39,7 +39,7 @@ export class Witness implements StreamListener {
   onStream(event: StreamEvent): void {
     assert(!this.calling, 'told inside a call to the stream');
     this.events.push(event);
-    if ('topic' in event) this.#hear(this.#testimony(event.topic), event);
+    if ('topic' in event) this.#hear(this.#heard(event.topic), event);
     else if (event.type === 'stale') {
       assert.notEqual(this.stale, event.stale, 'stale says nothing new');
       this.stale = event.stale;
@@ -49,39 +49,39 @@ export class Witness implements StreamListener {
     }
   }
 
-  #testimony(topic: string): Testimony {
-    const testimony = this.topics.get(topic);
-    assert(testimony !== undefined, `told of ${topic}, which is not followed`);
-    return testimony;
+  #heard(topic: string): HeardTopic {
+    const heard = this.topics.get(topic);
+    assert(heard !== undefined, `told of ${topic}, which is not followed`);
+    return heard;
   }
 
-  #hear(testimony: Testimony, event: Extract<StreamEvent, { topic: string }>): void {
+  #hear(heard: HeardTopic, event: Extract<StreamEvent, { topic: string }>): void {
     if (event.type === 'opened') {
-      assert.equal(testimony.opened, undefined, 'opened twice');
-      testimony.opened = event.head;
-      testimony.at = event.head;
+      assert.equal(heard.opened, undefined, 'opened twice');
+      heard.opened = event.head;
+      heard.at = event.head;
       return;
     }
-    assert(testimony.at !== undefined, `${event.type} before opened`);
+    assert(heard.at !== undefined, `${event.type} before opened`);
     if (event.type === 'gap') {
-      testimony.gaps.push(event.gap);
-      testimony.at = event.gap.position;
+      heard.gaps.push(event.gap);
+      heard.at = event.gap.position;
     } else if (event.type === 'epoch') {
-      assert.notEqual(event.head.epoch, testimony.at.epoch, 'no new epoch');
-      assert(event.head.seq === testimony.at.seq || event.head.seq === 0, 'the epoch skips');
-      testimony.at = event.head;
-    } else this.#extend(testimony, event.entries);
+      assert.notEqual(event.head.epoch, heard.at.epoch, 'no new epoch');
+      assert(event.head.seq === heard.at.seq || event.head.seq === 0, 'the epoch skips');
+      heard.at = event.head;
+    } else this.#extend(heard, event.entries);
   }
 
-  #extend(testimony: Testimony, entries: readonly Entry[]): void {
+  #extend(heard: HeardTopic, entries: readonly Entry[]): void {
     assert(entries.length > 0, 'no entries');
     for (const entry of entries) {
-      assert(testimony.at !== undefined);
-      assert.equal(entry.seq, testimony.at.seq + 1, `after ${JSON.stringify(testimony.at)}`);
-      assert.equal(entry.epoch, testimony.at.epoch);
-      testimony.entries.push(entry);
+      assert(heard.at !== undefined);
+      assert.equal(entry.seq, heard.at.seq + 1, `after ${JSON.stringify(heard.at)}`);
+      assert.equal(entry.epoch, heard.at.epoch);
+      heard.entries.push(entry);
       const confirmed = Math.floor(entry.at / 1000);
-      testimony.at = { epoch: entry.epoch, seq: entry.seq, confirmed };
+      heard.at = { epoch: entry.epoch, seq: entry.seq, confirmed };
     }
   }
 }

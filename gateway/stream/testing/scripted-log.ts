@@ -6,7 +6,7 @@ import { gatewaySettings, type StreamSettings } from '../../settings/declaration
 import type { Bell, Log, LogDraft, Probe, Resumed, ResumeRequest } from '../log.ts';
 import type { Entry, Outcome, PageStep, SaveResult } from '../stream.ts';
 import { TopicStream } from '../topic-stream.ts';
-import { Witness } from './checking-listener.ts';
+import { CheckingListener } from './checking-listener.ts';
 
 /** A call that the test answers when it likes. */
 export interface Asked<Request, Answer> {
@@ -135,12 +135,12 @@ export function page(
 export class Stage {
   readonly log = new ScriptedLog();
   readonly clock = new ManualClock();
-  readonly witness = new Witness();
+  readonly listener = new CheckingListener();
   readonly stream: TopicStream;
 
   constructor(overrides: Partial<StreamSettings> = {}, replicas = 1) {
     const settings = { ...gatewaySettings.parse({}).stream, ...overrides };
-    const { log, clock, witness: listener } = this;
+    const { log, clock, listener } = this;
     const random = seeded(1);
     this.stream = new TopicStream({ log, listener, settings, replicas, clock, random });
   }
@@ -161,13 +161,13 @@ export class Stage {
   }
 
   follow(topic = 't'): void {
-    this.witness.expect(topic);
+    this.listener.expect(topic);
     this.stream.follow(topic);
   }
 
   unfollow(topic = 't'): void {
     this.stream.unfollow(topic);
-    this.witness.dismiss(topic);
+    this.listener.dismiss(topic);
   }
 
   ring(epoch: string, ...seqs: number[]): Promise<void> {
@@ -177,7 +177,7 @@ export class Stage {
 
   /** Numbers told of `t`, with the other events between them by name. */
   get told(): string {
-    return this.witness.events
+    return this.listener.events
       .filter((event) => 'topic' in event && event.topic === 't')
       .map((event) => (event.type === 'entries' ? event.entries.map(({ seq }) => seq) : event.type))
       .join();

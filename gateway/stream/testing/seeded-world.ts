@@ -8,7 +8,7 @@ import { MemoryLog } from '../memory/memory-log.ts';
 import type { MemoryNetwork } from '../memory/memory-network.ts';
 import { MemoryStore } from '../memory/memory-store.ts';
 import { TopicStream } from '../topic-stream.ts';
-import { type Testimony, Witness } from './checking-listener.ts';
+import { CheckingListener, type HeardTopic } from './checking-listener.ts';
 
 const TOPICS = ['a', 'b'];
 const STEPS = 30;
@@ -18,9 +18,9 @@ const encoder = new TextEncoder();
 interface Pod {
   readonly name: string;
   readonly stream: TopicStream;
-  readonly witness: Witness;
+  readonly listener: CheckingListener;
   /** What each topic's listener must have been told: acknowledged while it was open. */
-  readonly owed: Map<Testimony, Position[]>;
+  readonly owed: Map<HeardTopic, Position[]>;
 }
 
 /** Two gateways, two topics and a store that is treated badly, all from one seed. */
@@ -52,10 +52,10 @@ export class World {
     const { clock, random } = this;
     this.store = new MemoryStore({ clock, random, settings, network: this.#network() });
     this.pods = ['left', 'right'].map((name) => {
-      const witness = new Witness();
+      const listener = new CheckingListener();
       const log = new MemoryLog(this.store, name);
-      const options = { log, listener: witness, settings, replicas: 0, clock, random };
-      return { name, witness, stream: new TopicStream(options), owed: new Map() };
+      const options = { log, listener, settings, replicas: 0, clock, random };
+      return { name, listener, stream: new TopicStream(options), owed: new Map() };
     });
   }
 
@@ -121,26 +121,26 @@ export class World {
     this.store.failoverLosing(topic, 1 + Math.floor(this.random() * 4));
   }
 
-  #toggle({ stream, witness }: Pod, topic: string): void {
-    const followed = witness.topics.has(topic);
-    witness.calling = true;
+  #toggle({ stream, listener }: Pod, topic: string): void {
+    const followed = listener.topics.has(topic);
+    listener.calling = true;
     if (followed) {
       stream.unfollow(topic);
-      witness.dismiss(topic);
+      listener.dismiss(topic);
     } else {
-      witness.expect(topic);
+      listener.expect(topic);
       stream.follow(topic);
     }
-    witness.calling = false;
+    listener.calling = false;
   }
 
-  #publish({ stream, witness }: Pod, topic: string): void {
+  #publish({ stream, listener }: Pod, topic: string): void {
     const count = this.#pick([1, 1, 2, 12]);
     for (let each = 0; each < count; each += 1) {
       this.#published += 1;
       const producer = { id: 'p', seq: this.#published };
       const bytes = encoder.encode(JSON.stringify(this.#published));
-      witness.calling = true;
+      listener.calling = true;
       const outcome = stream.publish({
         topic,
         data: { encoding: 'json', bytes },
@@ -148,29 +148,29 @@ export class World {
         ...(this.random() < 0.7 ? { producer } : {}),
         ack: 'leader',
       });
-      witness.calling = false;
+      listener.calling = false;
       // Only who was told of the topic before the call is owed what comes of it.
       const listeners = this.pods.flatMap((pod) => this.#listenerOf(pod, topic));
       void outcome.then((result) => {
         if (result.outcome !== 'ok') return;
-        for (const [pod, testimony] of listeners) {
-          const owed = pod.owed.get(testimony) ?? [];
+        for (const [pod, heard] of listeners) {
+          const owed = pod.owed.get(heard) ?? [];
           owed.push(result.position);
-          pod.owed.set(testimony, owed);
+          pod.owed.set(heard, owed);
         }
       });
     }
   }
 
-  #listenerOf(pod: Pod, topic: string): [Pod, Testimony][] {
-    const testimony = pod.witness.topics.get(topic);
-    return testimony?.opened === undefined ? [] : [[pod, testimony]];
+  #listenerOf(pod: Pod, topic: string): [Pod, HeardTopic][] {
+    const heard = pod.listener.topics.get(topic);
+    return heard?.opened === undefined ? [] : [[pod, heard]];
   }
 
   #isLevel(): boolean {
-    return this.pods.every(({ witness, stream }) => {
-      if (!stream.health.connected || witness.stale) return false;
-      return [...witness.topics].every(([topic, { at }]) => {
+    return this.pods.every(({ listener, stream }) => {
+      if (!stream.health.connected || listener.stale) return false;
+      return [...listener.topics].every(([topic, { at }]) => {
         const head = this.store.topic(topic);
         if (head === undefined) return at?.seq === 0;
         return at?.seq === head.seq && at.epoch === head.epoch;
@@ -179,13 +179,13 @@ export class World {
   }
 
   #judge(): void {
-    for (const { witness, owed } of this.pods) {
-      for (const testimony of witness.topics.values()) {
-        if (!this.lossy) assert.deepEqual(testimony.gaps, [], 'a gap although nothing was lost');
-        const told = new Set(testimony.entries.map(({ epoch, seq }) => `${epoch}:${seq}`));
-        assert.equal(told.size, testimony.entries.length, 'an entry was told twice');
-        for (const { epoch, seq } of owed.get(testimony) ?? []) {
-          const gap = testimony.gaps.some(({ from, to }) => covers([from, to], seq));
+    for (const { listener, owed } of this.pods) {
+      for (const heard of listener.topics.values()) {
+        if (!this.lossy) assert.deepEqual(heard.gaps, [], 'a gap although nothing was lost');
+        const told = new Set(heard.entries.map(({ epoch, seq }) => `${epoch}:${seq}`));
+        assert.equal(told.size, heard.entries.length, 'an entry was told twice');
+        for (const { epoch, seq } of owed.get(heard) ?? []) {
+          const gap = heard.gaps.some(({ from, to }) => covers([from, to], seq));
           assert(gap || told.has(`${epoch}:${seq}`), `lost silently: ${epoch}:${seq}`);
         }
       }

@@ -6,7 +6,7 @@ import type { Position } from '../../../protocol/position.ts';
 import type { StreamSettings } from '../../settings/declaration.ts';
 import type { Outcome, StreamEvent } from '../stream.ts';
 import { TopicStream } from '../topic-stream.ts';
-import { type Testimony, Witness } from './checking-listener.ts';
+import { CheckingListener, type HeardTopic } from './checking-listener.ts';
 import { type LogStore, type LogWorld, streamSettings, texts } from './log-world.ts';
 
 const WAIT_MS = 15_000;
@@ -14,13 +14,13 @@ const LIMIT = { entries: 1_000, bytes: 1_000_000 };
 
 /** A gateway's stream with a listener that checks all it hears. */
 class Pod {
-  readonly witness = new Witness();
+  readonly listener = new CheckingListener();
   readonly stream: TopicStream;
 
   constructor(world: LogWorld, name: string, settings: StreamSettings) {
     this.stream = new TopicStream({
       log: world.log(name),
-      listener: this.witness,
+      listener: this.listener,
       settings,
       replicas: 0,
       clock: systemClock,
@@ -28,11 +28,11 @@ class Pod {
     });
   }
 
-  async follow(topic: string): Promise<Testimony> {
-    const testimony = this.witness.expect(topic);
+  async follow(topic: string): Promise<HeardTopic> {
+    const heard = this.listener.expect(topic);
     this.stream.follow(topic);
-    await wait(`${topic} to open`, () => testimony.opened !== undefined);
-    return testimony;
+    await wait(`${topic} to open`, () => heard.opened !== undefined);
+    return heard;
   }
 
   publish(topic: string, text: string, seq?: number): Promise<Outcome> {
@@ -54,7 +54,7 @@ class Pod {
   }
 
   heard<T extends StreamEvent['type']>(type: T) {
-    return this.witness.events.filter((event) => event.type === type);
+    return this.listener.events.filter((event) => event.type === type);
   }
 }
 
@@ -62,11 +62,11 @@ async function wait(what: string, holds: () => boolean | Promise<boolean>): Prom
   await until(holds, { for: what, deadlineMs: WAIT_MS, everyMs: 5 });
 }
 
-const told = ({ entries }: Testimony) => texts(entries.map((entry) => ({ kind: 'entry', entry })));
-const lost = ({ gaps }: Testimony) => texts(gaps.map((gap) => ({ kind: 'gap', gap })));
+const told = ({ entries }: HeardTopic) => texts(entries.map((entry) => ({ kind: 'entry', entry })));
+const lost = ({ gaps }: HeardTopic) => texts(gaps.map((gap) => ({ kind: 'gap', gap })));
 
-function hears(testimony: Testimony, ...expected: string[]): Promise<void> {
-  return wait(`${expected}`, () => told(testimony).join() === expected.join());
+function hears(heard: HeardTopic, ...expected: string[]): Promise<void> {
+  return wait(`${expected}`, () => told(heard).join() === expected.join());
 }
 
 function positionOf(outcome: Outcome): Position {
@@ -141,7 +141,7 @@ export function streamConformance(name: string, open: () => Promise<LogStore>): 
       await a.follow('t');
       const written = b.publish('t', 'unheard');
       a.stream.unfollow('t');
-      a.witness.dismiss('t');
+      a.listener.dismiss('t');
       await written;
       const again = await a.follow('t');
       await b.publish('t', 'heard');
@@ -188,7 +188,7 @@ export function streamConformance(name: string, open: () => Promise<LogStore>): 
       await b.insist('unborn', 'first', 3);
       await hears(idle, 'first');
       assert.deepEqual([...here.gaps, ...idle.gaps], []);
-      assert.equal(a.witness.stale, false);
+      assert.equal(a.listener.stale, false);
     });
 
     test('what a failover lost is a gap for who saw it and for who did not', async () => {
@@ -240,9 +240,9 @@ export function streamConformance(name: string, open: () => Promise<LogStore>): 
       const { generation } = await a.stream.sessions.open(key);
       const saved = await a.stream.sessions.save(key, generation, new Map([['t', position]]));
       assert.equal(saved, 'saved');
-      a.witness.calling = true;
+      a.listener.calling = true;
       const opening = b.stream.sessions.open(key);
-      a.witness.calling = false;
+      a.listener.calling = false;
       const taken = await opening;
       assert.deepEqual(taken.cursors.get('t'), position);
       await wait('the older holder to hear', () => a.heard('superseded').length === 1);
@@ -264,12 +264,12 @@ export function streamConformance(name: string, open: () => Promise<LogStore>): 
       const outcomes = Promise.all(['1', '2'].map((text) => a.publish('t', text)));
       await a.stream.stop(1_000);
       for (const { outcome } of await outcomes) assert.equal(outcome, 'ok');
-      const told = a.witness.events.length;
+      const told = a.listener.events.length;
       const late = await a.publish('t', 'late');
       assert.equal(late.outcome === 'failed' && late.code, 'store_unavailable');
       await assert.rejects(a.stream.latest('t', 1), { name: 'StreamError' });
       await b.publish('t', '3');
-      assert.equal(a.witness.events.length, told);
+      assert.equal(a.listener.events.length, told);
     });
   });
 }
