@@ -200,6 +200,12 @@ export class TopicCanon {
     return from.lastListed >= to.firstListed && to.firstListed >= 0;
   }
 
+  /** The message that bears the number in the history from one epoch to another. */
+  kept(seq: number, from: Span, to: Span): string | undefined {
+    const between = this.ordered.slice(Math.max(0, from.order), to.order + 1);
+    return between.find((span) => span.kept(seq))?.ids.get(seq);
+  }
+
   /** A later read of the log still found something at or below `seq` after time `t`. */
   hadAfter(t: number, epoch: Span, seq: number): boolean {
     return this.retained.some(

@@ -3,12 +3,7 @@ import type { Span, TopicCanon } from './canon.ts';
 import { covers, type Range, uncovered } from './ranges.ts';
 import type { DeliveryRecord, GapRecord, SubscribeRecord, Tap } from './records.ts';
 import type { Expectations, Findings, Invariant } from './verdict.ts';
-
-/** Where a subscriber is: everything up to `seq` of the epoch was delivered, or told as missed. */
-interface Place {
-  readonly span: Span;
-  readonly seq: number;
-}
+import { type Place, Visited } from './visited.ts';
 
 /** Where a subscriber was when it was told a gap, and when the first of several in a row came. */
 interface Told {
@@ -24,7 +19,11 @@ export interface TrackOptions {
   readonly findings: Findings;
 }
 
-/** Follows what one subscriber was told about one topic, record by record. */
+/**
+ * Follows what one subscriber was told about one topic, record by record. An application's place
+ * is its own, whatever its connection does. A plain client's is the server's: each connection may
+ * begin at any place where the client has been, and within a connection there is no difference.
+ */
 export class Track {
   readonly subscriber: string;
   readonly tap: Tap;
@@ -42,9 +41,13 @@ export class Track {
   #told: GapRecord[] = [];
   /** False after `unsub`, until the next `sub`. */
   #subscribed = true;
-  /** The connection was renewed: an at-least-once tap may repeat what it had. */
-  #renewed = false;
+  /** The connection is new, and what it begins with will show where the server resumed. */
+  #resuming = false;
+  /** Of a plain client. */
+  readonly #visited = new Visited();
   readonly #ids = new Set<string>();
+  /** Losses that were counted: a resume may tell them again. */
+  readonly #counted = new Set<string>();
 
   constructor(options: TrackOptions) {
     this.subscriber = options.subscriber;
@@ -57,18 +60,23 @@ export class Track {
   subscribed(record: SubscribeRecord): void {
     this.identity = record.identity;
     this.#subscribed = true;
-    this.#place = { span: this.#topic.span(record.epoch), seq: record.seq };
+    this.#resuming = false;
     this.#told = [];
+    this.#be({ span: this.#topic.span(record.epoch), seq: record.seq });
   }
 
   unsubscribed(): void {
     this.#subscribed = false;
     this.#place = undefined;
     this.#told = [];
+    // The next subscription begins where it is told to, and knows nothing of this one.
+    this.#ids.clear();
   }
 
   reconnected(): void {
-    this.#renewed = true;
+    if (this.tap === 'app') return;
+    this.#arrive();
+    this.#resuming = true;
   }
 
   delivered(record: DeliveryRecord): void {
@@ -79,62 +87,88 @@ export class Track {
     const span = this.#topic.span(record.epoch);
     if (span.firstListed < 0) this.#found('I1', `${where}: the log never had this epoch`);
     else if (record.seq <= span.start) this.#found('I1', `${where}: the epoch begins later`);
+    if (this.#resuming) this.#resume(this.#visited.beforeMessage({ span, seq: record.seq }));
     if (this.#isRepeat(record, span)) return;
     this.#advance(record, span);
-    this.#place = { span, seq: record.seq };
+    this.#be({ span, seq: record.seq });
     if (this.#told.length > 0) this.#told = [];
   }
 
   missed(record: GapRecord): void {
     this.gaps += 1;
     if (!this.#subscribed) this.#found('I10', `gap ${record.reason} without a subscription`);
-    if (this.#renewed && this.tap === 'wire') {
-      if (this.#isPast(record) || this.#told.some((told) => isSameGap(told, record))) return;
-    }
+    if (this.#resuming) this.#resume(this.#beforeGap(record));
     this.#told.push(record);
+    if (this.tap === 'wire') this.#visited.add(this.#after(record));
   }
 
   /** Nothing more will come: whoever is still subscribed must be at the end of the topic. */
   finish(absent: boolean): void {
     const head = this.#topic.head;
-    if (absent || !this.#subscribed || this.#place === undefined || head === undefined) return;
-    this.#pass(this.#place, { span: head.span, seq: head.seq });
+    if (absent || !this.#subscribed || head === undefined) return;
+    // Nothing came: the next message would have shown where it was resumed.
+    const next = { span: head.span, seq: head.seq + 1 };
+    if (this.#resuming) this.#resume(this.#visited.beforeMessage(next));
+    const place = this.#place;
+    if (place === undefined) return;
+    if (place.span === head.span && place.seq > head.seq) {
+      this.#found('I1', `${text(place)}: the log ends at ${head.seq}`);
+    }
+    this.#pass(place, head);
   }
 
-  #isPast({ reason, from, epoch, seq }: GapRecord): boolean {
-    const place = this.#place;
-    if (place === undefined) return false;
-    // It takes back what was had; where more was lost, the subscriber stays in the old epoch.
-    if (reason === 'truncated' && from === place.span.end + 1) return false;
-    const order = this.#topic.span(epoch).order;
-    return order < place.span.order || (order === place.span.order && seq < place.seq);
+  #be(place: Place): void {
+    this.#place = place;
+    if (this.tap === 'wire') this.#visited.add(place);
+  }
+
+  /** The gaps that were told last are where it is: judges them before anything else is told. */
+  #arrive(): void {
+    const last = this.#told.at(-1);
+    if (last === undefined) return;
+    const place = this.#after(last);
+    if (this.#place !== undefined) this.#pass(this.#place, place);
+    this.#told = [];
+    this.#be(place);
+  }
+
+  /** Where a gap leaves the subscriber. */
+  #after({ epoch, seq }: GapRecord): Place {
+    return { span: this.#topic.span(epoch), seq };
+  }
+
+  /** Where there is no such place, it must go on from where it was. */
+  #resume(cursor: Place | undefined): void {
+    this.#resuming = false;
+    if (cursor !== undefined) this.#place = cursor;
+  }
+
+  #beforeGap(gap: GapRecord): Place | undefined {
+    if (isRanged(gap)) return this.#visited.beforeGap(gap);
+    return this.#visited.last((place) => this.#isForgotten(place, this.#topic.span(gap.epoch)));
   }
 
   /** Had it already: a violation at the application, counted on the wire. */
   #isRepeat(record: DeliveryRecord, span: Span): boolean {
     const place = this.#place;
-    if (this.tap === 'app') {
-      if (this.#ids.has(record.id)) {
+    if (this.#ids.has(record.id)) {
+      this.duplicates += 1;
+      if (this.tap === 'app') {
         this.#found('I3', `${record.id} delivered twice, now as ${record.epoch}:${record.seq}`);
         return true;
       }
-      this.#ids.add(record.id);
     }
+    this.#ids.add(record.id);
     const back =
       place !== undefined && (span.order < place.span.order || samePlaceOrBefore(record, place));
-    if (!back) return false;
-    this.duplicates += 1;
-    if (this.tap === 'app' || !this.#renewed) {
-      this.#found('I4', `${record.epoch}:${record.seq} after ${text(place)}`);
-    }
-    return true;
+    if (back) this.#found('I4', `${record.epoch}:${record.seq} after ${text(place)}`);
+    return back;
   }
 
   #advance(record: DeliveryRecord, span: Span): void {
     const place = this.#place;
     if (place === undefined) return;
     const contiguous = place.span === span && record.seq === place.seq + 1;
-    this.#renewed = false;
     if (contiguous && this.#told.length === 0) return;
     this.#pass(place, { span, seq: record.seq - 1 });
   }
@@ -146,11 +180,11 @@ export class Track {
     for (const gap of told) {
       this.#judgeGap(gap, { at: this.#before(gap, from, told), since: from });
     }
-    const unranged = told.findLastIndex((gap) => gap.from === undefined || gap.to === undefined);
+    const unranged = told.findLastIndex((gap) => !isRanged(gap));
     if (unranged >= 0) {
       const gap = told[unranged] as GapRecord;
       this.#forgiven(at, gap);
-      at = { span: this.#topic.span(gap.epoch), seq: gap.seq };
+      at = this.#after(gap);
       told = told.slice(unranged + 1);
     }
     if (!this.#topic.related(at.span, to.span)) {
@@ -169,7 +203,7 @@ export class Track {
   #holes(at: Place, to: Place, ranges: readonly Range[]): void {
     const kept = Math.min(at.seq, at.span === to.span ? at.seq : at.span.end);
     for (const hole of uncovered({ from: kept + 1, to: to.seq }, ranges)) {
-      if (this.#hadAll(hole, to.span)) continue;
+      if (this.#hadAll(hole, (seq) => this.#topic.kept(seq, at.span, to.span))) continue;
       this.#found('I6', `${hole.from} to ${hole.to} missing after ${text(at)}, no gap`);
     }
     if (at.span === to.span) return;
@@ -178,11 +212,12 @@ export class Track {
 
   /**
    * A publish of unknown outcome that was delivered, lost by a failover and tried again has a new
-   * number; whoever had it does not get it again.
+   * number; an application that had it does not get it again.
    */
-  #hadAll({ from, to }: Range, span: Span): boolean {
+  #hadAll({ from, to }: Range, idAt: (seq: number) => string | undefined): boolean {
+    if (this.tap === 'wire') return false;
     for (let seq = from; seq <= to; seq += 1) {
-      const id = span.ids.get(seq);
+      const id = idAt(seq);
       if (id === undefined || !this.#ids.has(id)) return false;
     }
     return true;
@@ -191,16 +226,14 @@ export class Track {
   /** What was acknowledged and lost in the epochs that were left must be covered as well. */
   #losses(at: Place, to: Place, ranges: readonly Range[]): void {
     if (at.span.order < 0 || at.span === to.span) return;
-    const withdrawn = uncovered({ from: at.span.end + 1, to: at.seq }, ranges);
-    // A plain client may have read beyond the cursor that the server keeps for it.
-    if (this.tap === 'app' && withdrawn.length > 0) {
+    if (uncovered({ from: at.span.end + 1, to: at.seq }, ranges).length > 0) {
       this.#found('I6', `${text(at)} was taken back beyond ${at.span.end}, and no gap said so`);
     }
     for (let order = at.span.order; order < to.span.order; order += 1) {
       const span = this.#topic.ordered[order] as Span;
       if (span.lost.length === 0 || !this.#topic.related(span, to.span)) continue;
       for (const seq of span.lost) {
-        if (covers(ranges, seq)) this.signalled += 1;
+        if (covers(ranges, seq)) this.#countSignalled(span, seq);
         else {
           this.silent += 1;
           this.#found('I6', `${span.epoch}:${seq} was acknowledged and lost, and no gap says so`);
@@ -213,42 +246,48 @@ export class Track {
   #forgiven(at: Place, gap: GapRecord): void {
     const end = this.#topic.span(gap.epoch).order;
     for (let order = Math.max(0, at.span.order); order < end; order += 1) {
-      this.signalled += this.#topic.ordered[order]?.lost.length ?? 0;
+      const span = this.#topic.ordered[order] as Span;
+      for (const seq of span.lost) this.#countSignalled(span, seq);
     }
+  }
+
+  #countSignalled({ epoch }: Span, seq: number): void {
+    if (this.#counted.has(`${epoch}:${seq}`)) return;
+    this.#counted.add(`${epoch}:${seq}`);
+    this.signalled += 1;
   }
 
   /** Where the subscriber was when it was told this gap. */
   #before(gap: GapRecord, from: Place, told: readonly GapRecord[]): Place {
     const previous = told[told.indexOf(gap) - 1];
-    if (previous === undefined) return from;
-    return { span: this.#topic.span(previous.epoch), seq: previous.seq };
+    return previous === undefined ? from : this.#after(previous);
   }
 
-  /**
-   * I8: reason and range are what the arbiter saw. A plain client's range is that of the cursor
-   * which the server kept for it, and may begin earlier than what it has read.
-   */
+  /** I8: reason and range are what the arbiter saw. */
   #judgeGap(gap: GapRecord, where: Told): void {
     const { at } = where;
-    const next = this.#topic.span(gap.epoch);
     if (gap.reason === 'slow') this.#false(gap, 'no topic here has a policy that drops');
-    else if (gap.from === undefined || gap.to === undefined) this.#judgeUnranged(gap, at, next);
+    else if (!isRanged(gap)) this.#judgeUnranged(gap, at);
     else if (gap.from > gap.to) this.#false(gap, 'its range is empty');
-    else if (gap.reason === 'trimmed') this.#judgeTrimmed(gap, at, { from: gap.from, to: gap.to });
-    else this.#judgeLost(gap, where, { from: gap.from, to: gap.to });
+    else if (gap.reason === 'trimmed') this.#judgeTrimmed(gap, at);
+    else this.#judgeLost(gap, where);
   }
 
-  #judgeUnranged(gap: GapRecord, at: Place, next: Span): void {
+  #judgeUnranged(gap: GapRecord, at: Place): void {
     if (gap.reason !== 'epoch_unknown' && gap.reason !== 'expired') {
       this.#false(gap, 'this reason has a range');
     } else if (!this.#expect.mayForget) {
       this.#false(gap, 'nothing was forgotten');
-    } else if (at.span.highest > 0 && this.#topic.related(at.span, next)) {
-      // Back to before the topic's birth: the history in between is gone.
-      const forgotten = next.order < at.span.order || at.seq > at.span.end;
-      const untouched = !forgotten && this.#left(at.span, next).every(nothingLost);
-      if (untouched) this.#false(gap, `${text(at)} is still known`);
+    } else if (!this.#isForgotten(at, this.#topic.span(gap.epoch))) {
+      this.#false(gap, `${text(at)} is still known`);
     }
+  }
+
+  #isForgotten(at: Place, next: Span): boolean {
+    if (at.span.highest === 0 || !this.#topic.related(at.span, next)) return true;
+    // Back to before the topic's birth: the history in between is gone.
+    if (next.order < at.span.order || at.seq > at.span.end) return true;
+    return !this.#left(at.span, next).every(nothingLost);
   }
 
   /** The epochs between the two: the first is among them, the last is not. */
@@ -261,25 +300,26 @@ export class Track {
     );
   }
 
-  #judgeTrimmed(gap: GapRecord, at: Place, range: Range): void {
+  #judgeTrimmed(gap: Ranged, at: Place): void {
     const next = this.#topic.span(gap.epoch);
     if (!this.#expect.mayTrim) this.#false(gap, 'nothing was trimmed');
     const from = Math.min(at.seq, at.span.end) + 1;
-    const had = range.from > from && this.#hadAll({ from, to: range.from - 1 }, at.span);
-    if (!had && (this.tap === 'app' ? range.from !== from : range.from > from)) {
-      this.#false(gap, `from ${range.from}, but the subscriber was at ${text(at)}`);
+    const had =
+      gap.from > from && this.#hadAll({ from, to: gap.from - 1 }, (seq) => at.span.ids.get(seq));
+    if (gap.from !== from && !had) {
+      this.#false(gap, `from ${gap.from}, but the subscriber was at ${text(at)}`);
     }
     // A topic that was forgotten in between begins at 1 again.
     const highest = this.#expect.mayForget ? at.span.highest : 0;
-    if (range.to > Math.max(this.#topic.head?.seq ?? 0, highest)) {
-      this.#false(gap, `${range.to} was never written`);
+    if (gap.to > Math.max(this.#topic.head?.seq ?? 0, highest)) {
+      this.#false(gap, `${gap.to} was never written`);
     }
-    if (this.#topic.hadAfter(gap.t, next, range.to)) {
-      this.#false(gap, `${range.to} was still in the log`);
+    if (this.#topic.hadAfter(gap.t, next, gap.to)) {
+      this.#false(gap, `${gap.to} was still in the log`);
     }
   }
 
-  #judgeLost(gap: GapRecord, { at, since }: Told, range: Range): void {
+  #judgeLost(gap: Ranged, { at, since }: Told): void {
     if (!this.#expect.mayLose) this.#false(gap, 'nothing was lost');
     const left = this.#left(since.span, this.#topic.span(gap.epoch));
     const bound = this.#topic.unsettled;
@@ -287,16 +327,13 @@ export class Track {
       // Exactly from where the subscriber's own knowledge, and what was kept, ends.
       const known = span === since.span && gap.reason === 'lost' ? since.seq : 0;
       const { end, highest } = span;
-      const exact = Math.max(known, end) + 1;
-      const begins = this.tap === 'app' ? range.from === exact : range.from <= exact;
-      return begins && range.from > end && range.to <= highest + bound;
+      return gap.from === Math.max(known, end) + 1 && gap.to <= highest + bound;
     });
     if (!happened) this.#false(gap, `after ${text(at)} nothing of that range was lost`);
     if (gap.reason !== 'truncated') return;
-    // What a plain client has read may be more than the cursor knows that the server kept for it.
-    const had = range.to > at.seq && this.#hadAll({ from: at.seq + 1, to: range.to }, at.span);
-    const to = this.tap === 'wire' || range.to === at.seq || had;
-    if (range.from !== at.span.end + 1 || !to) {
+    const more = { from: at.seq + 1, to: gap.to };
+    const had = gap.to > at.seq && this.#hadAll(more, (seq) => at.span.ids.get(seq));
+    if (gap.from !== at.span.end + 1 || (gap.to !== at.seq && !had)) {
       this.#false(gap, `${text(at)} was cut at ${at.span.end}`);
     }
   }
@@ -321,17 +358,14 @@ const lostReasons: readonly GapReason[] = ['truncated', 'lost'];
 
 /** Numbers are reused after a failover: a lost 11 says nothing about the 11 that the log has. */
 function rangesOf(told: readonly GapRecord[], reasons: readonly GapReason[]): Range[] {
-  return told.flatMap(({ reason, from, to }) =>
-    from === undefined || to === undefined || !reasons.includes(reason) ? [] : [{ from, to }],
-  );
+  return told.filter(isRanged).filter(({ reason }) => reasons.includes(reason));
 }
 
 const nothingLost = (span: Span): boolean => span.lost.length === 0;
 
-function isSameGap(one: GapRecord, other: GapRecord): boolean {
-  const same = one.reason === other.reason && one.from === other.from && one.to === other.to;
-  return same && one.epoch === other.epoch && one.seq === other.seq;
-}
+type Ranged = GapRecord & Range;
+
+const isRanged = (gap: GapRecord): gap is Ranged => gap.from !== undefined && gap.to !== undefined;
 
 function samePlaceOrBefore(record: DeliveryRecord, place: Place): boolean {
   return record.epoch === place.span.epoch && record.seq <= place.seq;

@@ -5,8 +5,6 @@ export interface ExceptionParts {
   readonly records: readonly HistoryRecord[];
   /** A message whose place says nothing about when its publisher called. */
   readonly unordered: (id: string) => boolean;
-  /** A message that the store lost and that was written again. */
-  readonly rewritten: (id: string) => boolean;
 }
 
 /** What the checker finds and nobody promised, each as narrow as it can be told. */
@@ -19,7 +17,6 @@ export class Exceptions {
 
   covers(violation: Violation): boolean {
     if (violation.invariant === 'I5') return this.#order(violation);
-    if (violation.invariant === 'I3') return this.#laterSubscription(violation);
     return violation.invariant === 'I8' && this.#lossInTwoPieces(violation);
   }
 
@@ -30,15 +27,6 @@ export class Exceptions {
   #order({ detail }: Violation): boolean {
     const [, , , later = ''] = detail.split(' ');
     return this.#parts.unordered(later);
-  }
-
-  /** A subscription knows a lost message that is written again, one that came after it does not. */
-  #laterSubscription({ subscriber, topic, detail }: Violation): boolean {
-    const [id = ''] = detail.split(' ');
-    const left = this.#parts.records.some(
-      (record) => record.kind === 'unsub' && record.topic === topic && isBy(record, subscriber),
-    );
-    return left && this.#parts.rewritten(id);
   }
 
   /**

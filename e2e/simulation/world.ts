@@ -366,7 +366,6 @@ export class World {
     const exceptions = new Exceptions({
       records,
       unordered: (id) => this.#publishes.isUnordered(id) || this.arbiter.timesWritten(id) > 1,
-      rewritten: (id) => this.arbiter.timesWritten(id) > 1,
     });
     const violations = all.filter((violation) => !exceptions.covers(violation));
     for (const name of this.#unlevel) {
