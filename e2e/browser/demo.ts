@@ -20,9 +20,25 @@ export class Demo {
     await this.happened(/clients are connected, each/);
   }
 
+  /** Opens it again in the same tab; resolves to a counter as it first stood beside gateways. */
+  async reload(name: Counter): Promise<number> {
+    const { page } = this.#browser;
+    const script = await page.addInitScript((id) => {
+      new MutationObserver((_, observer) => {
+        if (document.querySelector('[data-gateway]') === null) return;
+        observer.disconnect();
+        document.documentElement.dataset['first'] = document.getElementById(id)?.textContent ?? '';
+      }).observe(document, { childList: true, subtree: true });
+    }, name);
+    await page.reload();
+    await this.happened(/clients are connected, each/);
+    await script.dispose();
+    const first = await page.locator('html').getAttribute('data-first');
+    return numberOf(first);
+  }
+
   async counter(name: Counter): Promise<number> {
-    const text = await this.#browser.page.locator(`#${name}`).textContent();
-    return Number(text?.replaceAll(',', ''));
+    return numberOf(await this.#browser.page.locator(`#${name}`).textContent());
   }
 
   async press(id: 'burst' | 'more-clients' | 'start-gateway'): Promise<void> {
@@ -72,4 +88,9 @@ export class Demo {
   #card(gateway: number) {
     return this.#browser.page.locator(`[data-gateway="${gateway}"]`);
   }
+}
+
+/** NaN for what is not a number (yet). */
+function numberOf(text: string | null): number {
+  return text === null ? Number.NaN : Number.parseInt(text.replaceAll(',', ''), 10);
 }

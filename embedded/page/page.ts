@@ -45,6 +45,8 @@ export class Page {
 
   async open(): Promise<void> {
     this.#onFleet(await this.#control.fleet());
+    // Nothing on the page may be older than the gateways that it shows.
+    this.#refresh();
     this.#control.follow(
       (fleet) => this.#onFleet(fleet),
       (up) => this.#onUp(up),
