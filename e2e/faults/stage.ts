@@ -4,20 +4,40 @@ import { FILES_SLACK } from '../history/checker.ts';
 import { nanoseconds, Recorder } from '../history/recorder.ts';
 import type { ProcessRecord } from '../history/records.ts';
 import { Arbiter } from '../load/arbiter.ts';
-import { Load } from '../load/load.ts';
+import { Load, type LoadShape } from '../load/load.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
 import { GatewayProcess, type SettingsTree } from '../processes/gateway-process.ts';
 import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
-import type { Row, RowOptions } from './row.ts';
 import { baseSettings, HEARTBEAT_MS, merged } from './settings.ts';
 
 const GATEWAYS = 3;
 const PATIENCE_MS = 30_000;
 export const KEY_PREFIX = 'faults';
 const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
+
+/** What a row needs to stand on. */
+export interface StagePlan {
+  /** `memory`: one Redis that keeps nothing; `aof`: one that does; `sentinel`: a replica, too. */
+  readonly store: 'memory' | 'aof' | 'sentinel';
+  /** Each gateway reaches Redis through a proxy of its own. */
+  readonly proxied?: boolean;
+  /** Gateways know of no others: one that is cut off keeps its clients. */
+  readonly alone?: boolean;
+  readonly redisArgs?: readonly string[];
+  readonly settings?: SettingsTree;
+}
+
+export interface StageOptions {
+  readonly seed: number;
+  readonly shape: LoadShape;
+  /** Longest wait for a recovery. Default: 30 s. */
+  readonly patienceMs?: number;
+  /** Modules that every gateway loads first. */
+  readonly imports?: readonly string[];
+}
 
 /** Everything of one run: Redis, the way to it, gateways, load, arbiter, history. */
 export class Stage {
@@ -38,7 +58,7 @@ export class Stage {
     servers: readonly RedisServer[];
     proxies: readonly TcpProxy[];
     sentinel: SentinelGroup | undefined;
-    options: RowOptions;
+    options: StageOptions;
   }) {
     const { gateways, servers, proxies, sentinel, options } = parts;
     this.gateways = gateways;
@@ -62,19 +82,19 @@ export class Stage {
     });
   }
 
-  static async open(row: Row, options: RowOptions): Promise<Stage> {
+  static async open(plan: StagePlan, options: StageOptions): Promise<Stage> {
     const cleanup: (() => Promise<void>)[] = [];
     try {
-      const { sentinel, servers } = await openStore(row);
+      const { sentinel, servers } = await openStore(plan);
       cleanup.push(async () => {
         await sentinel?.stop();
         await Promise.all(servers.map((server) => server.stop()));
       });
-      const ways = await openWays(row, { sentinel, servers });
+      const ways = await openWays(plan, { sentinel, servers });
       cleanup.push(async () => {
         await Promise.all(ways.proxies.map((proxy) => proxy.close()));
       });
-      const gateways = await startGateways(row, ways.redis, options.imports ?? []);
+      const gateways = await startGateways(plan, ways.redis, options.imports ?? []);
       return new Stage({ gateways, servers, proxies: ways.proxies, sentinel, options });
     } catch (error) {
       for (const undo of cleanup.reverse()) await undo();
@@ -200,20 +220,20 @@ export class Stage {
 const target = ({ name, url, http }: GatewayProcess): Target => ({ name, ws: url, http });
 
 async function openStore(
-  row: Row,
+  plan: StagePlan,
 ): Promise<{ sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] }> {
-  if (row.store === 'sentinel') {
+  if (plan.store === 'sentinel') {
     const sentinel = await startSentinel();
     return { sentinel, servers: sentinel.servers };
   }
-  const base = row.store === 'aof' ? AOF : ['--save', '', '--appendonly', 'no'];
-  const server = await startRedis({ args: [...base, ...(row.redisArgs ?? [])] });
+  const base = plan.store === 'aof' ? AOF : ['--save', '', '--appendonly', 'no'];
+  const server = await startRedis({ args: [...base, ...(plan.redisArgs ?? [])] });
   return { sentinel: undefined, servers: [server] };
 }
 
 /** The Redis settings of each gateway, and the proxies that stand in between. */
 async function openWays(
-  row: Row,
+  plan: StagePlan,
   store: { sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] },
 ): Promise<{ redis: SettingsTree[]; proxies: TcpProxy[] }> {
   const { sentinel, servers } = store;
@@ -223,7 +243,7 @@ async function openWays(
     return { redis: indexes.map(() => way), proxies: [] };
   }
   const server = servers[0] as RedisServer;
-  if (row.proxied !== true) {
+  if (plan.proxied !== true) {
     return { redis: indexes.map(() => ({ url: server.url })), proxies: [] };
   }
   const proxies = await Promise.all(indexes.map(() => TcpProxy.open(server.port)));
@@ -231,17 +251,17 @@ async function openWays(
 }
 
 async function startGateways(
-  row: Row,
+  plan: StagePlan,
   ways: readonly SettingsTree[],
   imports: readonly string[],
 ): Promise<readonly GatewayProcess[]> {
   const adminPorts = await Promise.all(ways.map(() => freePort()));
-  const settings = merged(baseSettings, row.settings ?? {});
+  const settings = merged(baseSettings, plan.settings ?? {});
   const starting = ways.map((redis, index) =>
     GatewayProcess.start({
       name: `gateway-${index}`,
       adminPort: adminPorts[index] as number,
-      peers: row.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
+      peers: plan.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
       settings: merged(settings, { redis: { ...redis, keyPrefix: KEY_PREFIX } }),
       imports,
     }),

@@ -9,11 +9,13 @@ import { silentCounts } from '../hub/counts.ts';
 import { TopicHub } from '../hub/topic-hub.ts';
 import { silentLogger } from '../logger.ts';
 import { edgeSettings, hubSettings } from '../settings/declaration.ts';
+import { execute } from './commands.ts';
 import { Connection } from './connection.ts';
 import { type EdgeParts, newContext } from './context.ts';
 import { silentEdgeCounts } from './counts.ts';
 import { encodingOf } from './encoding.ts';
 import type { Authenticator } from './identity.ts';
+import { notify } from './notices.ts';
 import { everything } from './testing/edge-fixture.ts';
 import { FakeSocket, pongOf } from './testing/fake-socket.ts';
 import { FakeStream } from './testing/fake-stream.ts';
@@ -49,16 +51,11 @@ class Scene {
       state: (_: unknown, to: string) => this.states.push(to),
       closed: (code: number) => this.closed.push(code),
     };
-    const context = newContext(
-      {
-        ...{ hub, stream, clock, random, authenticator, counts, logger: silentLogger },
-        ...{ settings: edgeSettings.parse({}), retentionS: 3_600, allowedOrigins: [], pod: 'p' },
-        ...options.parts,
-      },
-      () => {
-        this.gone += 1;
-      },
-    );
+    const context = newContext({
+      ...{ hub, stream, clock, random, authenticator, counts, logger: silentLogger },
+      ...{ settings: edgeSettings.parse({}), retentionS: 3_600, allowedOrigins: [], pod: 'p' },
+      ...options.parts,
+    });
     stream.listen((event) => hub.onStream(event));
     stream.listen((event) => {
       if (event.type === 'confirmed') context.second = event.second;
@@ -66,7 +63,13 @@ class Scene {
     const encoding = encodingOf(undefined);
     const loopback = options.loopback ?? true;
     const arrival = { socket, encoding, loopback, token: undefined, plain: false };
-    this.connection = new Connection(arrival, context);
+    this.connection = new Connection(arrival, context, {
+      onCommand: (connection, command) => execute(connection, context, command),
+      onNotice: (connection, notice) => notify(connection, context, notice),
+      onGone: () => {
+        this.gone += 1;
+      },
+    });
   }
 
   async say(command: Command): Promise<void> {

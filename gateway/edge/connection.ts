@@ -3,28 +3,28 @@ import type { Command } from '../../protocol/commands.ts';
 import type { ServerEvent } from '../../protocol/events.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Arrival } from './arrival.ts';
-import { execute } from './commands.ts';
+import type { ConnectionState } from './connection-state.ts';
 import type { EdgeContext } from './context.ts';
 import type { Encoding } from './encoding.ts';
 import { expiryDue, isExpired } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
-import { Inbox } from './inbox.ts';
-import { notify } from './notices.ts';
+import { Inbox, type InboxOwner } from './inbox.ts';
 import { type Notice, Outbox, type OutboxOwner } from './outbox.ts';
 import type { Session, SessionOwner } from './session.ts';
 import type { Socket, SocketOwner } from './socket.ts';
-import { freshen, tick } from './tick.ts';
+import { freshen, type TickListener, tick } from './tick.ts';
 import type { WheelEntry } from './wheel.ts';
 
-/**
- * - `opening`: upgraded; `hello`, authentication and the session are under way.
- * - `open`: served.
- * - `draining`: it is leaving: nothing more is delivered, answers and cursors are settled, then
- *   the closing handshake runs.
- * - `closed`: the socket is gone.
- */
-export type ConnectionState = 'opening' | 'open' | 'draining' | 'closed';
+/** Who serves a connection: it knows what is to be done, the connection when. */
+export interface ConnectionOwner {
+  /** The client asked for something, in its turn and within its limits. */
+  onCommand(connection: Connection, command: Command): void;
+  /** The hub has something for the client beside messages. */
+  onNotice(connection: Connection, notice: Notice): void;
+  /** The socket is gone. Called once. */
+  onGone(connection: Connection): void;
+}
 
 /** What an error is about. */
 export interface About {
@@ -40,11 +40,12 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 /**
  * One client: its state, and the one deadline that the wheel keeps for it. What comes in is the
- * inbox's, what goes out the outbox's, whether it lives the heartbeat's; what commands do is in
- * files of their own. All fields are set here, in one order, so that ten thousand connections
- * share one shape.
+ * inbox's, what goes out the outbox's, whether it lives the heartbeat's, what commands do its
+ * owner's. All fields are set here, in one order, so that ten thousand connections share one shape.
  */
-export class Connection implements SocketOwner, OutboxOwner, SessionOwner, WheelEntry {
+export class Connection
+  implements SocketOwner, InboxOwner, OutboxOwner, SessionOwner, TickListener, WheelEntry
+{
   wheelAt = 0;
   wheelNext: WheelEntry | undefined = undefined;
   wheelPrevious: WheelEntry | undefined = undefined;
@@ -67,6 +68,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
   /** Where the next partial tick begins among them. */
   tickFrom = 0;
   readonly #context: EdgeContext;
+  readonly #owner: ConnectionOwner;
   readonly #heartbeat: Heartbeat;
   #state: ConnectionState = 'opening';
   /** Of the state: hello, settling, closing. */
@@ -76,7 +78,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
   #refreshAt = NEVER;
   #toldStale = false;
 
-  constructor(arrival: Arrival, context: EdgeContext) {
+  constructor(arrival: Arrival, context: EdgeContext, owner: ConnectionOwner) {
     const now = context.wheel.now();
     this.socket = arrival.socket;
     this.encoding = arrival.encoding;
@@ -84,6 +86,7 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     this.plain = arrival.plain;
     this.token = arrival.token;
     this.#context = context;
+    this.#owner = owner;
     this.#heartbeat = new Heartbeat(context.settings, now, context.random());
     this.inbox = new Inbox(this, context, now);
     const { socket, encoding } = arrival;
@@ -124,8 +127,8 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     this.plan();
   }
 
-  execute(command: Command): void {
-    execute(this, this.#context, command);
+  onCommand(command: Command): void {
+    this.#owner.onCommand(this, command);
   }
 
   /** Says something behind everything said before. It leaves at the end of the turn. */
@@ -154,13 +157,6 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     if (this.#toldStale === stale || this.#state !== 'open') return;
     this.#toldStale = stale;
     this.say({ type: 'stale', stale, at: this.#context.clock.wall() });
-  }
-
-  /** Ends a subscription that the identity may not have. */
-  dropForbidden(topic: string): void {
-    if (!this.#context.hub.unsubscribe(this.outbox, topic)) return;
-    this.topics -= 1;
-    this.fail('forbidden', 'the token does not allow this topic any more', { topic });
   }
 
   /** Closes at once: what was said leaves first, nothing is waited for. */
@@ -269,11 +265,11 @@ export class Connection implements SocketOwner, OutboxOwner, SessionOwner, Wheel
     if (this.identity !== undefined) identityRates.leave(this.identity.name);
     counts.health(this.#heartbeat.health, undefined);
     counts.closed(this.#closing === 0 ? code : this.#closing);
-    this.#context.gone(this);
+    this.#owner.onGone(this);
   }
 
   onNotice(notice: Notice): void {
-    notify(this, this.#context, notice);
+    this.#owner.onNotice(this, notice);
   }
 
   onSlow(): void {

@@ -3,7 +3,6 @@ import type { Hub } from '../hub/hub.ts';
 import type { Logger } from '../logger.ts';
 import type { EdgeSettings } from '../settings/declaration.ts';
 import type { Stream } from '../stream/stream.ts';
-import type { Connection } from './connection.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
@@ -55,12 +54,9 @@ export interface EdgeContext {
   second: number;
   /** A number that finds an error's line in the log. */
   requestId(): string;
-  /** A connection closed. Called once for each. */
-  gone(connection: Connection): void;
 }
 
-/** `gone` hears of each connection that closed. */
-export function newContext(parts: EdgeParts, gone: EdgeContext['gone']): EdgeContext {
+export function newContext(parts: EdgeParts): EdgeContext {
   const { hub, stream, settings, authenticator, clock, random, counts, logger, pod } = parts;
   let requests = 0;
   return {
@@ -88,6 +84,5 @@ export function newContext(parts: EdgeParts, gone: EdgeContext['gone']): EdgeCon
       requests += 1;
       return `${pod}-${requests.toString(36)}`;
     },
-    gone,
   };
 }

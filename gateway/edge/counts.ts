@@ -1,5 +1,5 @@
 import type { ErrorName } from '../../protocol/codes.ts';
-import type { ConnectionState } from './connection.ts';
+import type { ConnectionState } from './connection-state.ts';
 import type { Health } from './health.ts';
 
 /** What the edge counts. Labels are bounded sets of names. */

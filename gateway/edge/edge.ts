@@ -3,12 +3,15 @@ import type { Timer } from '../../protocol/clock.ts';
 import { closeCodes } from '../../protocol/codes.ts';
 import type { StreamEvent } from '../stream/stream.ts';
 import { admissionProblem, type Doors, refuse } from './admission.ts';
-import { Connection, type ConnectionState } from './connection.ts';
+import { execute } from './commands.ts';
+import { Connection, type ConnectionOwner } from './connection.ts';
+import type { ConnectionState } from './connection-state.ts';
 import { type EdgeContext, type EdgeParts, newContext } from './context.ts';
 import { Departures } from './departures.ts';
 import { Drain, type Drained, type DrainPhase } from './drain.ts';
 import { encodingOf } from './encoding.ts';
 import type { Health } from './health.ts';
+import { notify } from './notices.ts';
 import { greetPlain } from './opening.ts';
 import { Roster } from './roster.ts';
 import type { SocketOwner } from './socket.ts';
@@ -32,6 +35,7 @@ export interface EdgeStatus {
  */
 export class Edge {
   readonly #context: EdgeContext;
+  readonly #owner: ConnectionOwner;
   readonly #doors: Doors;
   readonly #upgrader: Upgrader;
   readonly #roster = new Roster();
@@ -42,7 +46,13 @@ export class Edge {
   #stopTimer: Timer | undefined;
 
   constructor(parts: EdgeParts) {
-    this.#context = newContext(parts, (connection) => this.#gone(connection));
+    const context = newContext(parts);
+    this.#context = context;
+    this.#owner = {
+      onCommand: (connection, command) => execute(connection, context, command),
+      onNotice: (connection, notice) => notify(connection, context, notice),
+      onGone: (connection) => this.#gone(connection),
+    };
     this.#doors = {
       configured: parts.authenticator.configured,
       allowedOrigins: parts.allowedOrigins,
@@ -74,7 +84,7 @@ export class Edge {
     const { socket, plain, loopback, token } = client;
     const encoding = encodingOf(client.subprotocol);
     const arrival = { socket, encoding, loopback, token, plain: plain !== undefined };
-    const connection = new Connection(arrival, this.#context);
+    const connection = new Connection(arrival, this.#context, this.#owner);
     hear(connection);
     this.#roster.add(connection);
     if (plain !== undefined) greetPlain(connection, this.#context, plain);

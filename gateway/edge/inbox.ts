@@ -1,7 +1,9 @@
-import { closeCodes, type ErrorName } from '../../protocol/codes.ts';
-import type { Connection } from './connection.ts';
+import { type CloseCode, closeCodes, type ErrorName } from '../../protocol/codes.ts';
+import type { Command } from '../../protocol/commands.ts';
 import type { EdgeContext } from './context.ts';
+import type { Encoding } from './encoding.ts';
 import { pauses } from './pauses.ts';
+import type { Socket } from './socket.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 /**
@@ -18,13 +20,27 @@ const TOPICS_PER_TOKEN = 10;
 /** Refusals that say that the peer does not speak the protocol. */
 const badCodes: ReadonlySet<ErrorName> = new Set(['bad_frame', 'bad_request', 'hello_first']);
 
+/** What an inbox needs of its connection. */
+export interface InboxOwner {
+  readonly socket: Socket;
+  readonly encoding: Encoding;
+  /** Whether what comes is still served. */
+  readonly alive: boolean;
+  onCommand(command: Command): void;
+  /** Answers with an error, to the request where it has a number. */
+  fail(code: ErrorName, message: string, about?: { readonly id?: number }): void;
+  close(code: CloseCode): void;
+  /** The inbox's deadline changed. */
+  plan(): void;
+}
+
 /**
  * What comes from one client, in order, within its limits. A client that is too fast is not
  * refused but read more slowly: the frames that were read already wait, reading stops, and TCP
  * slows the peer down. Only what no honest client does (floods of tiny frames) ends it.
  */
 export class Inbox {
-  readonly #connection: Connection;
+  readonly #owner: InboxOwner;
   readonly #context: EdgeContext;
   readonly #bucket: TokenBucket;
   /** That of the identity, shared by its connections. */
@@ -38,8 +54,8 @@ export class Inbox {
   #ignored = 0;
   #publishes = 0;
 
-  constructor(connection: Connection, context: EdgeContext, now: number) {
-    this.#connection = connection;
+  constructor(owner: InboxOwner, context: EdgeContext, now: number) {
+    this.#owner = owner;
     this.#context = context;
     this.#bucket = new TokenBucket(context.rate, now);
   }
@@ -59,10 +75,10 @@ export class Inbox {
   }
 
   receive(data: Uint8Array, binary: boolean): void {
-    if (binary !== this.#connection.encoding.codec.binary) {
+    if (binary !== this.#owner.encoding.codec.binary) {
       const kind = binary ? 'text' : 'binary';
-      this.#connection.fail('bad_frame', `${kind} frames were agreed`);
-      this.#connection.close(closeCodes.unsupported);
+      this.#owner.fail('bad_frame', `${kind} frames were agreed`);
+      this.#owner.close(closeCodes.unsupported);
       return;
     }
     if (this.#paused === 0) this.#handle(data);
@@ -77,13 +93,13 @@ export class Inbox {
       return true;
     }
     this.#ignored += 1;
-    if (this.#ignored > WAITING_FRAMES) this.#connection.close(closeCodes.rateLimited);
+    if (this.#ignored > WAITING_FRAMES) this.#owner.close(closeCodes.rateLimited);
     return false;
   }
 
   /** Stops reading, for one of `pauses`. */
   pause(why: number): void {
-    if (this.#paused === 0) this.#connection.socket.pause();
+    if (this.#paused === 0) this.#owner.socket.pause();
     this.#paused |= why;
   }
 
@@ -101,7 +117,7 @@ export class Inbox {
         this.#handle(data);
       }
     }
-    if (this.#paused === 0) this.#connection.socket.resume();
+    if (this.#paused === 0) this.#owner.socket.resume();
   }
 
   onTime(now: number): void {
@@ -138,29 +154,29 @@ export class Inbox {
     // One frame may be larger than a read: it waits alone.
     const bytes = this.#waiting.length > 1 ? this.#waitingBytes - data.length : 0;
     if (this.#waiting.length > WAITING_FRAMES || bytes > WAITING_BYTES) {
-      this.#connection.close(closeCodes.rateLimited);
+      this.#owner.close(closeCodes.rateLimited);
     }
   }
 
   #handle(data: Uint8Array): void {
-    const connection = this.#connection;
-    if (!connection.alive) return;
+    const owner = this.#owner;
+    if (!owner.alive) return;
     this.#take(this.#context.wheel.now(), 1);
-    const decoded = connection.encoding.codec.decodeCommand(data);
+    const decoded = owner.encoding.codec.decodeCommand(data);
     if (!decoded.ok) {
       this.refuse(decoded.code, decoded.message, decoded.id);
       return;
     }
     this.#context.counts.received(decoded.value.type);
-    connection.execute(decoded.value);
+    owner.onCommand(decoded.value);
   }
 
   /** Answers a frame that is not a command, and ends a peer that sends nothing else. */
   refuse(code: ErrorName, message: string, id: number | undefined): void {
-    this.#connection.fail(code, message, id === undefined ? {} : { id });
+    this.#owner.fail(code, message, id === undefined ? {} : { id });
     if (!badCodes.has(code)) return;
     this.#bad += 1;
-    if (this.#bad >= BAD_FRAMES) this.#connection.close(closeCodes.badFrame);
+    if (this.#bad >= BAD_FRAMES) this.#owner.close(closeCodes.badFrame);
   }
 
   /** Takes from both buckets; in debt, reading stops until it is paid. Returns what is left. */
@@ -175,14 +191,14 @@ export class Inbox {
   #takeFrom(bucket: TokenBucket, rate: Rate, taking: Taking): number {
     const { now, amount, by } = taking;
     const left = bucket.take(rate, now, amount);
-    if (left >= 0 || !this.#connection.alive) return left;
+    if (left >= 0 || !this.#owner.alive) return left;
     if ((this.#paused & pauses.rate) === 0) {
       this.#context.counts.limited(by);
       this.#resumeAt = 0;
     }
     this.#resumeAt = Math.max(this.#resumeAt, now + bucket.debtMs(rate, now));
     this.pause(pauses.rate);
-    this.#connection.plan();
+    this.#owner.plan();
     return left;
   }
 }

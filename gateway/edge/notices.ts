@@ -3,6 +3,7 @@ import type { RefusedDelivery, SubbedDelivery } from '../hub/hub.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Notice } from './outbox.ts';
+import { dropForbidden } from './subscribing.ts';
 
 /**
  * The request of subscriptions that the server made for a plain client, and of what ends later
@@ -32,7 +33,7 @@ function subscribed(connection: Connection, context: EdgeContext, notice: Subbed
   const { topic, position, replay, request } = notice;
   if (connection.identity?.maySubscribe(topic) !== true) {
     // The token changed while the topic was opened.
-    connection.dropForbidden(topic);
+    dropForbidden(connection, context, topic);
     return;
   }
   connection.session?.started(topic, position, context.wheel.now());

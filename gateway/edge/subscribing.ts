@@ -45,6 +45,13 @@ export function subscribeOne(
   return undefined;
 }
 
+/** Ends a subscription that the identity may not have any more. */
+export function dropForbidden(connection: Connection, context: EdgeContext, topic: string): void {
+  if (!context.hub.unsubscribe(connection.outbox, topic)) return;
+  connection.topics -= 1;
+  connection.fail('forbidden', 'the token does not allow this topic any more', { topic });
+}
+
 export function unsubscribe(connection: Connection, context: EdgeContext, command: Unsub): void {
   connection.inbox.charge(command.topics.length);
   const now = context.wheel.now();

@@ -11,8 +11,7 @@ import {
 import type { HubCounts } from './counts.ts';
 import { Recent, type RecentBudget } from './recent.ts';
 import { SharedPage } from './shared-page.ts';
-import type { Behind, Subscription } from './subscription.ts';
-import type { Topic } from './topic.ts';
+import type { Behind, LogReads, Subscription, Topic } from './topic.ts';
 
 /** Backoff between failed reads: doubles from the first to the last, less up to half by chance. */
 const FIRST_RETRY_MS = 100;
@@ -47,7 +46,7 @@ export interface CatchUpContext {
  * one before the page was handed to everyone whom it serves: then all who move on from the same
  * place wait together, and one read is enough for them.
  */
-export class CatchUp {
+export class CatchUp implements LogReads {
   readonly #topic: Topic;
   readonly #context: CatchUpContext;
   readonly #waiting = new Set<Subscription>();

@@ -1,15 +1,13 @@
 import type { HubCounts } from './counts.ts';
 import type { Delivery, Outlet } from './hub.ts';
 import {
-  behindAt,
   isEmpty,
   type Notes,
   notesOf,
-  Subscription,
   SubscriptionTable,
   subscriptionsOf,
-} from './subscription.ts';
-import type { Topic } from './topic.ts';
+} from './outlet-notes.ts';
+import { behindAt, Subscription, type Topic } from './topic.ts';
 
 /**
  * All outlets that have subscriptions: who has room, who is to be flushed, who knows that the

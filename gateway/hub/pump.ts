@@ -8,8 +8,7 @@ import type { Batch } from './hub.ts';
 import type { Outlets } from './outlets.ts';
 import type { Recent } from './recent.ts';
 import type { SharedPage } from './shared-page.ts';
-import type { Behind, Subscription } from './subscription.ts';
-import type { Topic } from './topic.ts';
+import type { Behind, LogReads, Subscription, Topic } from './topic.ts';
 
 /** A turn ends after so many steps or, looked at now and then, so much time. */
 const STEPS_PER_TURN = 1_024;
@@ -23,7 +22,7 @@ export interface PumpContext {
   readonly counts: HubCounts;
   readonly outlets: Outlets;
   readonly page: PageLimit;
-  catchUp(topic: Topic): CatchUp;
+  catchUp(topic: Topic): LogReads;
   /** A turn is wanted, if none is due. */
   wake(): void;
   /** The subscription is over after its refusal was delivered. */

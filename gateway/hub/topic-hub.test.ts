@@ -6,7 +6,7 @@ import { hubSettings } from '../settings/declaration.ts';
 import type { PageLimit } from '../stream/stream.ts';
 import { type HubCounts, silentCounts } from './counts.ts';
 import type { Batch, Delivery } from './hub.ts';
-import { SubscriptionTable } from './subscription.ts';
+import { SubscriptionTable } from './outlet-notes.ts';
 import { RecordingOutlet } from './testing/recording-outlet.ts';
 import { ScriptedStream, type ScriptedTopic } from './testing/scripted-stream.ts';
 import { TopicHub } from './topic-hub.ts';

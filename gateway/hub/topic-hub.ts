@@ -6,18 +6,18 @@ import { CatchUp, type CatchUpContext } from './catch-up.ts';
 import type { HubCounts } from './counts.ts';
 import { batchOf, positionOf } from './deliveries.ts';
 import type { Hub, Outlet, Start } from './hub.ts';
+import { attach, detach, findSubscription, subscriptionsOf } from './outlet-notes.ts';
 import { Outlets } from './outlets.ts';
 import { Pump } from './pump.ts';
 import { Recent, RecentBudget } from './recent.ts';
 import {
-  attach,
   behindAt,
-  detach,
-  findSubscription,
+  type Confirmation,
+  type LogReads,
+  type Pending,
   Subscription,
-  subscriptionsOf,
-} from './subscription.ts';
-import { type Confirmation, type Pending, Topic } from './topic.ts';
+  Topic,
+} from './topic.ts';
 import { Turn } from './turn.ts';
 
 export interface HubOptions {
@@ -288,7 +288,7 @@ export class TopicHub implements Hub, StreamListener {
     this.#options.stream.unfollow(topic.name);
   }
 
-  #catchUpOf(topic: Topic): CatchUp {
+  #catchUpOf(topic: Topic): LogReads {
     topic.catchUp ??= new CatchUp(topic, this.#catchUpContext);
     return topic.catchUp;
   }

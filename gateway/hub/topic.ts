@@ -2,10 +2,11 @@ import type { Timer } from '../../protocol/clock.ts';
 import type { Gap } from '../../protocol/events.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Entry } from '../stream/stream.ts';
-import type { CatchUp } from './catch-up.ts';
+import type { ResumeSource } from './counts.ts';
 import { samePlace } from './deliveries.ts';
+import type { Outlet, RefusedDelivery } from './hub.ts';
 import type { Recent } from './recent.ts';
-import { Subscription } from './subscription.ts';
+import type { SharedPage } from './shared-page.ts';
 
 /** The newest Redis second that the stream confirmed for all topics, and how many came before. */
 export interface Confirmation {
@@ -19,6 +20,20 @@ export type Pending =
   | { readonly kind: 'gap'; readonly gap: Gap }
   | { readonly kind: 'epoch'; readonly head: Position };
 
+/** The reads of a topic's log for its subscriptions that are behind; `CatchUp` does them. */
+export interface LogReads {
+  /** The subscription is served a page, with all who wait for the same. */
+  wait(subscription: Subscription, behind: Behind): void;
+  /** The subscription goes on when the topic does. */
+  park(subscription: Subscription, behind: Behind): void;
+  /** The subscription is over, was held, or was given its page. */
+  release(subscription: Subscription): void;
+  /** The topic moved on, or was opened. */
+  moved(): void;
+  /** The topic is no longer followed. */
+  stop(): void;
+}
+
 /** One followed topic: where it is, who is live on it, and what was handed out lately. */
 export class Topic {
   readonly name: string;
@@ -29,7 +44,7 @@ export class Topic {
   pending: Pending[] | undefined;
   recent: Recent | undefined;
   /** Exists once a subscription was behind. */
-  catchUp: CatchUp | undefined;
+  catchUp: LogReads | undefined;
   /** Ends the wait for `opened`, or the lingering after the last subscriber. */
   timer: Timer | undefined;
   /** No longer followed; what is still under way for it is to be ignored. */
@@ -132,4 +147,66 @@ export class Topic {
     if (live.length > 1) return;
     [this.live] = live;
   }
+}
+
+/**
+ * One outlet on one topic. It is *live* (`place ≥ 0`: its position is the topic's, and nothing
+ * here changes per message), *behind* (it has a cursor of its own), or over (neither).
+ */
+export class Subscription {
+  readonly outlet: Outlet;
+  readonly topic: Topic;
+  /** Index among the topic's live subscriptions; −1: not live. */
+  place = -1;
+  /** See `Notes`. */
+  turn = 0;
+  behind: Behind | undefined;
+
+  constructor(outlet: Outlet, topic: Topic) {
+    this.outlet = outlet;
+    this.topic = topic;
+  }
+}
+
+/** What a subscription needs only until it is live. */
+export interface Behind {
+  /** Everything up to here was delivered. Absent: wants to start at the head, not yet known. */
+  cursor: Position | undefined;
+  /** The request that `subbed` has still to answer; undefined once it has. */
+  request: number | undefined;
+  /**
+   * `ready`: the pump will take a step. `waiting`: for a page. `parked`: for the topic to move on.
+   * `held`: for its outlet to have room.
+   */
+  at: 'ready' | 'waiting' | 'parked' | 'held';
+  /** In the pump's queue, whatever `at` says meanwhile. */
+  queued: boolean;
+  /** A page that was read for it and is still to be delivered. */
+  page: SharedPage | undefined;
+  /** Counted when it becomes live; undefined: not a resume. */
+  resume: ResumeSource | undefined;
+  /**
+   * The log, or this pod's own head, says that the cursor is what it seems. Where it begins with
+   * number 0 that must be asked: a topic that was born, published to and forgotten meanwhile is
+   * back at number 0 of the same epoch, and its messages were missed.
+   */
+  sure: boolean;
+  /** The epoch in which the log confirmed a cursor that is ahead of what this pod has heard. */
+  proven: string | undefined;
+  /** To be delivered as soon as the outlet has room; then it is over. */
+  refusal: RefusedDelivery | undefined;
+}
+
+export function behindAt(cursor: Position | undefined, request?: number): Behind {
+  return {
+    cursor,
+    request,
+    at: 'held',
+    queued: false,
+    page: undefined,
+    resume: request === undefined || cursor === undefined ? undefined : 'memory',
+    sure: cursor !== undefined && cursor.seq > 0,
+    proven: undefined,
+    refusal: undefined,
+  };
 }

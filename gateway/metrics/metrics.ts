@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
 import type { Command } from '../../protocol/commands.ts';
 import type { AuthCounts, AuthOutcome, Credential } from '../edge/auth/counts.ts';
-import type { ConnectionState } from '../edge/connection.ts';
+import type { ConnectionState } from '../edge/connection-state.ts';
 import type { EdgeCounts, Moved, Refused } from '../edge/counts.ts';
 import { type Health, healths } from '../edge/health.ts';
 import { type HttpCounts, routes } from '../http/counts.ts';
