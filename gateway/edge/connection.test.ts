@@ -36,6 +36,7 @@ class Scene {
   readonly connection: Connection;
   readonly states: string[] = [];
   readonly closed: number[] = [];
+  readonly slow: string[] = [];
   gone = 0;
 
   constructor(options: { loopback?: boolean; parts?: Partial<EdgeParts> } = {}) {
@@ -50,6 +51,7 @@ class Scene {
       ...silentEdgeCounts,
       state: (_: unknown, to: string) => this.states.push(to),
       closed: (code: number) => this.closed.push(code),
+      slow: (what: string) => this.slow.push(what),
     };
     const context = newContext({
       ...{ hub, stream, clock, random, authenticator, counts, logger: silentLogger },
@@ -170,6 +172,25 @@ describe('the states of a connection', () => {
     const scene = new Scene({ parts: { authenticator: broken } });
     await scene.open();
     assert.equal(scene.socket.closedWith, 1011);
+  });
+
+  it('end once when answers pile up unread, however many more there would be', async () => {
+    const scene = await new Scene().open();
+    scene.stream.holding = true;
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    for (let id = 1; id <= 3; id += 1) await scene.say({ type: 'pub', id, topic: 'a', data });
+    const { outboxBytes } = edgeSettings.parse({});
+    scene.socket.buffered = outboxBytes;
+    const text = 'x'.repeat(1_000);
+    for (let bytes = 0; bytes <= 2 * outboxBytes; bytes += text.length) {
+      scene.connection.fail('internal', text);
+    }
+    scene.stream.release();
+    await turn();
+    assert.equal(scene.socket.terminated, true);
+    assert.deepEqual(scene.slow, ['began', 'closed']);
+    scene.connection.onClose(1006);
+    assert.deepEqual(scene.closed, [4003]);
   });
 
   it('answer hello once', async () => {

@@ -87,13 +87,12 @@ export class Connection
     this.token = arrival.token;
     this.#context = context;
     this.#owner = owner;
-    this.#heartbeat = new Heartbeat(context.settings, now, context.random());
+    this.#heartbeat = new Heartbeat(context, now, context.random());
     this.inbox = new Inbox(this, context, now);
     const { socket, encoding } = arrival;
     this.outbox = new Outbox(this, { socket, encoding, limit: context.settings.outboxBytes });
     this.#deadline = now + context.settings.helloTimeoutMs;
     context.counts.state(undefined, 'opening');
-    context.counts.health(undefined, this.#heartbeat.health);
     this.plan();
   }
 
@@ -209,7 +208,7 @@ export class Connection
     if (!this.alive) return;
     const now = this.#context.wheel.now();
     this.#heartbeat.traffic(now);
-    this.#heard(now);
+    this.#heartbeat.heard(now);
     try {
       this.inbox.receive(data, binary);
     } catch (error) {
@@ -219,14 +218,14 @@ export class Connection
 
   onPing(): boolean {
     const now = this.#context.wheel.now();
-    this.#heard(now);
+    this.#heartbeat.heard(now);
     return this.inbox.control(now);
   }
 
   onPong(payload: Uint8Array): void {
     const now = this.#context.wheel.now();
     const answer = this.#heartbeat.pong(payload, now);
-    this.#heard(now);
+    this.#heartbeat.heard(now);
     this.inbox.control(now);
     if (answer === undefined) return;
     if (answer.roundTripMs !== undefined) this.#context.counts.roundTrip(answer.roundTripMs);
@@ -242,12 +241,7 @@ export class Connection
 
   onViolation(code: number): void {
     this.#context.counts.violation(code);
-    this.#closing = code;
-    if (!this.alive) return;
-    this.#stopServing();
-    this.outbox.close();
-    this.#deadline = this.#context.wheel.now() + CLOSE_MS;
-    this.plan();
+    this.#fall(code);
   }
 
   onClose(code: number): void {
@@ -263,7 +257,7 @@ export class Connection
       holders.leave(this.session);
     }
     if (this.identity !== undefined) identityRates.leave(this.identity.name);
-    counts.health(this.#heartbeat.health, undefined);
+    this.#heartbeat.end();
     counts.closed(this.#closing === 0 ? code : this.#closing);
     this.#owner.onGone(this);
   }
@@ -280,8 +274,7 @@ export class Connection
 
   onOverflow(): void {
     this.#context.counts.slow('closed');
-    this.#closing = closeCodes.slow.code;
-    this.socket.terminate();
+    this.#cut(closeCodes.slow);
   }
 
   onWritten(): void {
@@ -321,11 +314,27 @@ export class Connection
     this.inbox.close();
   }
 
+  /** Ends it without a handshake, which the peer would not read. */
+  #cut(code: CloseCode): void {
+    this.#fall(code.code);
+    this.socket.terminate();
+  }
+
+  /** Nothing is served or said any more; the end of the socket follows. */
+  #fall(code: number): void {
+    this.#closing = code;
+    this.#leaving = undefined;
+    if (this.alive) this.#stopServing();
+    this.outbox.close();
+    this.#deadline = this.#context.wheel.now() + CLOSE_MS;
+    this.plan();
+  }
+
   #due(): number {
     if (this.#state === 'draining' && this.#leaving === undefined) return this.#deadline;
     return Math.min(
       this.#deadline,
-      this.#heartbeat.due(this.#context.settings),
+      this.#heartbeat.due,
       this.inbox.due,
       this.session?.due ?? NEVER,
       this.#refreshAt,
@@ -359,14 +368,10 @@ export class Connection
     if (!this.alive) return;
     if (this.outbox.spoke) this.#heartbeat.traffic(now);
     this.outbox.spoke = false;
-    const beat = this.#heartbeat.beat(this.#context.settings, now, {
-      socket: this.socket,
-      paused: this.inbox.paused,
-    });
-    this.#heartbeat.assess(this.#context.settings, now, this.#context.counts);
+    const { socket } = this;
+    const beat = this.#heartbeat.beat(now, { socket, paused: this.inbox.paused });
     if (beat === 'dead') {
-      this.#closing = closeCodes.silent.code;
-      this.socket.terminate();
+      this.#cut(closeCodes.silent);
     } else if (beat === 'interval') {
       this.session?.refresh(now);
       if (!this.outbox.wrote && this.#getsTicks) {
@@ -381,12 +386,5 @@ export class Connection
     if (this.outbox.watch(now + this.#context.settings.slowTimeoutMs)) return;
     this.#context.counts.slow('closed');
     this.close(closeCodes.slow);
-  }
-
-  #heard(now: number): void {
-    this.#heartbeat.heard();
-    // While it is well, the heartbeat judges often enough.
-    if (this.health === 'zombie' || this.health === 'idle')
-      this.#heartbeat.assess(this.#context.settings, now, this.#context.counts);
   }
 }

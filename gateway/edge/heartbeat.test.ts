@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { silentEdgeCounts } from './counts.ts';
 import type { Health } from './health.ts';
 import { type Beat, Heartbeat } from './heartbeat.ts';
 import { FakeSocket, pongOf } from './testing/fake-socket.ts';
@@ -20,33 +19,26 @@ class Run {
   now = 0;
 
   constructor(phase = 0) {
-    this.heartbeat = new Heartbeat(settings, 0, phase);
+    const counts = { health: (_: unknown, to: Health | undefined) => this.healths.push(to) };
+    this.heartbeat = new Heartbeat({ settings, counts }, 0, phase);
   }
 
   /** Goes to each time at which the heartbeat has something to do, until `end` or its death. */
   until(end: number, onPing: (counter: number) => void = () => {}): Beat {
     let beat: Beat = 'waits';
-    while (beat !== 'dead' && this.heartbeat.due(settings) <= end) {
-      this.now = this.heartbeat.due(settings);
+    while (beat !== 'dead' && this.heartbeat.due <= end) {
+      this.now = this.heartbeat.due;
       const { length } = this.socket.pings;
-      beat = this.heartbeat.beat(settings, this.now, { socket: this.socket, paused: this.paused });
-      this.assess();
+      beat = this.heartbeat.beat(this.now, { socket: this.socket, paused: this.paused });
       for (const counter of this.socket.pings.slice(length)) onPing(counter);
     }
     if (beat !== 'dead') this.now = end;
     return beat;
   }
 
-  assess(): void {
-    this.heartbeat.assess(settings, this.now, {
-      ...silentEdgeCounts,
-      health: (_, to) => this.healths.push(to),
-    });
-  }
-
   answer(counter: number, afterMs: number) {
     const answer = this.heartbeat.pong(pongOf(counter), this.now + afterMs);
-    this.heartbeat.heard();
+    this.heartbeat.heard(this.now + afterMs);
     return answer;
   }
 }
@@ -67,39 +59,35 @@ describe('a heartbeat', () => {
     assert.equal(run.until(100_000), 'dead');
     assert.equal(run.now, 40_000, 'the third ping at 30 s, and 10 s to answer it');
     assert.equal(run.socket.pings.length, 3);
-    assert.deepEqual(run.healths, ['zombie', 'ghost']);
+    assert.deepEqual(run.healths, ['fast', 'zombie', 'ghost']);
   });
 
   it('takes a zombie back on any frame', () => {
     const run = new Run();
     run.until(26_000);
     assert.equal(run.heartbeat.health, 'zombie');
-    run.heartbeat.heard();
     run.heartbeat.traffic(26_000);
-    run.assess();
+    run.heartbeat.heard(26_000);
     assert.equal(run.heartbeat.health, 'fast');
     assert.equal(run.until(49_000), 'interval', 'the count began anew');
   });
 
   it('grades active connections by round-trip time and knows idle ones', () => {
     const run = new Run();
-    const grades: Health[] = [];
     const delays = [20, 300, 900, 20];
-    run.until(59_000, (counter) => {
+    run.until(60_000, (counter) => {
       assert.equal(run.answer(counter, delays.shift() ?? 0)?.counter, counter);
       run.heartbeat.traffic(run.now);
-      run.assess();
-      grades.push(run.heartbeat.health);
     });
-    assert.deepEqual(grades, ['fast', 'fair', 'poor', 'fast']);
-    run.until(89_000, (counter) => run.answer(counter, 20));
+    assert.deepEqual(run.healths, ['fast', 'fair', 'poor', 'fast']);
+    run.until(90_000, (counter) => run.answer(counter, 20));
     assert.equal(run.heartbeat.health, 'idle');
   });
 
   it('measures the round trip although other frames came before the pong', () => {
     const run = new Run();
     run.until(0);
-    run.heartbeat.heard();
+    run.heartbeat.heard(0);
     assert.equal(run.answer(1, 80)?.roundTripMs, 80);
   });
 

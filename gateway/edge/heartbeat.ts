@@ -2,12 +2,15 @@ import type { EdgeCounts } from './counts.ts';
 import { type Health, judge } from './health.ts';
 import type { Socket } from './socket.ts';
 
-/** The settings that a heartbeat needs. */
-export interface HeartbeatSettings {
-  readonly heartbeatMs: number;
-  readonly pongTimeoutMs: number;
-  readonly missedPings: number;
-  readonly idleAfterMs: number;
+/** What the heartbeats of all connections share. */
+export interface HeartbeatContext {
+  readonly settings: {
+    readonly heartbeatMs: number;
+    readonly pongTimeoutMs: number;
+    readonly missedPings: number;
+    readonly idleAfterMs: number;
+  };
+  readonly counts: Pick<EdgeCounts, 'health'>;
 }
 
 const PAYLOAD_BYTES = 4;
@@ -20,6 +23,7 @@ const PAYLOAD_BYTES = 4;
  * All times are the wheel's.
  */
 export class Heartbeat {
+  readonly #context: HeartbeatContext;
   #health: Health = 'fast';
   #counter = 0;
   #missed = 0;
@@ -35,9 +39,11 @@ export class Heartbeat {
   #roundTrip: number | undefined = undefined;
 
   /** `phase` in [0, 1) spreads the pings of many connections over the interval. */
-  constructor(settings: HeartbeatSettings, now: number, phase: number) {
-    this.#nextPing = now + phase * settings.heartbeatMs;
+  constructor(context: HeartbeatContext, now: number, phase: number) {
+    this.#context = context;
+    this.#nextPing = now + phase * context.settings.heartbeatMs;
     this.#trafficAt = now;
+    context.counts.health(undefined, this.#health);
   }
 
   get health(): Health {
@@ -50,9 +56,11 @@ export class Heartbeat {
   }
 
   /** A frame of any kind came: the peer is alive. */
-  heard(): void {
+  heard(now: number): void {
     this.#missed = 0;
     this.#unanswered = false;
+    // While it is well, each beat judges it often enough.
+    if (this.#health === 'zombie' || this.#health === 'idle') this.#assess(now);
   }
 
   /** Sends a ping behind what was written, and returns its counter. */
@@ -79,19 +87,21 @@ export class Heartbeat {
   }
 
   /** When `beat` has something to do next. */
-  due(settings: HeartbeatSettings): number {
+  get due(): number {
     if (!this.#unanswered) return this.#nextPing;
-    return Math.min(this.#nextPing, this.#sentAt + settings.pongTimeoutMs);
+    return Math.min(this.#nextPing, this.#sentAt + this.#context.settings.pongTimeoutMs);
   }
 
   /** Judges an unanswered ping whose time is up, and sends the next one when it is due. */
-  beat(settings: HeartbeatSettings, now: number, peer: Peer): Beat {
-    if (this.#unanswered && now >= this.#sentAt + settings.pongTimeoutMs) this.#judge(peer);
-    if (this.#missed >= settings.missedPings) return 'dead';
+  beat(now: number, peer: Peer): Beat {
+    const { heartbeatMs, pongTimeoutMs, missedPings } = this.#context.settings;
+    if (this.#unanswered && now >= this.#sentAt + pongTimeoutMs) this.#judge(peer);
+    this.#assess(now);
+    if (this.#missed >= missedPings) return 'dead';
     if (now < this.#nextPing) return 'waits';
     // The phase is kept, also when the turn came late.
-    const intervals = Math.floor((now - this.#nextPing) / settings.heartbeatMs) + 1;
-    this.#nextPing += intervals * settings.heartbeatMs;
+    const intervals = Math.floor((now - this.#nextPing) / heartbeatMs) + 1;
+    this.#nextPing += intervals * heartbeatMs;
     if (!this.#unanswered) {
       this.#pinged = this.ping(peer.socket);
       this.#unanswered = true;
@@ -101,8 +111,14 @@ export class Heartbeat {
     return 'interval';
   }
 
+  /** The connection is gone. */
+  end(): void {
+    this.#context.counts.health(this.#health, undefined);
+  }
+
   /** The one place where health changes. */
-  assess(settings: HeartbeatSettings, now: number, counts: EdgeCounts): void {
+  #assess(now: number): void {
+    const { settings, counts } = this.#context;
     const health = judge({
       missed: this.#missed,
       missedLimit: settings.missedPings,
