@@ -87,7 +87,7 @@ function publishEnded(
   if (outcome.outcome === 'ok') connection.say(acked(id, outcome));
   else connection.fail(outcome.code, outcome.message, { id });
   connection.inbox.publishEnded();
-  connection.tryLeave();
+  connection.onSettled();
 }
 
 function acked(id: number, outcome: Extract<Outcome, { outcome: 'ok' }>): Acked {

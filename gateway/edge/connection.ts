@@ -163,7 +163,7 @@ export class Connection
     if (!this.alive && this.#leaving === undefined) return;
     this.#leaving = undefined;
     if (this.#state !== 'draining') this.#stopServing();
-    this.outbox.flush();
+    this.outbox.flushNow();
     this.outbox.close();
     this.session?.end(this.#context.wheel.now());
     this.#closing = code.code;
@@ -176,17 +176,17 @@ export class Connection
   leave(code: CloseCode): void {
     if (!this.alive) return;
     const now = this.#context.wheel.now();
-    this.outbox.flush();
+    this.outbox.flushNow();
     this.session?.settle(now);
     this.#leaving = code;
     this.#stopServing();
     this.#deadline = now + SETTLE_MS;
     this.plan();
-    this.tryLeave();
+    this.onSettled();
   }
 
-  /** Something that `leave` waits for may have ended. */
-  tryLeave(): void {
+  /** Something that `leave` waits for may have ended: a publish, the session's last save. */
+  onSettled(): void {
     if (this.#leaving === undefined || this.inbox.publishes > 0) return;
     if (this.session?.settled !== false) this.close(this.#leaving);
   }
@@ -208,7 +208,7 @@ export class Connection
     if (!this.alive) return;
     const now = this.#context.wheel.now();
     this.#heartbeat.traffic(now);
-    this.#heartbeat.heard(now);
+    this.#heard(now);
     try {
       this.inbox.receive(data, binary);
     } catch (error) {
@@ -218,19 +218,19 @@ export class Connection
 
   onPing(): boolean {
     const now = this.#context.wheel.now();
-    this.#heartbeat.heard(now);
+    this.#heard(now);
     return this.inbox.control(now);
   }
 
   onPong(payload: Uint8Array): void {
     const now = this.#context.wheel.now();
     const answer = this.#heartbeat.pong(payload, now);
-    this.#heartbeat.heard(now);
+    this.#heard(now);
     this.inbox.control(now);
     if (answer === undefined) return;
     if (answer.roundTripMs !== undefined) this.#context.counts.roundTrip(answer.roundTripMs);
     this.session?.answered(answer.counter, now);
-    this.tryLeave();
+    this.onSettled();
   }
 
   onDrain(): void {
@@ -281,17 +281,17 @@ export class Connection
     this.session?.written(this.#context.wheel.now());
   }
 
+  onLast(): void {
+    this.#context.flusher.addLast(this.outbox);
+  }
+
   positions(): Map<string, Position> {
     return this.#context.hub.positions(this.outbox);
   }
 
   mark(): number {
-    this.outbox.flush();
+    this.outbox.flushNow();
     return this.#heartbeat.ping(this.socket);
-  }
-
-  onSettled(): void {
-    this.tryLeave();
   }
 
   onTaken(): void {
@@ -370,6 +370,7 @@ export class Connection
     this.outbox.spoke = false;
     const { socket } = this;
     const beat = this.#heartbeat.beat(now, { socket, paused: this.inbox.paused });
+    this.outbox.last = this.health === 'zombie';
     if (beat === 'dead') {
       this.#cut(closeCodes.silent);
     } else if (beat === 'interval') {
@@ -386,5 +387,11 @@ export class Connection
     if (this.outbox.watch(now + this.#context.settings.slowTimeoutMs)) return;
     this.#context.counts.slow('closed');
     this.close(closeCodes.slow);
+  }
+
+  /** A frame of any kind came. */
+  #heard(now: number): void {
+    this.#heartbeat.heard(now);
+    this.outbox.last = false;
   }
 }

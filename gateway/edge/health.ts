@@ -2,7 +2,7 @@
  * How a connection is doing.
  * - `fast`, `fair`, `poor`: active, graded by its round-trip time.
  * - `idle`: answers, without application traffic for a while.
- * - `zombie`: left a ping unanswered; recovers on any frame.
+ * - `zombie`: left a ping unanswered; served after all others, recovers on any frame.
  * - `ghost`: left too many unanswered, or reads nothing; it is being ended.
  */
 export type Health = 'fast' | 'fair' | 'poor' | 'idle' | 'zombie' | 'ghost';

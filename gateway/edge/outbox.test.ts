@@ -10,6 +10,7 @@ class Owner implements OutboxOwner {
   slow = 0;
   overflows = 0;
   written = 0;
+  lasts = 0;
 
   onNotice(notice: Notice): void {
     this.notices.push(notice);
@@ -25,6 +26,10 @@ class Owner implements OutboxOwner {
 
   onWritten(): void {
     this.written += 1;
+  }
+
+  onLast(): void {
+    this.lasts += 1;
   }
 }
 
@@ -138,6 +143,32 @@ describe('an outbox', () => {
     outbox.flush();
     assert.equal(socket.written.length, 0);
     assert.equal(owner.slow, 0);
+  });
+
+  it('leaves it to its owner when to write to a peer that may be dead', () => {
+    const { outbox, socket, owner } = newOutbox();
+    outbox.last = true;
+    outbox.deliver(batch(1));
+    outbox.flush();
+    assert.equal(socket.written.length, 0);
+    assert.equal(owner.lasts, 1);
+    outbox.flushNow();
+    assert.equal(socket.written.length, 1);
+    outbox.flush();
+    assert.equal(owner.lasts, 1, 'there was nothing to write');
+    outbox.last = false;
+    outbox.deliver(batch(1));
+    outbox.flush();
+    assert.equal(socket.written.length, 2);
+  });
+
+  it('asks for the drain of a slow one that is last too', () => {
+    const { outbox, socket } = newOutbox();
+    outbox.last = true;
+    assert.equal(outbox.deliver(batch(1, LIMIT)), false);
+    outbox.flush();
+    outbox.flushNow();
+    assert.equal(socket.drainsAsked, 1);
   });
 
   it('tells of writes only while it is watched', () => {

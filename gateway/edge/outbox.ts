@@ -14,6 +14,8 @@ export interface OutboxOwner {
   onOverflow(): void;
   /** Messages were written. Called only while `watched`. */
   onWritten(): void;
+  /** It is `last`: `flushNow` is to be called when everybody else was served. */
+  onLast(): void;
 }
 
 export type Notice = Exclude<Delivery, { kind: 'entries' }>;
@@ -40,7 +42,8 @@ export class Outbox implements Outlet, Flushable {
   spoke = false;
   /** Whether anything was written since this was last set to false. */
   wrote = false;
-  slow = false;
+  /** `slow` or `last`, in one, so that a flush of all others looks at nothing more. */
+  #special = false;
   /** Whether messages are being followed to the client's reading; see `onWritten`. */
   watched = false;
   #closed = false;
@@ -50,6 +53,8 @@ export class Outbox implements Outlet, Flushable {
   #more: Uint8Array[] | undefined = undefined;
   readonly #owner: OutboxOwner;
   flushPending = false;
+  #slow = false;
+  #last = false;
   #asked = false;
   /** Bytes of answers since the client became slow. */
   #answers = 0;
@@ -82,10 +87,30 @@ export class Outbox implements Outlet, Flushable {
     if (this.#answers > this.#limit) this.#owner.onOverflow();
   }
 
+  /** More is unsent than may be. */
+  get slow(): boolean {
+    return this.#slow;
+  }
+
+  /** The peer may be dead: what is for it is written when everybody else was served. */
+  set last(last: boolean) {
+    this.#last = last;
+    this.#special = last || this.#slow;
+  }
+
   flush(): void {
-    const first = this.#first;
-    if (first !== undefined) this.#write(first);
-    if (this.slow && !this.#asked) {
+    if (this.#special) this.#flushSpecial();
+    else if (this.#first !== undefined) this.#write(this.#first);
+  }
+
+  #flushSpecial(): void {
+    if (this.#last && this.#first !== undefined) this.#owner.onLast();
+    else this.flushNow();
+  }
+
+  flushNow(): void {
+    if (this.#first !== undefined) this.#write(this.#first);
+    if (this.#slow && !this.#asked) {
       this.#asked = true;
       this.#socket.askDrain();
     }
@@ -119,8 +144,9 @@ export class Outbox implements Outlet, Flushable {
 
   /** The client has read everything. Returns whether it had been slow. */
   drained(): boolean {
-    const was = this.slow;
-    this.slow = false;
+    const was = this.#slow;
+    this.#slow = false;
+    this.#special = this.#last;
     this.#asked = false;
     this.#answers = 0;
     this.#due = Number.POSITIVE_INFINITY;
@@ -142,8 +168,9 @@ export class Outbox implements Outlet, Flushable {
     if (this.#bytes + this.#unsent <= this.#limit || this.#closed) return true;
     this.#unsent = this.#socket.buffered;
     if (this.#bytes + this.#unsent <= this.#limit) return true;
-    if (!this.slow) {
-      this.slow = true;
+    if (!this.#slow) {
+      this.#slow = true;
+      this.#special = true;
       this.#owner.onSlow();
     }
     return false;

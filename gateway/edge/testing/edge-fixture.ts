@@ -114,7 +114,7 @@ export const everything: Identity = {
 };
 
 /** No key is configured: everybody on loopback may do everything, every token is somebody. */
-const openAuthenticator: Authenticator = {
+export const openAuthenticator: Authenticator = {
   configured: false,
   token: async (jwt) => ({ ok: true, identity: { ...everything, name: jwt } }),
   apiKey: () => ({ ok: false, code: 'unauthenticated', detail: 'none is configured' }),
