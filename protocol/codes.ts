@@ -43,6 +43,7 @@ export const closeCodes = {
   unsupported: close(1003, 'unsupported', 'server', 'Text where binary was agreed.'),
   abnormal: close(1006, 'abnormal', 'local', 'The connection broke without a close.'),
   invalidText: close(1007, 'invalid_text', 'both', 'A text frame is not UTF-8.'),
+  policy: close(1008, 'policy', 'server', 'A message came in too many pieces.'),
   tooBig: close(1009, 'too_big', 'both', 'A frame is larger than the limit.'),
   internal: close(1011, 'internal', 'server', 'The gateway failed to serve this client.'),
   restart: close(1012, 'restart', 'server', 'A proxy or server restarts.'),
@@ -56,6 +57,7 @@ export const closeCodes = {
   silent: close(SILENT, 'silent', 'both', 'Nothing was heard for too long.'),
   rateLimited: close(4006, 'rate_limited', 'server', 'Far over the agreed rate.'),
   tokenExpired: close(TOKEN_EXPIRED, 'token_expired', 'server', 'The token has expired.'),
+  messageTimeout: close(4008, 'message_timeout', 'server', 'A message was not complete in time.'),
 
   unauthenticated: close(4500, 'unauthenticated', 'server', 'The token is not valid.'),
   sessionTaken: close(4501, 'session_taken', 'server', 'Opened again elsewhere.'),

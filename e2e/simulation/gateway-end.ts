@@ -16,6 +16,8 @@ const ABNORMAL = 1006;
 
 /** The gateway's socket, as `WsSocket` behaves: bytes go out as far as the kernel takes them. */
 export class GatewayEnd implements Socket {
+  /** Messages arrive whole here. */
+  readonly receiving = false;
   readonly #line: Line;
   readonly #parts: GatewayEndParts;
   #owner: SocketOwner | undefined;

@@ -256,6 +256,46 @@ describe('the deadlines of a connection', () => {
     assert.equal(scene.socket.terminated, false);
   });
 
+  it('close a peer that never completes a message, whatever else it sends', async () => {
+    const scene = await new Scene().open();
+    const { heartbeatMs, messageTimeoutMs } = edgeSettings.parse({});
+    scene.socket.receiving = true;
+    await scene.live(messageTimeoutMs);
+    assert.equal(scene.socket.closedWith, undefined);
+    await scene.live(heartbeatMs);
+    assert.equal(scene.socket.closedWith, 4008);
+  });
+
+  it('bound each message by itself', async () => {
+    const scene = await new Scene().open();
+    scene.socket.receiving = true;
+    for (let n = 0; n < 8; n += 1) {
+      await scene.live(20_000);
+      await scene.say({ type: 'ping', at: n });
+    }
+    assert.equal(scene.socket.closedWith, undefined);
+    scene.socket.receiving = false;
+    await scene.live(120_000);
+    assert.equal(scene.socket.closedWith, undefined);
+  });
+
+  it('do not count the time in which a message waits for us', async () => {
+    const scene = await new Scene().open();
+    scene.stream.holding = true;
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    const { publishesInFlight } = edgeSettings.parse({});
+    for (let id = 1; id <= publishesInFlight; id += 1) {
+      await scene.say({ type: 'pub', id, topic: 'a', data });
+    }
+    assert.equal(scene.socket.paused, true);
+    scene.socket.receiving = true;
+    await scene.live(120_000);
+    assert.equal(scene.socket.closedWith, undefined);
+    scene.stream.release();
+    await scene.live(60_000);
+    assert.equal(scene.socket.closedWith, 4008);
+  });
+
   it('send fresh positions of quiet topics every quarter of the retention', async () => {
     const scene = await new Scene().open();
     await scene.say({ type: 'sub', id: 1, topics: [{ topic: 'a' }] });

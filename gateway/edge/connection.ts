@@ -375,6 +375,7 @@ export class Connection
       this.#cut(closeCodes.silent);
     } else if (beat === 'interval') {
       this.session?.refresh(now);
+      this.inbox.look(now);
       if (!this.outbox.wrote && this.#getsTicks) {
         tick(this, this.#context);
       }

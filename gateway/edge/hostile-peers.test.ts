@@ -244,3 +244,68 @@ describe('hostile peers', () => {
     assert.deepEqual(fixture.edge.status().states, { open: 1 });
   });
 });
+
+describe('a message that never ends', () => {
+  const intervals = { heartbeatMs: 200, pongTimeoutMs: 100, missedPings: 10 };
+  let fixture: EdgeFixture<FakeStream>;
+  before(async () => {
+    fixture = await startEdge({ settings: { ...intervals, messageTimeoutMs: 800 } });
+  });
+  after(() => fixture.stop());
+
+  async function welcomed(): Promise<RawPeer> {
+    const peer = await RawPeer.upgraded(fixture.port);
+    peer.say({ type: 'hello' });
+    await waitFor(() => peer.events.length === 1, 'a welcome');
+    return peer;
+  }
+
+  /** Sends one thing after the other until the gateway has had enough. */
+  async function untilClosed(peer: RawPeer, send: () => void): Promise<number> {
+    const timer = setInterval(send, 20);
+    try {
+      return await peer.closeCode();
+    } finally {
+      clearInterval(timer);
+      peer.socket.destroy();
+    }
+  }
+
+  it('is cut at its deadline, although pieces and pongs keep coming', async () => {
+    const peer = await welcomed();
+    peer.send({ opcode: 1, payload: '{', fin: false });
+    const code = await untilClosed(peer, () => {
+      peer.send({ opcode: 0, payload: ' ', fin: false });
+      peer.send({ opcode: 10 });
+    });
+    assert.equal(code, 4008);
+  });
+
+  it('is cut when its only frame trickles', async () => {
+    const peer = await welcomed();
+    const frame = encodeFrame({ opcode: 1, payload: 'x'.repeat(10_000) });
+    let sent = 0;
+    const code = await untilClosed(peer, () => {
+      peer.socket.write(frame.subarray(sent, sent + 1));
+      sent += 1;
+    });
+    assert.equal(code, 4008);
+  });
+
+  it('is not what a client sends in pieces, one message after the other', async () => {
+    const peer = await welcomed();
+    const [first, last] = ['{"type":"ping",', '"at":1}'];
+    for (let n = 0; n < 8; n += 1) {
+      peer.send({ opcode: 1, payload: first, fin: false });
+      const pings = peer.frames.filter(({ opcode }) => opcode === 9).length;
+      await waitFor(
+        () => peer.frames.filter(({ opcode }) => opcode === 9).length > pings,
+        'a heartbeat in the midst of the message',
+      );
+      peer.send({ opcode: 10 });
+      peer.send({ opcode: 0, payload: last });
+    }
+    await waitFor(() => peer.events.length === 9, 'all answers');
+    peer.socket.destroy();
+  });
+});

@@ -14,6 +14,7 @@ const WAITING_FRAMES = 2_048;
 const WAITING_BYTES = 128 * 1024;
 /** Frames that could not be understood, over the life of a connection. */
 const BAD_FRAMES = 16;
+const NEVER = Number.POSITIVE_INFINITY;
 /** Topics in a command that count like one more frame. */
 const TOPICS_PER_TOKEN = 10;
 
@@ -46,7 +47,9 @@ export class Inbox {
   /** That of the identity, shared by its connections. */
   shared: TokenBucket | undefined = undefined;
   #paused = 0;
-  #resumeAt = Number.POSITIVE_INFINITY;
+  #resumeAt = NEVER;
+  /** The message that is arriving must be complete by then. */
+  #completeBy = NEVER;
   #waiting: Uint8Array[] | undefined = undefined;
   #waitingBytes = 0;
   #bad = 0;
@@ -71,10 +74,11 @@ export class Inbox {
 
   /** When `onTime` has something to do. */
   get due(): number {
-    return this.#resumeAt;
+    return Math.min(this.#resumeAt, this.#completeBy);
   }
 
   receive(data: Uint8Array, binary: boolean): void {
+    this.#completeBy = NEVER;
     if (binary !== this.#owner.encoding.codec.binary) {
       const kind = binary ? 'text' : 'binary';
       this.#owner.fail('bad_frame', `${kind} frames were agreed`);
@@ -121,9 +125,20 @@ export class Inbox {
   }
 
   onTime(now: number): void {
-    if (now < this.#resumeAt) return;
-    this.#resumeAt = Number.POSITIVE_INFINITY;
-    this.resume(pauses.rate);
+    if (now >= this.#resumeAt) {
+      this.#resumeAt = NEVER;
+      this.resume(pauses.rate);
+    }
+    if (now >= this.#completeBy) this.#judgeArrival(now);
+  }
+
+  /**
+   * Called at each heartbeat: a message that is arriving now has to be complete in time. So one
+   * that never ends is found without a look at each piece, and at most an interval late.
+   */
+  look(now: number): void {
+    if (this.#completeBy !== NEVER || !this.#owner.socket.receiving) return;
+    this.#completeBy = now + this.#context.settings.messageTimeoutMs;
   }
 
   publishBegan(): void {
@@ -144,7 +159,16 @@ export class Inbox {
   /** Nothing is handled any more. */
   close(): void {
     this.#waiting = undefined;
-    this.#resumeAt = Number.POSITIVE_INFINITY;
+    this.#resumeAt = NEVER;
+    this.#completeBy = NEVER;
+  }
+
+  #judgeArrival(now: number): void {
+    this.#completeBy = NEVER;
+    if (!this.#owner.socket.receiving) return;
+    // The rest may be there, unread, because of us; being over the rate is the peer's own doing.
+    if ((this.#paused & ~pauses.rate) !== 0) this.look(now);
+    else this.#owner.close(closeCodes.messageTimeout);
   }
 
   #wait(data: Uint8Array): void {

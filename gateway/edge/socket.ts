@@ -28,6 +28,8 @@ export interface Socket {
    * large write too, which `buffered` counts until its end. For slow connections only.
    */
   readonly progress: number;
+  /** Whether part of a message is here, and the rest of it is not. */
+  readonly receiving: boolean;
 }
 
 /** How a socket speaks to its owner. Set once, right after the upgrade. */

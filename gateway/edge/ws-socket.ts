@@ -56,6 +56,12 @@ export class WsSocket extends WebSocket implements Socket {
     return net.bytesWritten - net.writableLength - unsentOfWrite(net);
   }
 
+  get receiving(): boolean {
+    const { _receiver: receiver } = this as { _receiver?: Receiver | null };
+    if (receiver === undefined || receiver === null) return false;
+    return receiver._fragmented !== 0 || receiver._state !== 0 || receiver._bufferedBytes > 0;
+  }
+
   override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
     const owner = this.#owner;
     if (owner === undefined) return false;
@@ -84,6 +90,16 @@ export class WsSocket extends WebSocket implements Socket {
   }
 }
 
+/** What `ws` keeps of a message that is not complete; it tells nobody. */
+interface Receiver {
+  /** The opcode of the message whose pieces are coming; 0: none. */
+  readonly _fragmented: number;
+  /** Where it is within a frame; 0: at its beginning. */
+  readonly _state: number;
+  /** Bytes that are too few for the next step. */
+  readonly _bufferedBytes: number;
+}
+
 /** What of the write under way is still unsent. Node keeps the number on the socket's handle. */
 function unsentOfWrite(net: NetSocket): number {
   const { _handle: handle } = net as { _handle?: { readonly writeQueueSize?: number } | null };
@@ -100,11 +116,8 @@ function violationCode(error: unknown): number {
     case 'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH':
       return closeCodes.tooBig.code;
     case 'WS_ERR_TOO_MANY_BUFFERED_PARTS':
-      return POLICY_VIOLATION;
+      return closeCodes.policy.code;
     default:
       return name.startsWith('WS_ERR_') ? closeCodes.protocol.code : closeCodes.abnormal.code;
   }
 }
-
-/** `ws` closes with it when a message comes in too many pieces. */
-const POLICY_VIOLATION = 1008;

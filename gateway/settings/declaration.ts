@@ -126,6 +126,11 @@ export const edgeSettings = z.strictObject({
   frameBytes: bytes(MIB, [KIB, 64 * MIB], 'Largest frame a client may send.'),
   outboxBytes: bytes(MIB, [16 * KIB, 256 * MIB], 'Unsent bytes after which a client is slow.'),
   slowTimeoutMs: ms(60_000, [100, 3_600_000], 'A client that reads nothing this long is closed.'),
+  messageTimeoutMs: ms(
+    30_000,
+    [100, 3_600_000],
+    'Time to complete a message, from the first heartbeat that falls into it.',
+  ),
   helloTimeoutMs: ms(5_000, [100, 60_000], 'Deadline of the handshake and of hello.'),
   heartbeatMs: ms(15_000, [100, 300_000], 'Ping interval; also how often something is sent.'),
   pongTimeoutMs: ms(10_000, [50, 300_000], 'Time to answer a ping.'),

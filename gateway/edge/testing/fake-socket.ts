@@ -6,6 +6,7 @@ export class FakeSocket implements Socket {
   readonly pings: number[] = [];
   buffered = 0;
   progress = 0;
+  receiving = false;
   drainsAsked = 0;
   closedWith: number | undefined;
   terminated = false;
