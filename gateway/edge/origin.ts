@@ -25,11 +25,12 @@ export function originProblem(
 ): 'host' | 'origin' | undefined {
   if (host === undefined) return 'host';
   if (!rules.configured && !isLoopbackHost(host)) return 'host';
-  if (origin === undefined || isAllowed(origin, rules.allowedOrigins)) return undefined;
+  if (origin === undefined || isListed(origin, rules.allowedOrigins)) return undefined;
   return isSameOrigin(origin, host) ? undefined : 'origin';
 }
 
-function isAllowed(origin: string, allowed: readonly string[]): boolean {
+/** Whether an origin, not the server's own, is one of those that may connect. */
+export function isListed(origin: string, allowed: readonly string[]): boolean {
   const wanted = origin.toLowerCase();
   return allowed.some((one) => one === '*' || one.toLowerCase() === wanted);
 }

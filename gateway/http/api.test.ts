@@ -37,6 +37,8 @@ interface Served {
   readonly stop: () => Promise<void>;
 }
 
+/** Who was refused because of a rate. */
+const limited: string[] = [];
 /** Everything that was logged, at every level. */
 const logged: string[] = [];
 const note = (fields: object, message: string) => {
@@ -69,7 +71,7 @@ async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Pro
     edge: settings.edge,
     pageBytes: settings.stream.pageBytes,
     allowedOrigins: settings.auth.allowedOrigins,
-    counts: { answered() {} },
+    counts: { answered() {}, limited: (by) => limited.push(by) },
     logger,
     clock: systemClock,
     pod: settings.pod,
@@ -441,6 +443,161 @@ describe('who may use the HTTP API', () => {
       });
       assert.equal(answer.statusCode, 403, host);
     }
+    await open.stop();
+  });
+});
+
+describe('the rate of requests', () => {
+  let folder = '';
+  let served: Served;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wscluster-api-'));
+    const apiKeysFile = join(folder, 'keys');
+    await writeFile(apiKeysFile, apiKey);
+    const keys = JSON.stringify({ keys: [{ kty: 'oct', k: secret.toString('base64url') }] });
+    // Slow enough that little is gained while the test runs.
+    const http = { requestsPerSecond: 1, requestsBurst: 30 };
+    served = await serve({ auth: { keys, apiKeysFile }, http });
+  });
+  after(async () => {
+    await served.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  const publish = (body: object, headers: Record<string, string>) =>
+    ask(`${served.url}/v1/publish`, post(body, headers));
+  const page = (headers: Record<string, string>) =>
+    ask(`${served.url}/v1/topics/a/history`, { headers });
+  const bearer = (sub: string) => ({
+    authorization: `Bearer ${tokenOf({ sub, wsc: { sub: ['**'], pub: ['**'] } })}`,
+  });
+
+  /** Sends requests until one is answered with 429, and returns it and how many were not. */
+  async function exhaust(request: () => Promise<Answer>) {
+    for (let served = 0; served < 100; served += 1) {
+      const answer = await request();
+      if (answer.status === 429) return { answer, served };
+    }
+    return assert.fail('100 requests were answered');
+  }
+
+  it('is that of an identity, and says when to come back', async () => {
+    limited.length = 0;
+    const { answer, served } = await exhaust(() => page(bearer('eager')));
+    assert.ok(served >= 30, String(served));
+    assert.match(assertFails(answer, 429, 'rate_limited'), /identity/);
+    assert.equal(answer.headers.get('retry-after'), '1');
+    assert.deepEqual(limited, ['identity']);
+    assert.equal((await page(bearer('calm'))).status, 200, 'another one is not concerned');
+    assert.equal((await page({ 'x-api-key': apiKey })).status, 200);
+  });
+
+  it('counts a publish of several messages as many, and writes nothing over it', async () => {
+    const messages = Array(20).fill({ topic: 'many', data: 1 });
+    assert.equal((await publish({ messages }, bearer('bulk'))).status, 200);
+    assert.equal((await publish({ messages }, bearer('bulk'))).status, 200, 'the last goes over');
+    const refused = await publish({ topic: 'many', data: 1 }, bearer('bulk'));
+    assertFails(refused, 429, 'rate_limited');
+    const wait = Number(refused.headers.get('retry-after'));
+    assert.ok(wait > 1 && wait <= 11, String(wait));
+    const { head } = read(
+      history,
+      await ask(`${served.url}/v1/topics/many/history`, {
+        headers: bearer('reader'),
+      }),
+    );
+    assert.match(head, /:40@/);
+  });
+
+  it('is that of the address for whoever is refused, and does not concern identities', async () => {
+    limited.length = 0;
+    const { answer } = await exhaust(() => page({ 'x-api-key': `${apiKey}x` }));
+    assert.match(assertFails(answer, 429, 'rate_limited'), /address/);
+    assert.deepEqual(limited, ['address']);
+    assert.equal((await page(bearer('neighbour'))).status, 200);
+  });
+});
+
+describe('pages of other origins', () => {
+  const origin = 'https://app.example.com';
+  const keys = JSON.stringify({ keys: [{ kty: 'oct', k: secret.toString('base64url') }] });
+  const authorization = `Bearer ${tokenOf({ wsc: { sub: ['**'], pub: ['**'] } })}`;
+  let served: Served;
+  before(async () => {
+    served = await serve({ auth: { keys, allowedOrigins: [origin] } });
+  });
+  after(() => served.stop());
+
+  const preflight = (from: string, path = '/v1/publish', to = served) =>
+    ask(`${to.url}${path}`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: from,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type',
+      },
+    });
+  const cors = ({ headers }: Answer) =>
+    [...headers].filter(([name]) => name.startsWith('access-control-')).map(([name]) => name);
+
+  it('are told what they may send when they are listed', async () => {
+    const answer = await preflight(origin);
+    assert.equal(answer.status, 204);
+    assert.equal(answer.text, '');
+    assert.equal(answer.headers.get('access-control-allow-origin'), origin);
+    assert.equal(answer.headers.get('access-control-allow-methods'), 'POST');
+    assert.match(
+      answer.headers.get('access-control-allow-headers') ?? '',
+      /Authorization.*API-Key/,
+    );
+    assert.equal(answer.headers.get('access-control-max-age'), '600');
+    assert.equal(answer.headers.get('access-control-allow-credentials'), null, 'no cookies');
+    const reading = await preflight(origin, '/v1/topics/a%2Fb/history');
+    assert.equal(reading.headers.get('access-control-allow-methods'), 'GET');
+    assertFails(await preflight(origin, '/v1/nothing'), 404, 'not_found');
+  });
+
+  it('may read every answer, errors too', async () => {
+    const publish = (headers: Record<string, string>) =>
+      ask(`${served.url}/v1/publish`, post({ topic: 'a', data: 1 }, { origin, ...headers }));
+    const good = await publish({ authorization });
+    assert.equal(good.status, 200);
+    const bad = await publish({});
+    assertFails(bad, 401, 'unauthenticated');
+    for (const answer of [good, bad]) {
+      assert.equal(answer.headers.get('access-control-allow-origin'), origin);
+      assert.match(answer.headers.get('access-control-expose-headers') ?? '', /X-Request-ID/);
+      assert.equal(answer.headers.get('vary'), 'Origin', 'no cache gives it to another page');
+    }
+  });
+
+  it('are refused, before and after they ask, when they are not listed', async () => {
+    for (const stranger of ['https://evil.example', 'null', `${origin}.evil.example`]) {
+      const answer = await preflight(stranger);
+      assertFails(answer, 403, 'forbidden');
+      assert.deepEqual(cors(answer), [], stranger);
+    }
+  });
+
+  it('hear nothing of it where none is listed', async () => {
+    const closed = await serve({ auth: { keys } });
+    assertFails(await preflight(closed.url, '/v1/publish', closed), 404, 'not_found');
+    const own = await ask(`${closed.url}/v1/topics/a/history`, {
+      headers: { authorization, origin: closed.url },
+    });
+    assert.equal(own.status, 200);
+    assert.deepEqual(cors(own), []);
+    assert.equal(own.headers.get('vary'), null);
+    await closed.stop();
+  });
+
+  it('do not open a gateway without a key to other names', async () => {
+    const open = await serve({ auth: { allowedOrigins: ['*'] } });
+    const method = 'OPTIONS' as const;
+    const headers = { host: 'evil.example', origin: 'http://evil.example' };
+    const answer = await open.app.inject({ method, url: '/v1/publish', headers });
+    assert.equal(answer.statusCode, 403);
+    assert.equal(answer.headers['access-control-allow-origin'], undefined);
     await open.stop();
   });
 });

@@ -10,12 +10,13 @@ import type { Logger } from '../logger.ts';
 import type { EdgeSettings, HttpSettings } from '../settings/declaration.ts';
 import type { Outcome, Stream } from '../stream/stream.ts';
 import { ApiError, apiErrorOf } from './api-error.ts';
+import { addCors } from './cors.ts';
 import type { HttpCounts, Route } from './counts.ts';
-import { identify } from './credentials.ts';
 import { historyPage, readHistory } from './history.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Message, readPublish } from './publish-body.ts';
 import { RequestIds } from './request-id.ts';
+import { Visitors } from './visitors.ts';
 
 export interface ApiParts {
   readonly stream: Stream;
@@ -36,6 +37,12 @@ export interface ApiParts {
 const SPARE_CONNECTIONS = 1_000;
 /** A topic's bytes, each percent-encoded. */
 const TOPIC_PARAMETER = 3 * 256;
+
+const paths = {
+  publish: '/v1/publish',
+  history: '/v1/topics/:topic/history',
+  openapi: '/v1/openapi.json',
+} as const;
 
 /**
  * The HTTP API on the clients' port. Its server also takes the upgrades: hand `app.server` to the
@@ -61,24 +68,28 @@ export function createApi(parts: ApiParts): FastifyInstance {
     done(null, body);
   });
   guard(app, parts);
+  addCors(app, parts.allowedOrigins, {
+    [paths.publish]: 'POST',
+    [paths.history]: 'GET',
+    [paths.openapi]: 'GET',
+  });
   const document = JSON.stringify(openApiDocument(parts.settings));
-  app.get('/v1/openapi.json', async (_request, reply) => sendJson(reply, document));
-  addPublish(app, parts);
-  addHistory(app, parts);
+  app.get(paths.openapi, async (_request, reply) => sendJson(reply, document));
+  const visitors = new Visitors(parts);
+  addPublish(app, parts, visitors);
+  addHistory(app, parts, visitors);
   return app;
 }
 
-function addPublish(app: FastifyInstance, parts: ApiParts): void {
-  const visitors = new Visitors(parts);
-  app.post('/v1/publish', { onRequest: visitors.admit }, (request, reply) =>
-    publish(parts, { request, identity: visitors.identityOf(request) }, reply),
+function addPublish(app: FastifyInstance, parts: ApiParts, visitors: Visitors): void {
+  app.post(paths.publish, { onRequest: visitors.admit }, (request, reply) =>
+    publish(parts, { request, visitors }, reply),
   );
 }
 
-function addHistory(app: FastifyInstance, parts: ApiParts): void {
-  const visitors = new Visitors(parts);
+function addHistory(app: FastifyInstance, parts: ApiParts, visitors: Visitors): void {
   app.get<{ Params: { topic: string }; Querystring: Record<string, unknown> }>(
-    '/v1/topics/:topic/history',
+    paths.history,
     { onRequest: visitors.admit },
     async (request, reply) => {
       const { pageBytes, settings, stream } = parts;
@@ -89,27 +100,6 @@ function addHistory(app: FastifyInstance, parts: ApiParts): void {
       return sendJson(reply, await historyPage(stream, wanted, pageBytes));
     },
   );
-}
-
-/** Who sent which request: asked before a body is read, so that strangers fill no memory. */
-class Visitors {
-  readonly #parts: ApiParts;
-  readonly #identities = new WeakMap<object, Identity>();
-
-  constructor(parts: ApiParts) {
-    this.#parts = parts;
-  }
-
-  readonly admit = async (request: FastifyRequest): Promise<void> => {
-    const { authenticator, logger } = this.#parts;
-    this.#identities.set(request, await identify(request.raw, authenticator, logger));
-  };
-
-  identityOf(request: object): Identity {
-    const identity = this.#identities.get(request);
-    if (identity === undefined) throw new ApiError('unauthenticated', 'nobody was admitted');
-    return identity;
-  }
 }
 
 function serverOf(parts: ApiParts, handler: Parameters<typeof createServer>[1]): Server {
@@ -149,13 +139,14 @@ function guard(app: FastifyInstance, parts: ApiParts): void {
   });
 }
 
-function routeOf(request: FastifyRequest): Route {
-  switch (request.routeOptions.url) {
-    case '/v1/publish':
+function routeOf({ method, routeOptions }: FastifyRequest): Route {
+  if (method === 'OPTIONS') return 'preflight';
+  switch (routeOptions.url) {
+    case paths.publish:
       return 'publish';
-    case '/v1/topics/:topic/history':
+    case paths.history:
       return 'history';
-    case '/v1/openapi.json':
+    case paths.openapi:
       return 'openapi';
     default:
       return 'other';
@@ -164,10 +155,11 @@ function routeOf(request: FastifyRequest): Route {
 
 interface Visit {
   readonly request: FastifyRequest;
-  readonly identity: Identity;
+  readonly visitors: Visitors;
 }
 
-async function publish(parts: ApiParts, { request, identity }: Visit, reply: FastifyReply) {
+async function publish(parts: ApiParts, { request, visitors }: Visit, reply: FastifyReply) {
+  const identity = visitors.identityOf(request);
   if (!Buffer.isBuffer(request.body)) throw new ApiError('bad_request', 'a JSON body is needed');
   const { many, messages } = readPublish(request.body, {
     maxMessages: parts.settings.publishMessages,
@@ -176,6 +168,7 @@ async function publish(parts: ApiParts, { request, identity }: Visit, reply: Fas
   for (const { topic } of messages) {
     if (!identity.mayPublish(topic)) throw forbidden('publish to', topic);
   }
+  visitors.charge(request, messages.length - 1);
   // Called in order, so that messages of one topic are written in the order of the request.
   const outcomes = await Promise.all(
     messages.map((message) => parts.stream.publish(draftOf(message, identity))),
@@ -221,9 +214,9 @@ interface Failure {
 }
 
 function sendError(reply: FastifyReply, { error, ...rest }: Failure) {
-  const { code, message, status } = error;
+  const { code, message, status, retryAfterS } = error;
   if (status === 401) reply.header('WWW-Authenticate', 'Bearer');
-  if (status === 503) reply.header('Retry-After', '1');
+  if (retryAfterS !== undefined) reply.header('Retry-After', String(retryAfterS));
   const body = { code, message, request: reply.request.id, ...rest };
   return sendJson(reply.code(status), JSON.stringify(body));
 }

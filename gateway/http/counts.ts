@@ -2,8 +2,10 @@
 export interface HttpCounts {
   /** A request was answered, `seconds` after its headers were read. */
   answered(route: Route, status: number, seconds: number): void;
+  /** A request was refused because its identity, or its address, asked too often. */
+  limited(by: 'identity' | 'address'): void;
 }
 
-/** `other`: a path that is none of the API's. */
-export const routes = ['publish', 'history', 'openapi', 'other'] as const;
+/** `preflight`: a browser asks what a page may do. `other`: a path that is none of the API's. */
+export const routes = ['publish', 'history', 'openapi', 'preflight', 'other'] as const;
 export type Route = (typeof routes)[number];

@@ -13,7 +13,7 @@ export function openApiDocument(settings: HttpSettings): object {
     info: {
       title: 'WsCluster HTTP API',
       version: '1.0.0',
-      description: 'Publishes messages to topics and reads their history. Any gateway answers.',
+      description: description(settings),
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -34,10 +34,22 @@ export function openApiDocument(settings: HttpSettings): object {
           description: 'The id of the request: the one that was sent, or a new one.',
           schema: { type: 'string' },
         },
+        RetryAfter: {
+          description: 'Whole seconds after which to try again.',
+          schema: { type: 'integer', minimum: 1 },
+        },
       },
     },
   };
 }
+
+const description = ({ requestsPerSecond, requestsBurst }: HttpSettings) =>
+  'Publishes messages to topics and reads their history. Any gateway answers.\n\n' +
+  `An identity, or the address of a client without one, may send ${requestsPerSecond} requests a ` +
+  `second and ${requestsBurst} at once to each gateway; a publish of several messages counts as ` +
+  'many. What is over that is answered with 429 and `Retry-After`.\n\n' +
+  'Pages may use it from the origins in the setting `auth.allowedOrigins` (CORS, without ' +
+  'cookies); those of other origins are answered with 403, also when they ask before (`OPTIONS`).';
 
 function schemas(settings: HttpSettings): Record<string, object> {
   const shapes = {
@@ -65,6 +77,8 @@ const requestId = {
 
 const headers = { 'X-Request-ID': { $ref: '#/components/headers/RequestId' } };
 
+const comeBack = { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } };
+
 const success = (description: string, content: object) => ({
   '200': { description, headers, content },
 });
@@ -79,7 +93,11 @@ function failures(): Record<string, object> {
   return Object.fromEntries(
     [...byStatus].map(([status, lines]) => [
       String(status),
-      { description: lines.join('\n'), headers, content: json('Error') },
+      {
+        description: lines.join('\n'),
+        headers: status === 429 || status === 503 ? { ...headers, ...comeBack } : headers,
+        content: json('Error'),
+      },
     ]),
   );
 }

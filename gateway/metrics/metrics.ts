@@ -351,6 +351,10 @@ function httpCounts(make: SeriesMaker): HttpCounts {
     { label: 'route', values: routes, buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10] },
   );
   return {
+    limited: make.counters('http_rate_limited_total', 'Requests that were refused with 429.', {
+      label: 'by',
+      values: allOf({ identity: true, address: true }),
+    }),
     answered(route, status, seconds) {
       const group = statusClasses.find((name) => name.startsWith(String(status).slice(0, 1)));
       requests(route, group ?? '5xx');

@@ -153,6 +153,13 @@ const httpSettings = z.strictObject({
   publishMessages: count(100, [1, 1_000], 'Messages in one publish request.'),
   historyEntries: count(1_000, [1, 10_000], 'Most entries that one page of history may ask for.'),
   requestTimeoutMs: ms(10_000, [100, 300_000], 'Time to send a whole request.'),
+  requestsPerSecond: count(
+    2_000,
+    [1, 10_000_000],
+    'Requests per second and identity, or address without one, sustained. A publish of several ' +
+      'messages counts as many.',
+  ),
+  requestsBurst: count(4_000, [1, 10_000_000], 'Requests at once, per identity or address.'),
 });
 
 const authSettings = z.strictObject({
@@ -186,7 +193,10 @@ const authSettings = z.strictObject({
   apiKeysFile: optional('File with one API key for the HTTP API per line; re-read.'),
   anonymous: flag(false, 'Serve clients without a token from everywhere, read only.'),
   anonymousPublish: flag(false, 'Anonymous clients may publish too.'),
-  allowedOrigins: words('Origins of pages that may connect; `*` allows every one.', origin),
+  allowedOrigins: words(
+    'Origins of pages that may connect and use the HTTP API (CORS); `*` allows every one.',
+    origin,
+  ),
 });
 
 /** All settings of one gateway, as they are given. */

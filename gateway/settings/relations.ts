@@ -114,7 +114,9 @@ export function settingsWarnings({ auth }: Settings): string[] {
     warnings.push(`auth.anonymous: everybody who reaches the port may ${may} every topic`);
   }
   if (auth.allowedOrigins.includes('*')) {
-    warnings.push('auth.allowedOrigins has *: every page that a user opens may connect');
+    warnings.push(
+      'auth.allowedOrigins has *: every page that a user opens may connect, and use the HTTP API',
+    );
   }
   return warnings;
 }
