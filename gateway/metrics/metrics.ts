@@ -384,6 +384,10 @@ function authCounts(make: SeriesMaker): AuthCounts {
       label: 'outcome',
       values: allOf({ ok: true, failed: true }),
     }),
+    expired: make.counter(
+      'jwks_expired_total',
+      'Times the JWK Set was given up because it could not be fetched for too long.',
+    ),
     reread: make.grid('key_file_rereads_total', 'Changes of files with keys.', [
       { label: 'file', values: ['keys', 'api_keys'] },
       { label: 'outcome', values: ['changed', 'refused'] },

@@ -178,6 +178,11 @@ const authSettings = z.strictObject({
     }),
   jwksTimeoutMs: ms(5_000, [100, 60_000], 'Longest wait for the JWK Set of `jwksUrl`.'),
   jwksMaxAgeS: seconds(600, [1, DAY], 'The JWK Set of `jwksUrl` is fetched again after this.'),
+  jwksStaleS: seconds(
+    DAY,
+    [1, 30 * DAY],
+    'Keys of `jwksUrl` that cannot be fetched again for this long are given up.',
+  ),
   jwksCooldownMs: ms(10_000, [10, 600_000], 'Unknown keys do not fetch more often than this.'),
   issuer: optional('Required `iss` of a token.'),
   audience: optional('Required `aud` of a token.'),

@@ -79,6 +79,12 @@ const relations: readonly Relation[] = [
     ({ redis }) => redis.socketTimeoutMs,
   ]),
   {
+    names: ['auth.jwksMaxAgeS', 'auth.jwksStaleS'],
+    holds: ({ auth }) => auth.jwksMaxAgeS <= auth.jwksStaleS,
+    value: ({ auth }) => String(auth.jwksMaxAgeS),
+    wanted: ({ auth }) => `must not be above auth.jwksStaleS, which is ${auth.jwksStaleS}`,
+  },
+  {
     names: ['hub.recentTopicBytes', 'hub.recentBytes'],
     holds: ({ hub }) => hub.recentTopicBytes <= hub.recentBytes,
     value: ({ hub }) => String(hub.recentTopicBytes),

@@ -56,7 +56,10 @@ export class ConfiguredAuthenticator implements Authenticator {
     }
   }
 
-  /** Whether every key source has keys: until then tokens cannot be told right from wrong. */
+  /**
+   * Whether the keys were had once: until then tokens cannot be told right from wrong. Keys that
+   * are lost later do not change it: who needs none of them is served on.
+   */
   get ready(): boolean {
     return this.#keys?.ready ?? true;
   }
@@ -125,6 +128,7 @@ async function openKeys(parts: AuthParts): Promise<KeySource | undefined> {
     url: settings.jwksUrl,
     timeoutMs: settings.jwksTimeoutMs,
     maxAgeMs: settings.jwksMaxAgeS * 1_000,
+    maxStaleMs: settings.jwksStaleS * 1_000,
     cooldownMs: settings.jwksCooldownMs,
     clock,
     counts,

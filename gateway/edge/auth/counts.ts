@@ -3,6 +3,8 @@ export interface AuthCounts {
   authenticated(by: Credential, outcome: AuthOutcome): void;
   /** The JWK Set of the URL was fetched, or could not be. */
   fetched(outcome: 'ok' | 'failed'): void;
+  /** The JWK Set of the URL was too old and could not be fetched: it is used no longer. */
+  expired(): void;
   /** A file with keys changed: the new content is in force, or was refused. */
   reread(file: 'keys' | 'api_keys', outcome: 'changed' | 'refused'): void;
 }
@@ -16,5 +18,6 @@ const nothing = () => {};
 export const silentAuthCounts: AuthCounts = {
   authenticated: nothing,
   fetched: nothing,
+  expired: nothing,
   reread: nothing,
 };

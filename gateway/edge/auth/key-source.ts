@@ -9,7 +9,7 @@ export interface KeySource {
    * `kid` comes from an unverified token: it is compared, and never part of an address or a path.
    */
   find(algorithm: Algorithm, kid: string | undefined): Promise<Found>;
-  /** Whether any keys are there at all. */
+  /** Whether there were keys since it was opened. */
   readonly ready: boolean;
   close(): void;
 }

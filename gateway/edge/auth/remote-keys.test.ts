@@ -48,6 +48,7 @@ describe('keys from a URL', () => {
   let clock: ManualClock;
   let authenticator: ConfiguredAuthenticator;
   const outcomes: string[] = [];
+  let expired = 0;
 
   const serve = async (keys: Keys) => {
     const body = await setOf(keys);
@@ -68,6 +69,9 @@ describe('keys from a URL', () => {
     const counts = {
       ...silentAuthCounts,
       fetched: (outcome: string) => void outcomes.push(outcome),
+      expired: () => {
+        expired += 1;
+      },
     };
     const parts = { settings, clock, counts, logger: silentLogger, fetch: globalThis.fetch };
     authenticator = await ConfiguredAuthenticator.open(parts);
@@ -88,6 +92,7 @@ describe('keys from a URL', () => {
   beforeEach(() => {
     requests = 0;
     outcomes.length = 0;
+    expired = 0;
     clock = new ManualClock();
   });
   afterEach(() => authenticator.close());
@@ -157,6 +162,35 @@ describe('keys from a URL', () => {
       assert.equal(await codeOf('two'), 'ok');
     });
   }
+
+  it('gives the keys up when the URL fails for too long, and learns them again', async () => {
+    await serve({ one: pairs.one.publicKey });
+    await open({ jwksMaxAgeS: 30, jwksStaleS: 60, jwksCooldownMs: 20_000 });
+    await until(() => outcomes.length === 1, 'the first answer');
+    answer = (response) => void response.writeHead(500).end();
+    await clock.advance(59_000);
+    await until(() => outcomes.length === 2, 'the failure after 30 s');
+    assert.equal(await codeOf('one'), 'ok');
+    assert.equal(expired, 0);
+    await clock.advance(1_000);
+    assert.equal(await codeOf('one'), 'keys_unavailable');
+    assert.equal(await codeOf('one'), 'keys_unavailable');
+    assert.equal(expired, 1, 'counted once');
+    assert.ok(authenticator.ready, 'whoever needs no such key is served on');
+    await serve({ one: pairs.one.publicKey });
+    await clock.advance(20_000);
+    await until(() => outcomes.at(-1) === 'ok', 'the keys again');
+    assert.equal(await codeOf('one'), 'ok');
+  });
+
+  it('gives them up although nobody asks for one', async () => {
+    await serve({ one: pairs.one.publicKey });
+    await open({ jwksMaxAgeS: 30, jwksStaleS: 30 });
+    await until(() => outcomes.length === 1, 'the first answer');
+    answer = (response) => void response.writeHead(500).end();
+    await clock.advance(30_000);
+    await until(() => expired === 1, 'the end of the keys');
+  });
 
   it('is not ready before the first answer, and tells nobody that a token is wrong', async () => {
     answer = failures[0]?.[1] ?? assert.fail();

@@ -14,6 +14,8 @@ export interface RemoteKeysOptions {
   readonly timeoutMs: number;
   /** The set is fetched again after this, needed or not: a key that was withdrawn must go. */
   readonly maxAgeMs: number;
+  /** A set that could not be fetched again for this long is given up. Not below `maxAgeMs`. */
+  readonly maxStaleMs: number;
   /** Unknown keys, and failures, do not fetch more often than this. */
   readonly cooldownMs: number;
   readonly clock: Clock;
@@ -27,11 +29,15 @@ export interface RemoteKeysOptions {
  *
  * One fetch is under way at a time. A token with an unknown key waits for one, but not more often
  * than the cool-down allows, so a flood of them costs nothing. When the URL fails, the keys that
- * were fetched stay.
+ * were fetched stay, but not for ever: among them may be one that was withdrawn since. Then nobody
+ * can tell which tokens are right until the URL answers again.
  */
 export class RemoteKeys implements KeySource {
   readonly #options: RemoteKeysOptions;
   #set: KeySet | undefined;
+  /** When the set was fetched. */
+  #setAt = Number.NEGATIVE_INFINITY;
+  #ready = false;
   #fetching: Promise<boolean> | undefined;
   #startedAt = Number.NEGATIVE_INFINITY;
   #failed = false;
@@ -46,10 +52,11 @@ export class RemoteKeys implements KeySource {
   }
 
   get ready(): boolean {
-    return this.#set !== undefined;
+    return this.#ready;
   }
 
   async find(algorithm: Algorithm, kid: string | undefined): Promise<Found> {
+    this.#giveUpOld();
     const known = this.#set?.candidates(algorithm, kid) ?? [];
     if (known.length > 0) return known;
     const name = `${algorithm} ${kid ?? ''}`;
@@ -98,6 +105,15 @@ export class RemoteKeys implements KeySource {
     return this.#fetching;
   }
 
+  #giveUpOld(): void {
+    const { clock, counts, logger, maxStaleMs } = this.#options;
+    if (this.#set === undefined || clock.now() - this.#setAt < maxStaleMs) return;
+    this.#set = undefined;
+    this.#absent.clear();
+    counts.expired();
+    logger.error({}, 'the JWK Set could not be fetched for too long: no token can be verified');
+  }
+
   #schedule(ok: boolean): void {
     if (this.#abort.signal.aborted) return;
     const { clock, maxAgeMs, cooldownMs } = this.#options;
@@ -108,6 +124,8 @@ export class RemoteKeys implements KeySource {
     const { counts, logger } = this.#options;
     try {
       this.#set = await readKeySet(await this.#download(), { own: false });
+      this.#setAt = this.#options.clock.now();
+      this.#ready = true;
       counts.fetched('ok');
       if (this.#failed) logger.info({}, 'the JWK Set can be fetched again');
       this.#failed = false;
@@ -118,6 +136,7 @@ export class RemoteKeys implements KeySource {
       // Once per outage.
       if (!this.#failed) logger.warn({ reason: reasonOf(error) }, 'the JWK Set cannot be fetched');
       this.#failed = true;
+      this.#giveUpOld();
       return false;
     }
   }
