@@ -20,8 +20,11 @@ export { type AfterClose, afterClose, type ErrorName, type GapReason };
 export interface CloseCode {
   readonly code: number;
   readonly name: string;
-  /** Who may send it. `local` codes are never on the wire: they name what one side observed. */
-  readonly sentBy: 'server' | 'client' | 'both' | 'local';
+  /**
+   * Who sends it. `proxy`: something between the two. `local` codes are never on the wire: they
+   * name what one side observed.
+   */
+  readonly sentBy: 'server' | 'client' | 'both' | 'proxy' | 'local';
   readonly then: AfterClose;
   readonly text: string;
 }
@@ -37,7 +40,7 @@ const close = (
 };
 
 export const closeCodes = {
-  normal: close(NORMAL, 'normal', 'both', 'Closed on purpose.'),
+  normal: close(NORMAL, 'normal', 'client', 'Closed on purpose.'),
   goingAway: close(1001, 'going_away', 'both', 'The page or the process is leaving.'),
   protocol: close(1002, 'protocol', 'both', 'Not valid WebSocket framing.'),
   unsupported: close(1003, 'unsupported', 'server', 'Text where binary was agreed.'),
@@ -46,23 +49,26 @@ export const closeCodes = {
   policy: close(1008, 'policy', 'server', 'A message came in too many pieces.'),
   tooBig: close(1009, 'too_big', 'both', 'A frame is larger than the limit.'),
   internal: close(1011, 'internal', 'server', 'The gateway failed to serve this client.'),
-  restart: close(1012, 'restart', 'server', 'A proxy or server restarts.'),
-  tryLater: close(1013, 'try_later', 'server', 'A proxy or server is overloaded.'),
+  restart: close(1012, 'restart', 'proxy', 'A proxy or server restarts.'),
+  tryLater: close(
+    1013,
+    'try_later',
+    'server',
+    'Hello cannot be answered now: keys or sessions are away.',
+  ),
 
   drain: close(4000, 'drain', 'server', 'This gateway is leaving; another serves you.'),
   cutOff: close(4001, 'cut_off', 'server', 'This gateway lost Redis; others have it.'),
-  overloaded: close(4002, 'overloaded', 'server', 'Too many connections; come later.'),
   slow: close(4003, 'slow', 'server', 'The client stopped reading altogether.'),
   helloTimeout: close(4004, 'hello_timeout', 'server', 'No hello within the deadline.'),
   silent: close(SILENT, 'silent', 'both', 'Nothing was heard for too long.'),
-  rateLimited: close(4006, 'rate_limited', 'server', 'Far over the agreed rate.'),
+  rateLimited: close(4006, 'rate_limited', 'server', 'A flood of frames or pings.'),
   tokenExpired: close(TOKEN_EXPIRED, 'token_expired', 'server', 'The token has expired.'),
   messageTimeout: close(4008, 'message_timeout', 'server', 'A message was not complete in time.'),
 
   unauthenticated: close(4500, 'unauthenticated', 'server', 'The token is not valid.'),
   sessionTaken: close(4501, 'session_taken', 'server', 'Opened again elsewhere.'),
   badFrame: close(4502, 'bad_frame', 'server', 'Too many frames were not understood.'),
-  disconnected: close(4503, 'disconnected', 'server', 'Disconnected by the application.'),
 } as const satisfies Record<string, CloseCode>;
 
 /** An error that answers a request: in an `err` frame, in `subbed`, or in an HTTP body. */
@@ -71,29 +77,34 @@ export interface ErrorCode {
   readonly status: number;
   /** Whether the same request may succeed later without being changed. */
   readonly retry: boolean;
+  /** Where it is met: in frames of a WebSocket, in answers of the HTTP API, or in both. */
+  readonly where: 'frames' | 'http' | 'both';
   readonly text: string;
 }
 
-const error = (name: ErrorName, status: number, text: string): ErrorCode => ({
-  status,
-  retry: errorRetries[name],
-  text,
-});
+const errorIn =
+  (where: ErrorCode['where']) =>
+  (name: ErrorName, status: number, text: string): ErrorCode => ({
+    ...{ status, retry: errorRetries[name], where, text },
+  });
+const error = errorIn('both');
+const inFrames = errorIn('frames');
+const overHttp = errorIn('http');
 
 export const errorCodes = {
   bad_request: error('bad_request', 400, 'The request is not of the form that it must have.'),
-  bad_frame: error('bad_frame', 400, 'The frame could not be decoded.'),
-  unknown_command: error('unknown_command', 400, 'This server does not know the command.'),
+  bad_frame: inFrames('bad_frame', 400, 'The frame could not be decoded.'),
+  unknown_command: inFrames('unknown_command', 400, 'This server does not know the command.'),
   bad_topic: error('bad_topic', 400, 'Not a topic name.'),
   bad_position: error('bad_position', 400, 'Not a position.'),
-  hello_first: error('hello_first', 400, 'The first command must be hello.'),
+  hello_first: inFrames('hello_first', 400, 'The first command must be hello.'),
   unauthenticated: error('unauthenticated', 401, 'A valid token or API key is required.'),
   forbidden: error('forbidden', 403, 'The identity may not do this.'),
-  not_found: error('not_found', 404, 'There is no such thing.'),
+  not_found: overHttp('not_found', 404, 'There is no such thing.'),
   conflict: error('conflict', 409, 'This id was already used for another payload.'),
-  too_large: error('too_large', 413, 'Larger than the limit.'),
-  too_many_topics: error('too_many_topics', 429, 'More topics than one connection may have.'),
-  rate_limited: error('rate_limited', 429, 'Over the agreed rate.'),
+  too_large: overHttp('too_large', 413, 'Larger than the limit.'),
+  too_many_topics: inFrames('too_many_topics', 429, 'More topics than one connection may have.'),
+  rate_limited: overHttp('rate_limited', 429, 'Over the agreed rate.'),
   internal: error('internal', 500, 'The gateway failed; the id finds it in the log.'),
   not_supported: error('not_supported', 501, 'This server does not offer it.'),
   overloaded: error('overloaded', 503, 'A queue is full; nothing was written.'),
@@ -114,5 +125,5 @@ export const gapReasons = {
   lost: 'Acknowledged messages were lost by a failover before this subscriber saw them.',
   expired: 'The position is older than the topic’s memory.',
   epoch_unknown: 'The position belongs to a history that the server does not know.',
-  slow: 'The subscriber fell behind what the topic’s policy keeps for it.',
+  slow: 'Reserved for topics whose policy drops what a slow subscriber misses; there are none yet.',
 } as const satisfies Record<GapReason, string>;

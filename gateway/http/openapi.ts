@@ -86,7 +86,8 @@ const success = (description: string, content: object) => ({
 /** One entry per status, with the codes that it may carry. */
 function failures(): Record<string, object> {
   const byStatus = new Map<number, string[]>();
-  for (const [code, { status, text }] of Object.entries(errorCodes)) {
+  for (const [code, { status, where, text }] of Object.entries(errorCodes)) {
+    if (where === 'frames') continue;
     byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\`: ${text}`]);
   }
   byStatus.set(415, ['`bad_request`: The body is not `application/json`.']);

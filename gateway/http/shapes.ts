@@ -25,7 +25,9 @@ const position = z
   .regex(/^[0-9A-Za-z_-]{1,32}:(0|[1-9][0-9]{0,15})@(0|[1-9][0-9]{0,10})$/)
   .meta({ description: 'A place in a topic: `epoch:seq@seconds`. Treat it as opaque.' });
 const milliseconds = z.int().min(0).meta({ description: 'Milliseconds since 1970.' });
-const names = Object.keys(errorCodes) as [ErrorName, ...ErrorName[]];
+const names = (Object.keys(errorCodes) as ErrorName[]).filter(
+  (name) => errorCodes[name].where !== 'frames',
+);
 
 export const message = z
   .strictObject({

@@ -21,6 +21,13 @@ describe('the tables of codes in docs/protocol.md', () => {
     );
   });
 
+  it('say which errors a WebSocket never brings, and which the HTTP API', () => {
+    const made = withCodeTables(page);
+    assert.ok(made.includes('| `rate_limited` | HTTP | 429 | yes |'));
+    assert.ok(made.includes('| `hello_first` | WebSocket | 400 | no |'));
+    assert.ok(made.includes('| `unknown_outcome` | both | 504 | yes |'));
+  });
+
   it('are the same when made twice', () => {
     const once = withCodeTables(page);
     assert.equal(withCodeTables(once), once);

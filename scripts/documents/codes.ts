@@ -10,8 +10,11 @@ const SENT_BY = {
   server: 'gateway',
   client: 'client',
   both: 'either',
+  proxy: 'a proxy',
   local: 'nobody: observed',
 } as const;
+
+const WHERE = { frames: 'WebSocket', http: 'HTTP', both: 'both' } as const;
 
 /** `docs/protocol.md` with the tables of codes between their markers made anew. */
 export function withCodeTables(page: string): string {
@@ -51,13 +54,14 @@ function closeTable(): string {
 }
 
 function errorTable(): string {
-  const rows = Object.entries(errorCodes).map(([name, { status, retry, text }]) => [
+  const rows = Object.entries(errorCodes).map(([name, { status, retry, where, text }]) => [
     `\`${name}\``,
+    WHERE[where],
     String(status),
     retry ? 'yes' : 'no',
     text,
   ]);
-  return table(['code', 'HTTP status', 'again', 'meaning'], rows);
+  return table(['code', 'met in', 'HTTP status', 'again', 'meaning'], rows);
 }
 
 function gapTable(): string {
