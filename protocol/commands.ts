@@ -17,7 +17,10 @@ export interface Hello {
   readonly token?: string;
   /** Name of a session whose cursors the server keeps, 1–64 of `[0-9A-Za-z_-]`. */
   readonly session?: string;
-  /** What the client can do; unknown names are ignored. */
+  /**
+   * What the client can do; unknown names are ignored. `ack`: the cursors of its session move by
+   * its acks alone.
+   */
   readonly features?: readonly string[];
   /** Name and version of the client, for logs. */
   readonly client?: string;

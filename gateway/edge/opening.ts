@@ -11,6 +11,8 @@ import { refusals, subscribeOne } from './subscribing.ts';
 /** The store is asked for a session again after this, until the hello deadline. */
 const RETRY_MS = 200;
 const SESSION_LENGTH = 22;
+/** The feature of clients whose cursors move by `ack` alone. */
+const ACK = 'ack';
 const SESSION_LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-';
 
 /**
@@ -34,7 +36,7 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
   begin(connection, context, {
     id: hello.id,
     session: hello.session,
-    acks: hello.features?.includes('ack') === true,
+    acks: hello.features?.includes(ACK) === true,
     topics: [],
   });
 }
@@ -149,7 +151,8 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
       ...(identity.name === '' ? {} : { identity: identity.name }),
       heartbeat: context.settings.heartbeatMs,
       limits: { frameBytes: context.settings.frameBytes, topics: context.settings.maxTopics },
-      features: [],
+      // Where no cursors are kept there is nothing to ack.
+      features: session !== undefined && opening.acks ? [ACK] : [],
       pod: context.pod,
     });
   }

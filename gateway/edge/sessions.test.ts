@@ -130,10 +130,16 @@ describe('sessions with cursors that the server keeps', () => {
 
   it('moves the cursor of a client that acks by its acks alone', async () => {
     const client = await TestClient.ready(fixture.port, {}, { session: 'acks', features: ['ack'] });
-    client.send({ type: 'sub', id: 1, topics: ['k'] });
-    await client.heard('subbed');
+    const other = await TestClient.ready(fixture.port, {}, { session: 'pongs' });
+    for (const one of [client, other]) {
+      one.send({ type: 'sub', id: 1, topics: ['k'] });
+      await one.heard('subbed');
+    }
+    await subscribed('acks', 'k');
     await publish('k', 1, 2, 3);
     await client.heard('msg', 3);
+    await waitFor(() => savedSeq('pongs', 'k') === 3, 'the cursor that pongs move');
+    assert.equal(savedSeq('acks', 'k'), 0, 'from the first message on');
     const position = (seq: number) => [{ topic: 'k', position: `fake:${seq}@1000` }];
     client.send({ type: 'ack', positions: position(2) });
     await waitFor(() => savedSeq('acks', 'k') === 2, 'the cursor');
@@ -146,6 +152,17 @@ describe('sessions with cursors that the server keeps', () => {
     await back.heard('msg');
     assert.deepEqual(back.data, ['3']);
     back.ws.close();
+  });
+
+  it('says in its welcome whether acks move cursors', async () => {
+    const featuresOf = async (hello: object, options = {}) => {
+      const client = await TestClient.ready(fixture.port, options, hello);
+      client.ws.close();
+      return client.of('welcome')[0]?.features;
+    };
+    assert.deepEqual(await featuresOf({ session: 'f', features: ['ack', 'unheard-of'] }), ['ack']);
+    assert.deepEqual(await featuresOf({ session: 'f' }), []);
+    assert.deepEqual(await featuresOf({ features: ['ack'] }), [], 'no cursors are kept');
   });
 
   it('keeps the sessions of two identities apart', async () => {
