@@ -27,6 +27,7 @@ export interface EdgeFixture<S extends Stream> {
 
 export interface FixtureOptions<S extends Stream> {
   readonly settings?: Parameters<typeof edgeSettings.parse>[0];
+  readonly hub?: Parameters<typeof hubSettings.parse>[0];
   readonly parts?: Partial<EdgeParts>;
   /** The stream, and how its events are heard. Default: `FakeStream`. */
   readonly stream?: (listener: (event: StreamEvent) => void) => S;
@@ -45,7 +46,7 @@ export async function startEdge<S extends Stream>(
   };
   const stream = options.stream?.(tell) ?? fakeStream(tell);
   const clock = options.parts?.clock ?? systemClock;
-  const hub = newHub(stream, clock);
+  const hub = newHub(stream, clock, options.hub);
   const settings = edgeSettings.parse(options.settings ?? {});
   const counted = new Map<string, number>();
   const edge = new Edge({
@@ -83,10 +84,10 @@ function fakeStream(tell: (event: StreamEvent) => void): FakeStream {
   return stream;
 }
 
-function newHub(stream: Stream, clock: Clock): TopicHub {
+function newHub(stream: Stream, clock: Clock, settings: unknown = {}): TopicHub {
   return new TopicHub({
     stream,
-    settings: hubSettings.parse({}),
+    settings: hubSettings.parse(settings),
     page: { entries: 100, bytes: 256 * 1024 },
     clock,
     random: Math.random,

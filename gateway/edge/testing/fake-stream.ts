@@ -1,3 +1,4 @@
+import type { ErrorName } from '../../../protocol/codes.ts';
 import type { Position } from '../../../protocol/position.ts';
 import type {
   Draft,
@@ -33,6 +34,8 @@ export class FakeStream implements Stream, Sessions {
   holding = false;
   /** Sessions can be neither opened nor saved. */
   down = false;
+  /** With what reading the log fails. */
+  unreadable: ErrorName | undefined;
   readonly drafts: Draft[] = [];
   readonly #held: (() => void)[] = [];
   readonly #topics = new Map<string, Entry[]>();
@@ -91,6 +94,7 @@ export class FakeStream implements Stream, Sessions {
   }
 
   async read(topic: string, cursor: Position, limit: PageLimit): Promise<Page> {
+    if (this.unreadable !== undefined) throw new StreamError(this.unreadable, 'not now');
     const entries = this.#entries(topic).slice(cursor.seq, cursor.seq + limit.entries);
     const steps = entries.map((entry) => ({ kind: 'entry', entry }) as const);
     const seq = cursor.seq + entries.length;
