@@ -2,6 +2,7 @@ import { clientRows } from './clients.ts';
 import { failoverRows } from './failovers.ts';
 import { limitRows } from './limits.ts';
 import { networkRows } from './networks.ts';
+import { permissionRows } from './permissions.ts';
 import { podRows } from './pods.ts';
 import type { Row } from './row.ts';
 import { storeRows } from './stores.ts';
@@ -14,6 +15,7 @@ export const rows: readonly Row[] = [
   ...networkRows,
   ...limitRows,
   ...clientRows,
+  ...permissionRows,
 ].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
 
 /** `25` names all of its variants (25, 25r), `25r` one. */

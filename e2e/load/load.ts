@@ -7,8 +7,9 @@ import { ClientSubscriber } from './client-subscriber.ts';
 import { LoadCounts } from './counts.ts';
 import { HttpPublisher, type Publisher, type PublisherOptions } from './publisher.ts';
 import { PlainSubscriber, ProtocolSubscriber, SocketSubscriber } from './socket-subscriber.ts';
-import type { Place, Subscriber } from './subscriber.ts';
+import type { Place, Subscriber, SubscriberOptions } from './subscriber.ts';
 import { type Target, Targets } from './target.ts';
+import { TokenSubscriber, tokenFor } from './token-subscriber.ts';
 
 export interface LoadShape {
   readonly topics: number;
@@ -125,6 +126,14 @@ export class Load {
       );
   }
 
+  /** One more, with a token of its own. */
+  invite(identity: string, topics: readonly string[]): TokenSubscriber {
+    const options = this.#subscriberOptions({ name: identity, identity, topics });
+    const guest = new TokenSubscriber(options, tokenFor(identity, topics));
+    this.subscribers.push(guest);
+    return guest;
+  }
+
   /** Those on a bare WebSocket, which a fault can hold by the hand. */
   get sockets(): SocketSubscriber[] {
     return this.subscribers.filter((one) => one instanceof SocketSubscriber);
@@ -144,16 +153,20 @@ export class Load {
   }
 
   #addSubscriber(index: number): void {
-    const { random, recorder, heartbeatMs, shape } = this.#options;
-    const options = {
-      ...{ name: `s${index}`, identity: '', topics: this.#some(index, shape.topicsEach) },
-      ...{ targets: this.targets, recorder, counts: this.counts, random, heartbeatMs },
-    };
+    const topics = this.#some(index, this.shape.topicsEach);
+    const options = this.#subscriberOptions({ name: `s${index}`, identity: '', topics });
     // How often the topics were gone through before: so every topic gets the kinds in turn.
     const round = Math.floor((index * options.topics.length) / this.topics.length);
     const kinds = [PlainSubscriber, ProtocolSubscriber, ClientSubscriber];
     const Kind = kinds[round % kinds.length];
     if (Kind !== undefined) this.subscribers.push(new Kind(options));
+  }
+
+  #subscriberOptions(
+    who: Pick<SubscriberOptions, 'name' | 'identity' | 'topics'>,
+  ): SubscriberOptions {
+    const { random, recorder, heartbeatMs } = this.#options;
+    return { ...who, targets: this.targets, recorder, counts: this.counts, random, heartbeatMs };
   }
 
   /** Spread evenly, so that every topic has about as many of each. */

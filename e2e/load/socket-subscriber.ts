@@ -30,7 +30,7 @@ const SEEN_IDS = 1_024;
 /** What subscribers on a bare WebSocket have in common: connecting, watching, recording. */
 export abstract class SocketSubscriber implements Subscriber {
   readonly name: string;
-  readonly topics: readonly string[];
+  topics: readonly string[];
   protected readonly options: SubscriberOptions;
   protected abstract readonly tap: Tap;
   readonly #newest = new Map<string, Place>();
@@ -297,7 +297,7 @@ export class ProtocolSubscriber extends SocketSubscriber {
   }
 
   protected greet(): void {
-    this.say({ type: 'hello', id: this.#next(), client: 'load/1' });
+    this.say({ type: 'hello', id: this.#next(), client: 'load/1', ...this.credentials() });
     this.#subscribe(this.topics);
   }
 
@@ -330,12 +330,24 @@ export class ProtocolSubscriber extends SocketSubscriber {
     }
     if (frame.type !== 'subbed') return;
     for (const { topic, position, error } of frame.topics ?? []) {
-      if (position === undefined) throw new Error(`${this.name}: ${topic} refused: ${error}`);
+      if (position === undefined) {
+        this.refused(topic, String(error));
+        continue;
+      }
       this.#subscribed.add(topic);
       if (this.#positions.has(topic)) continue;
       this.#positions.set(topic, position);
       this.started(topic, position);
     }
+  }
+
+  /** What `hello` says of who it is. */
+  protected credentials(): object {
+    return {};
+  }
+
+  protected refused(topic: string, error: string): void {
+    throw new Error(`${this.name}: ${topic} refused: ${error}`);
   }
 
   /** A publish that a failover lost and that was tried again has a new number. */

@@ -20,6 +20,7 @@ const mutants: readonly (readonly [string, string, readonly Invariant[]])[] = [
   ['resend-xadd', '34', ['I2', 'I3']],
   ['dollar-id', '37', ['I6']],
   ['drop-tail-on-drain', '2', ['I6']],
+  ['no-auth-on-resume', '60', ['I10']],
 ];
 
 describe('gateways with a known bug do not pass', () => {
