@@ -23,6 +23,14 @@ export async function until<T>(
   }
 }
 
+/** Whether it resolves; for `until`, where a failure only means that it is too early. */
+export function succeeds(attempt: Promise<unknown>): Promise<boolean> {
+  return attempt.then(
+    () => true,
+    () => false,
+  );
+}
+
 /** `promise`, or an error that names what was waited for. */
 export function within<T>(promise: Promise<T>, wait: Wait): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import { pickOne } from '../../protocol/testing/chance.ts';
 import { pause, until } from '../deadline.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
-import { noGaps } from './pods.ts';
+import { noGaps } from './judges.ts';
 import type { Evidence, Row } from './row.ts';
 import { baseSettings, HEARTBEAT_MS } from './settings.ts';
 import type { Stage } from './stage.ts';
@@ -19,7 +19,7 @@ export const clientRows: readonly Row[] = [
     title: 'clients are half-open',
     store: 'memory',
     inject: halfOpen,
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '42',
@@ -29,7 +29,7 @@ export const clientRows: readonly Row[] = [
     shape: { topics: 2, topicsEach: 2, subscribers: 9, publishers: 8, bytes: 24_000, everyMs: 60 },
     expect: { silenceMs: 30_000 },
     inject: stopReading,
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '65',
@@ -37,7 +37,7 @@ export const clientRows: readonly Row[] = [
     store: 'memory',
     settings: { hub: { lingerMs: 20 } },
     inject: seams,
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
 ];
 

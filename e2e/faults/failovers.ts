@@ -1,10 +1,11 @@
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
 import { type SentinelGroup, talk } from '../processes/sentinel.ts';
+import { lostAndSignalled, noneSilent } from './judges.ts';
 import type { Row } from './row.ts';
 import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';
-import { command, newLineage, signalled } from './stores.ts';
+import { command, newLineage } from './stores.ts';
 
 /** Faults that change which Redis is the master. */
 
@@ -21,7 +22,7 @@ export const failoverRows: readonly Row[] = [
     store: 'sentinel',
     expect: { mayLose: true },
     inject: (stage) => newLineage(stage, (all) => laggingFailover(all, 30)),
-    judge: (_stage, { figures }) => signalled(figures),
+    judge: lostAndSignalled,
   },
   {
     row: '25r',
@@ -37,10 +38,13 @@ export const failoverRows: readonly Row[] = [
         await stage.redis.restart();
         await demote(stage.redis, await stage.master());
       }),
-    judge: (_stage, { figures }) => [
-      ...(figures.ackedLost === 0 ? [] : [`${figures.ackedLost} replicated messages were lost`]),
-      ...(figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`]),
-    ],
+    judge: (stage, verdict) => {
+      const { ackedLost } = verdict.figures;
+      return [
+        ...(ackedLost === 0 ? [] : [`${ackedLost} replicated messages were lost`]),
+        ...noneSilent(stage, verdict),
+      ];
+    },
   },
   {
     row: '26',
@@ -59,8 +63,7 @@ export const failoverRows: readonly Row[] = [
         old.thaw();
         await demoted;
       }),
-    judge: (_stage, { figures }) =>
-      figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`],
+    judge: noneSilent,
   },
   {
     row: '28',
@@ -94,8 +97,7 @@ export const failoverRows: readonly Row[] = [
         const promoted = await group(stage).promoted(old, FAILOVER_MS);
         await demote(old, promoted);
       }),
-    judge: (_stage, { figures }) =>
-      figures.silent === 0 ? [] : [`${figures.silent} losses were not signalled`],
+    judge: noneSilent,
   },
 ];
 

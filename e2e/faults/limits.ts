@@ -3,7 +3,7 @@ import { pause, until } from '../deadline.ts';
 import type { GapRecord } from '../history/records.ts';
 import type { ProtocolSubscriber } from '../load/socket-subscriber.ts';
 import { info } from '../processes/sentinel.ts';
-import { noGaps } from './pods.ts';
+import { noGaps } from './judges.ts';
 import type { Evidence, Row } from './row.ts';
 import { KEY_PREFIX, type Stage } from './stage.ts';
 import { command } from './stores.ts';
@@ -20,7 +20,7 @@ export const limitRows: readonly Row[] = [
     title: 'Redis is out of memory',
     store: 'memory',
     inject: outOfMemory,
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '36',
@@ -43,10 +43,10 @@ export const limitRows: readonly Row[] = [
       const refused = await info(stage.redis, 'errorstat_NOSCRIPT');
       return { noscript: Number(refused?.replace('count=', '') ?? 0) };
     },
-    judge: ({ load }, verdict) => {
-      const { failed, unknown } = load.counts;
+    judge: (stage, verdict) => {
+      const { failed, unknown } = stage.load.counts;
       const seen = failed + unknown;
-      return [...noGaps(verdict), ...(seen === 0 ? [] : [`${seen} publishers noticed`])];
+      return [...noGaps(stage, verdict), ...(seen === 0 ? [] : [`${seen} publishers noticed`])];
     },
   },
 ];

@@ -1,5 +1,5 @@
 import { pause, until } from '../deadline.ts';
-import { noGaps } from './pods.ts';
+import { noGaps } from './judges.ts';
 import type { Row } from './row.ts';
 import { baseSettings, HEARTBEAT_MS } from './settings.ts';
 import type { Stage } from './stage.ts';
@@ -17,7 +17,7 @@ export const networkRows: readonly Row[] = [
     store: 'memory',
     proxied: true,
     inject: cutOff,
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '33',
@@ -36,7 +36,7 @@ export const networkRows: readonly Row[] = [
       if (moved > 0) throw new Error(`${moved} clients were sent away although all are cut off`);
       return evidence;
     },
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '33t',
@@ -69,7 +69,7 @@ export const networkRows: readonly Row[] = [
       const asked = counts.unknown + counts.duplicateAnswers - before;
       return { repliesLost: lost(), unknownOrAskedAgain: asked };
     },
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '35',
@@ -85,7 +85,7 @@ export const networkRows: readonly Row[] = [
       });
       return { ...evidence, swallowedBytes: proxy.counts.swallowedBytes };
     },
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '37',

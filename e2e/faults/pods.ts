@@ -1,5 +1,6 @@
 import { pause, until } from '../deadline.ts';
 import type { Verdict } from '../history/verdict.ts';
+import { noGaps } from './judges.ts';
 import type { Row } from './row.ts';
 import { HEARTBEAT_MS } from './settings.ts';
 import type { Stage } from './stage.ts';
@@ -21,7 +22,7 @@ export const podRows: readonly Row[] = [
       await stage.recovered();
       return { reconnects: stage.load.counts.reconnects - before };
     },
-    judge: (_stage, verdict) => [...noGaps(verdict), ...caughtUpWithin(verdict, RESUMED_MS)],
+    judge: (stage, verdict) => [...noGaps(stage, verdict), ...caughtUpWithin(verdict, RESUMED_MS)],
   },
   {
     row: '2',
@@ -31,7 +32,7 @@ export const podRows: readonly Row[] = [
     judge: (stage, verdict) => {
       const abnormal = stage.load.counts.closes.get(1006) ?? 0;
       return [
-        ...noGaps(verdict),
+        ...noGaps(stage, verdict),
         ...(abnormal === 0 ? [] : [`${abnormal} connections broke without a close`]),
       ];
     },
@@ -57,7 +58,7 @@ export const podRows: readonly Row[] = [
       stage.route(stage.gateways);
       return { reconnects: stage.load.counts.reconnects - before - stayed };
     },
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
 ];
 
@@ -88,10 +89,6 @@ async function drain(stage: Stage): Promise<Record<string, number>> {
   await stage.recovered();
   const moved = stage.load.counts.closes.get(4000) ?? 0;
   return { moved };
-}
-
-export function noGaps({ figures }: Verdict): string[] {
-  return Object.entries(figures.gaps).map(([reason, times]) => `${times} gaps ${reason}, none due`);
 }
 
 function caughtUpWithin({ figures }: Verdict, ms: number): string[] {

@@ -4,7 +4,7 @@ import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
 import { talk } from '../processes/sentinel.ts';
-import { noGaps } from './pods.ts';
+import { lostAndSignalled, noGaps } from './judges.ts';
 import type { Evidence, Row } from './row.ts';
 import { KEY_PREFIX, type Stage } from './stage.ts';
 
@@ -25,7 +25,7 @@ export const storeRows: readonly Row[] = [
         await pause(OUTAGE_MS);
         await redis.restart();
       }),
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
   {
     row: '24',
@@ -41,7 +41,7 @@ export const storeRows: readonly Row[] = [
       });
       return { ...evidence, cutBytes: cut };
     },
-    judge: (_stage, { figures }) => signalled(figures),
+    judge: lostAndSignalled,
   },
   {
     row: '31a',
@@ -85,7 +85,7 @@ export const storeRows: readonly Row[] = [
         await redis.restart();
       });
     },
-    judge: (_stage, { figures }) => signalled(figures),
+    judge: lostAndSignalled,
   },
 ];
 
@@ -160,15 +160,6 @@ async function cutTail({ directory }: RedisServer, bytes: number): Promise<numbe
     await handle.close();
   }
   return cut;
-}
-
-/** Something acknowledged was lost, and nobody who should have had it was left in the dark. */
-export function signalled(figures: { ackedLost: number; silent: number }): string[] {
-  const { ackedLost, silent } = figures;
-  return [
-    ...(ackedLost > 0 ? [] : ['nothing acknowledged was lost: the fault did not bite']),
-    ...(silent === 0 ? [] : [`${silent} losses were not signalled`]),
-  ];
 }
 
 function someGap(figures: { gaps: Readonly<Record<string, number>> }, reason?: string): string[] {

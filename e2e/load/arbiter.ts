@@ -4,6 +4,7 @@ import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { nanoseconds, type Recorder } from '../history/recorder.ts';
 import type { LineageRecord } from '../history/records.ts';
 import { hashOfMessage, received } from './message.ts';
+import { Repetition } from './repetition.ts';
 import type { Place } from './subscriber.ts';
 
 export interface ArbiterOptions {
@@ -28,8 +29,7 @@ export class Arbiter {
   readonly #watches: readonly TopicWatch[];
   #redis: Redis | undefined;
   #port = 0;
-  #running = false;
-  #done: Promise<void> = Promise.resolve();
+  readonly #reading = new Repetition({ round: () => this.#read(), everyMs: POLL_MS });
   /** Polls that failed: the store was away, as far as the arbiter could see. */
   failures = 0;
   /** Rounds over all topics that were read to the end. */
@@ -48,13 +48,11 @@ export class Arbiter {
   }
 
   start(): void {
-    this.#running = true;
-    this.#done = this.#run();
+    this.#reading.start();
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
-    await this.#done;
+    await this.#reading.stop();
     this.#redis?.disconnect();
   }
 
@@ -72,19 +70,16 @@ export class Arbiter {
     return { epoch: watch?.epoch ?? '', seq: watch?.head ?? 0 };
   }
 
-  async #run(): Promise<void> {
-    while (this.#running) {
-      try {
-        const redis = await this.#connection();
-        for (const watch of this.#watches) await watch.read(redis);
-        this.rounds += 1;
-      } catch {
-        // Faults are what this is for: the next poll looks for the master again.
-        this.failures += 1;
-        this.#redis?.disconnect();
-        this.#redis = undefined;
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  async #read(): Promise<void> {
+    try {
+      const redis = await this.#connection();
+      for (const watch of this.#watches) await watch.read(redis);
+      this.rounds += 1;
+    } catch {
+      // Faults are what this is for: the next poll looks for the master again.
+      this.failures += 1;
+      this.#redis?.disconnect();
+      this.#redis = undefined;
     }
   }
 

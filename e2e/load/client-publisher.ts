@@ -1,11 +1,11 @@
 import { type Client, PublishError } from '../../client/index.ts';
 import { parsePosition } from '../../protocol/position.ts';
 import { pickOne } from '../../protocol/testing/chance.ts';
-import { pause } from '../deadline.ts';
 import { nanoseconds } from '../history/recorder.ts';
 import { loadClient } from './client-subscriber.ts';
 import { composed, hashOfMessage } from './message.ts';
 import type { Publisher, PublisherOptions } from './publisher.ts';
+import { Repetition } from './repetition.ts';
 
 const SETTLE_MS = 30_000;
 
@@ -14,38 +14,30 @@ export class ClientPublisher implements Publisher {
   readonly #options: PublisherOptions;
   readonly #client: Client;
   readonly #numbers = new Map<string, number>();
-  #running = false;
-  #done: Promise<void> = Promise.resolve();
+  readonly #publishing: Repetition;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#client = loadClient(options);
+    const { topics, random, everyMs } = options;
+    this.#publishing = new Repetition({
+      round: () => this.#publish(pickOne(topics, random)),
+      ...{ everyMs, firstMs: random() * everyMs },
+    });
   }
 
   start(): void {
-    this.#running = true;
-    this.#done = this.#run();
+    this.#publishing.start();
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
-    await this.#done;
+    await this.#publishing.stop();
     await this.#client.close();
   }
 
   abandon(): void {
-    this.#running = false;
+    void this.#publishing.stop();
     void this.#client.close();
-  }
-
-  async #run(): Promise<void> {
-    const { topics, random, everyMs } = this.#options;
-    await pause(random() * everyMs);
-    while (this.#running) {
-      const begin = performance.now();
-      await this.#publish(pickOne(topics, random));
-      await pause(Math.max(0, everyMs - (performance.now() - begin)));
-    }
   }
 
   async #publish(topic: string): Promise<void> {

@@ -7,6 +7,7 @@ import { nanoseconds, type Recorder } from '../history/recorder.ts';
 import type { PublishRecord } from '../history/records.ts';
 import type { LoadCounts } from './counts.ts';
 import { composed, hashOfMessage, type LoadMessage } from './message.ts';
+import { Repetition } from './repetition.ts';
 import type { Target, Targets } from './target.ts';
 
 /** Somebody who publishes until told to stop, and records how each message ended. */
@@ -50,40 +51,32 @@ export class HttpPublisher implements Publisher {
   readonly #numbers = new Map<string, number>();
   #target: Target;
   #sequence = 0;
-  #running = false;
+  readonly #publishing: Repetition;
   #abandoned = false;
-  #done: Promise<void> = Promise.resolve();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#target = options.targets.pick();
+    const { topics, random, everyMs } = options;
+    this.#publishing = new Repetition({
+      round: () => this.publish(pickOne(topics, random)),
+      ...{ everyMs, firstMs: random() * everyMs },
+    });
   }
 
   start(): void {
-    this.#running = true;
-    this.#done = this.#run();
+    this.#publishing.start();
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
-    await this.#done;
+    await this.#publishing.stop();
     this.#agent.destroy();
   }
 
   abandon(): void {
-    this.#running = false;
+    void this.#publishing.stop();
     this.#abandoned = true;
     this.#agent.destroy();
-  }
-
-  async #run(): Promise<void> {
-    const { topics, random, everyMs } = this.#options;
-    await pause(random() * everyMs);
-    while (this.#running) {
-      const begin = performance.now();
-      await this.publish(pickOne(topics, random));
-      await pause(Math.max(0, everyMs - (performance.now() - begin)));
-    }
   }
 
   /** One message, tried until its outcome is known or the deadline passed. */

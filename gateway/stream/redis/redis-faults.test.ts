@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { until, within } from '../../../e2e/deadline.ts';
+import { succeeds, until, within } from '../../../e2e/deadline.ts';
 import {
   freePort,
   type RedisOptions,
@@ -144,28 +144,14 @@ describe('RedisLog, when Redis', () => {
     await admin.save();
     await server.kill();
     await server.restart();
-    await until(
-      () =>
-        admin.config('SET', 'maxmemory', '1').then(
-          () => true,
-          () => false,
-        ),
-      {
-        for: 'the limit',
-        deadlineMs: WAIT_MS,
-      },
-    );
-    await until(
-      () =>
-        a.probe(200).then(
-          () => true,
-          () => false,
-        ),
-      {
-        for: 'the probe',
-        deadlineMs: WAIT_MS,
-      },
-    );
+    await until(() => succeeds(admin.config('SET', 'maxmemory', '1')), {
+      for: 'the limit',
+      deadlineMs: WAIT_MS,
+    });
+    await until(() => succeeds(a.probe(200)), {
+      for: 'the probe',
+      deadlineMs: WAIT_MS,
+    });
     const { head, steps } = await a.resume('t', first);
     assert.notEqual(head.epoch, first.epoch);
     assert.deepEqual(steps, []);

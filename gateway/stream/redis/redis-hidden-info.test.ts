@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { until } from '../../../e2e/deadline.ts';
+import { succeeds, until } from '../../../e2e/deadline.ts';
 import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
@@ -138,12 +138,7 @@ describe('Where INFO is hidden, a failover that lost writes', () => {
     await cutOff('t', 1);
     const lost = await a.publish('t', '2', '3');
     await promote();
-    await wait('b to be back', () =>
-      b.probe(200).then(
-        () => true,
-        () => false,
-      ),
-    );
+    await wait('b to be back', () => succeeds(b.probe(200)));
     const claimed = await b.resume('t', lost);
     assert.equal(claimed.head.epoch, lost.epoch);
     const heard = await b.log.resume('t', { from: lost, heard: true, ...SMALL });

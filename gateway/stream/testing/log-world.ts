@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { until } from '../../../e2e/deadline.ts';
+import { succeeds, until } from '../../../e2e/deadline.ts';
 import type { Position } from '../../../protocol/position.ts';
 import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
 import type { Bell, Log, LogDraft, Resumed, ResumeRequest } from '../log.ts';
@@ -122,29 +122,15 @@ export class Gateway {
 
   /** After a restart or failover: works again. */
   async back(): Promise<void> {
-    await until(
-      () =>
-        this.probe(200).then(
-          () => true,
-          () => false,
-        ),
-      {
-        for: 'the store to be back',
-        deadlineMs: WAIT_MS,
-        everyMs: 20,
-      },
-    );
-    await until(
-      () =>
-        this.log.append('$works', [draft('x')], 0).then(
-          () => true,
-          () => false,
-        ),
-      {
-        for: 'the store to take publishes',
-        deadlineMs: WAIT_MS,
-        everyMs: 20,
-      },
-    );
+    await until(() => succeeds(this.probe(200)), {
+      for: 'the store to be back',
+      deadlineMs: WAIT_MS,
+      everyMs: 20,
+    });
+    await until(() => succeeds(this.log.append('$works', [draft('x')], 0)), {
+      for: 'the store to take publishes',
+      deadlineMs: WAIT_MS,
+      everyMs: 20,
+    });
   }
 }
