@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { Client } from '@wscluster/client';
 import { build } from 'esbuild';
+import { Gateway } from '../gateway/gateway.ts';
+import { silentLogger } from '../gateway/logger.ts';
+import { settingsFrom } from '../gateway/settings/load.ts';
+import { MemoryStore } from '../gateway/stream/memory/memory-store.ts';
+import { systemClock } from '../protocol/clock.ts';
 import { Client as Source } from './index.ts';
 
 const LIMIT_BYTES = 10 * 1_024;
 const root = join(import.meta.dirname, '..');
+/** What is published need not run on the Node that this repository brings. */
+const clientNode = process.env['CLIENT_NODE'] ?? process.execPath;
 const run = (program: string, args: readonly string[], cwd: string) =>
   execFileSync(program, args, { cwd, encoding: 'utf8', timeout: 120_000 });
 
@@ -26,6 +34,28 @@ try { new Client({ url: 'x' }); } catch (error) {
 }
 console.log(states.join(' '));
 `;
+
+const conversation = `
+import { Client } from '@wscluster/client';
+const client = new Client({ url: process.argv[2] });
+const room = client.subscribe('room.1');
+await room.ready;
+await client.publish('room.1', { hi: 1 });
+for await (const { data, seq } of room) {
+  console.log(process.version, seq, JSON.stringify(data));
+  break;
+}
+await client.close();
+`;
+
+async function startGateway(): Promise<Gateway> {
+  const settings = settingsFrom({ port: 0, adminPort: 0 });
+  const shared = { clock: systemClock, random: Math.random, logger: silentLogger };
+  const store = new MemoryStore({ ...shared, settings: settings.stream });
+  const gateway = new Gateway(settings, { ...shared, store });
+  await gateway.start();
+  return gateway;
+}
 
 describe('the package', () => {
   it('is the sources inside this repository', () => {
@@ -69,7 +99,21 @@ describe('the package as it is published', () => {
   });
 
   it('runs without anything else installed', () => {
-    const output = run(process.execPath, ['program.js'], folder);
+    const output = run(clientNode, ['program.js'], folder);
     assert.equal(output.trim(), 'idle closed url');
+  });
+
+  it('talks to a gateway with the WebSocket of its Node, and lets the process end', async () => {
+    const gateway = await startGateway();
+    writeFileSync(join(folder, 'conversation.js'), conversation);
+    const url = `ws://127.0.0.1:${gateway.address?.port}/ws`;
+    const where = { cwd: folder, timeout: 30_000 };
+    try {
+      const { stdout } = await promisify(execFile)(clientNode, ['conversation.js', url], where);
+      const version = run(clientNode, ['--version'], folder).trim();
+      assert.equal(stdout.trim(), `${version} 1 {"hi":1}`);
+    } finally {
+      await gateway.stop();
+    }
   });
 });
