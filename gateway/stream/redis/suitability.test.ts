@@ -29,6 +29,17 @@ describe('A server', () => {
     assert.equal(refusalOf(readFacts('')), undefined);
   });
 
+  test('that does not apply min-replicas-to-write to scripts is said so', () => {
+    const said = (version: string) => shortcomings(readFacts(info({ redis_version: version })));
+    for (const version of ['6.2.0', '6.2.6']) {
+      const text = `Redis ${version} ignores min-replicas-to-write in scripts: use 6.2.7 or later`;
+      assert.deepEqual(said(version), [text]);
+    }
+    for (const version of ['6.2.7', '6.2.16', '7.0.0', '8.0', '10.0.0']) {
+      assert.deepEqual(said(version), []);
+    }
+  });
+
   test('that is loading or a replica is recognised', () => {
     const { loading, replica } = readFacts(info({ loading: '1', role: 'slave' }));
     assert.deepEqual([loading, replica], [true, true]);

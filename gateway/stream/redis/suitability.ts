@@ -10,7 +10,9 @@ export interface ServerFacts {
   readonly lineageVisible: boolean;
 }
 
-const OLDEST = [6, 2] as const;
+const OLDEST: readonly number[] = [6, 2];
+/** Before it, what a script writes is written in spite of `min-replicas-to-write`. */
+const HEEDS_MIN_REPLICAS: readonly number[] = [6, 2, 7];
 
 export function readFacts(info: string): ServerFacts {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
@@ -29,21 +31,26 @@ export function refusalOf({ cluster, version }: ServerFacts): string | undefined
   if (cluster) {
     return 'this is a Redis Cluster, which is not supported yet: use a single Redis or Sentinel';
   }
-  if (version !== undefined && isOlder(version)) {
+  if (version !== undefined && isOlder(version, OLDEST)) {
     return `Redis ${version} is too old: at least ${OLDEST.join('.')} is needed`;
   }
   return undefined;
 }
 
-function isOlder(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+function isOlder(version: string, than: readonly number[]): boolean {
+  const parts = version.split('.').map(Number);
+  const at = than.findIndex((wanted, index) => wanted !== (parts[index] ?? 0));
+  return at !== -1 && (parts[at] ?? 0) < (than[at] ?? 0);
 }
 
 /** What about the server endangers the promises, in words. Hidden facts are a warning only. */
 export function shortcomings(facts: ServerFacts): string[] {
   const found: string[] = [];
-  const { evictionPolicy, lineageVisible } = facts;
+  const { version, evictionPolicy, lineageVisible } = facts;
+  if (version !== undefined && isOlder(version, HEEDS_MIN_REPLICAS)) {
+    const since = HEEDS_MIN_REPLICAS.join('.');
+    found.push(`Redis ${version} ignores min-replicas-to-write in scripts: use ${since} or later`);
+  }
   if (evictionPolicy === undefined) {
     found.push('INFO memory is hidden: make sure that maxmemory-policy is noeviction');
   } else if (evictionPolicy !== 'noeviction') {
