@@ -62,7 +62,7 @@ async function failing({ get }: Started): Promise<string[]> {
 const becomes = (condition: () => Promise<boolean>, what: string) =>
   until(condition, { for: what, deadlineMs: 15_000, everyMs: 25 });
 
-/** Long enough for a busy machine, and the interval of the questions to peers. */
+/** Long enough for a busy machine. */
 const SILENCE_MS = 700;
 
 /** In the proportions of the defaults. */
@@ -238,6 +238,24 @@ describe('gateways on Redis', () => {
     proxy.pass();
     await becomes(async () => (await failing(one)).length === 0, 'being ready again');
     await becomes(async () => (await one.publish('a', 1)) === 200, 'publishing');
+  });
+
+  it('keep their clients when a peer is back a moment before them', async () => {
+    const peer = await on(redis.url, 'peer');
+    const url = redis.url.replace(String(redis.port), String(proxy.port));
+    const impatient = { ...fast, redis: { url, socketTimeoutMs: 300 } };
+    const one = await started({ ...impatient, pod: 'one', peers: [`127.0.0.1:${peer.adminPort}`] });
+    const client = await TestClient.ready(one.port);
+    const told = (stale: boolean) => async () => client.of('stale').at(-1)?.stale === stale;
+    proxy.refuse();
+    await becomes(told(true), 'stale');
+    // Well below the longest wait for the next try, and longer than this gateway bears silence.
+    const back = systemClock.now() + 450;
+    await becomes(async () => systemClock.now() > back, 'a moment');
+    proxy.pass();
+    await becomes(told(false), 'the end of stale');
+    assert.equal(client.closed, undefined);
+    client.ws.terminate();
   });
 
   it('stay ready, all of them, when it is gone for everybody', async () => {

@@ -16,6 +16,7 @@ import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
 import { openStore, type Store } from './store.ts';
 import type { MemoryStore } from './stream/memory/memory-store.ts';
+import { RETRY_LONGEST_MS } from './stream/redis/redis-connections.ts';
 import type { StreamEvent } from './stream/stream.ts';
 import { TopicStream } from './stream/topic-stream.ts';
 
@@ -175,7 +176,8 @@ export class Gateway {
     const ask = { pod, clock, timeoutMs, fetch: globalThis.fetch };
     return new CutOff({
       peers,
-      intervalMs: timeoutMs,
+      // What loses Redis with us may be back one longest wait before us: that is no reason to move.
+      intervalMs: Math.max(timeoutMs, RETRY_LONGEST_MS),
       clock,
       random,
       ask: (peer) => askPeer(peer, ask),

@@ -26,7 +26,8 @@ export interface ConnectionOptions {
 }
 
 const RETRY_FIRST_MS = 50;
-const RETRY_LONGEST_MS = 2_000;
+/** The longest wait for the next try. */
+export const RETRY_LONGEST_MS = 2_000;
 
 /**
  * One connection to the master, remade for ever, by rules that each answer a measured failure:
