@@ -1,7 +1,7 @@
 import { until } from '../deadline.ts';
 import { nanoseconds } from '../history/recorder.ts';
 import { tokenFor, tokenKeys } from '../load/token-subscriber.ts';
-import { noGaps } from './pods.ts';
+import { noGaps } from './judges.ts';
 import type { Evidence, Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
