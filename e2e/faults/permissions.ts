@@ -21,7 +21,7 @@ export const permissionRows: readonly Row[] = [
     // It is disconnected when it loses the permission: nothing can be under way to it.
     expect: { authorityMs: 0 },
     inject: lostWhileAway,
-    judge: (_stage, verdict) => noGaps(verdict),
+    judge: noGaps,
   },
 ];
 
