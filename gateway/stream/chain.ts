@@ -72,6 +72,29 @@ export function mayBeForgotten(
   return at.second - from.confirmed > 2 * at.retentionS;
 }
 
+/** A topic of which nothing is known: unborn, expired, or lost. */
+export interface UnbornTopic {
+  /** The epoch in which topics are that are not born yet. */
+  readonly world: string;
+  /** Second in which the lineage changed last. */
+  readonly changed: number;
+  readonly second: number;
+  readonly retentionS: number;
+  /** There is a log without anything that tells what its numbers are. */
+  readonly logExists: boolean;
+}
+
+/** Why somebody at the position may have missed something; undefined: nothing was missed. */
+export function missedBeforeBirth(
+  from: Position,
+  topic: UnbornTopic,
+): 'expired' | 'epoch_unknown' | undefined {
+  if (mayBeForgotten(from, topic)) return 'expired';
+  const wiped = isWorldEpoch(from.epoch) && from.epoch !== topic.world;
+  const current = from.confirmed > topic.changed && !wiped && !topic.logExists;
+  return current ? undefined : 'epoch_unknown';
+}
+
 /** The chain after the current epoch, which began in second `since`, ended at `seq`. */
 export function endEpoch(
   { epoch, seq, chain }: Omit<TopicHistory, 'birth'>,

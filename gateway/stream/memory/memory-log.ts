@@ -1,13 +1,6 @@
 import type { Timer } from '../../../protocol/clock.ts';
 import type { Position } from '../../../protocol/position.ts';
-import {
-  continueFrom,
-  crossesChange,
-  isWorldEpoch,
-  jump,
-  mayBeForgotten,
-  readsAfter,
-} from '../chain.ts';
+import { continueFrom, crossesChange, jump, missedBeforeBirth, readsAfter } from '../chain.ts';
 import { fingerprint } from '../fingerprint.ts';
 import {
   type Bell,
@@ -94,18 +87,17 @@ export class MemoryLog implements Log {
 
   /** Nothing is known of the topic: unborn, expired, or lost. */
   #unborn({ from }: ResumeRequest): Resumed {
-    const { epoch, changed } = this.#store.world();
-    const { lineage, second } = this.#store;
-    const head = { epoch, seq: 0, confirmed: second };
+    const { epoch: world, changed } = this.#store.world();
+    const { lineage, second, settings } = this.#store;
+    const head = { epoch: world, seq: 0, confirmed: second };
     const nothing = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
     if (from === undefined || 'latest' in from) return nothing;
-    if (mayBeForgotten(from, { second, retentionS: this.#store.settings.retentionS })) {
-      return { ...nothing, ...jump('expired', head) };
-    }
-    const wiped = isWorldEpoch(from.epoch) && from.epoch !== epoch;
-    if (from.confirmed > changed && !wiped) return nothing;
-    const unsettledMs = this.#store.unsettledMs();
-    return { ...nothing, unsettledMs, ...jump('epoch_unknown', head) };
+    const { retentionS } = settings;
+    const topic = { world, changed, second, retentionS, logExists: false };
+    const missed = missedBeforeBirth(from, topic);
+    if (missed === undefined) return nothing;
+    const unsettledMs = missed === 'expired' ? 0 : this.#store.unsettledMs();
+    return { ...nothing, unsettledMs, ...jump(missed, head) };
   }
 
   #read(log: MemoryTopic, { from, maxEntries, maxBytes }: ResumeRequest): Resumed {

@@ -1,7 +1,7 @@
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 import { formatPosition, type Position } from '../../../protocol/position.ts';
 import type { RedisSettings, StreamSettings } from '../../settings/declaration.ts';
-import { continueFrom, crossesChange, isWorldEpoch, jump, mayBeForgotten } from '../chain.ts';
+import { continueFrom, crossesChange, jump, missedBeforeBirth } from '../chain.ts';
 import {
   type Bell,
   type Log,
@@ -242,16 +242,15 @@ export class RedisLog implements Log {
 
   /** Nothing is known of the topic: unborn, expired, or lost. */
   #unborn(reply: UnbornReply, from: ResumeRequest['from']): Resumed {
-    const { lineage, world, second, changed, logExists } = reply;
+    const { lineage, world, second, changed } = reply;
     const head = { epoch: world, seq: 0, confirmed: Math.max(second, changed + 1) };
     const nothing = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
     if (from === undefined || 'latest' in from) return nothing;
-    if (mayBeForgotten(from, { second, retentionS: this.#options.stream.retentionS })) {
-      return { ...nothing, ...jump('expired', head) };
-    }
-    const wiped = isWorldEpoch(from.epoch) && from.epoch !== world;
-    if (from.confirmed > changed && !wiped && !logExists) return nothing;
-    return { ...nothing, unsettledMs: reply.unsettledMs, ...jump('epoch_unknown', head) };
+    const { retentionS } = this.#options.stream;
+    const missed = missedBeforeBirth(from, { ...reply, retentionS });
+    if (missed === undefined) return nothing;
+    const unsettledMs = missed === 'expired' ? 0 : reply.unsettledMs;
+    return { ...nothing, unsettledMs, ...jump(missed, head) };
   }
 
   async report(
