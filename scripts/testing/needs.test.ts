@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Installer, meetNeeds, type Need } from './needs.ts';
+import { type Installer, meetNeeds, type Need, needs } from './needs.ts';
 
 /** A need that is present once its package was installed. */
 function machine(problem?: string): { need: Need; installer: Installer; calls: string[] } {
@@ -38,6 +38,20 @@ describe('what the tests need of the machine', () => {
     assert.deepEqual(lacking, [
       'tool is absent (installed, and yet not found): its tests are skipped',
     ]);
+  });
+
+  it('is looked for where the environment says, and only there', () => {
+    const before = process.env['REDIS_SERVER'];
+    const redis = needs.find(({ name }) => name === 'redis-server');
+    try {
+      process.env['REDIS_SERVER'] = process.execPath;
+      assert.equal(redis?.isPresent(), true);
+      process.env['REDIS_SERVER'] = '/nowhere/redis-server';
+      assert.equal(redis?.isPresent(), false);
+    } finally {
+      if (before === undefined) delete process.env['REDIS_SERVER'];
+      else process.env['REDIS_SERVER'] = before;
+    }
   });
 
   it('costs nothing when it is there', async () => {

@@ -11,17 +11,20 @@ export interface Need {
   isPresent(): boolean;
 }
 
-const program = (name: string, packages: readonly string[], without: string): Need => ({
-  name,
-  packages,
-  without,
-  isPresent: () => onPath(name),
-});
-
 export const needs: readonly Need[] = [
-  program('redis-server', ['redis-server'], 'the suites on a real Redis are skipped'),
-  program('redis-sentinel', ['redis-sentinel'], 'the suites of failovers are skipped'),
-  program('chromium', ['chromium', 'fonts-liberation'], 'the suites in a browser are skipped'),
+  {
+    name: 'redis-server',
+    packages: ['redis-server'],
+    without: 'the suites on a real Redis are skipped',
+    // It is its own Sentinel.
+    isPresent: () => isThere(process.env['REDIS_SERVER'], 'redis-server'),
+  },
+  {
+    name: 'chromium',
+    packages: ['chromium', 'fonts-liberation'],
+    without: 'the suites in a browser are skipped',
+    isPresent: () => isThere(process.env['CHROMIUM'], 'chromium'),
+  },
   {
     name: 'python3 with venv',
     packages: ['python3-venv'],
@@ -29,6 +32,11 @@ export const needs: readonly Need[] = [
     isPresent: () => spawnSync('python3', ['-c', 'import ensurepip']).status === 0,
   },
 ];
+
+/** What the environment names counts, and nothing else then. */
+function isThere(path: string | undefined, name: string): boolean {
+  return path === undefined ? onPath(name) : isExecutable(path);
+}
 
 function onPath(name: string): boolean {
   // A shell of an ordinary user often lacks the sbin folders, where servers may be.
