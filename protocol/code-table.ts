@@ -41,6 +41,7 @@ export const errorRetries = {
   forbidden: false,
   not_found: false,
   conflict: false,
+  superseded: false,
   too_large: false,
   too_many_topics: false,
   rate_limited: true,

@@ -6,7 +6,7 @@ import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
 import { greet } from './opening.ts';
 import { pauses } from './pauses.ts';
-import { dropForbidden, subscribe, unsubscribe } from './subscribing.ts';
+import { dropForbidden, subscribe, UNASKED, unsubscribe } from './subscribing.ts';
 
 /** Does what a client asked for. Every request with a number is answered with the same number. */
 export function execute(connection: Connection, context: EdgeContext, command: Command): void {
@@ -138,7 +138,9 @@ function renewed(
   if (!connection.alive) return;
   connection.identity = identity;
   for (const topic of context.hub.positions(connection.outbox).keys()) {
-    if (!identity.maySubscribe(topic)) dropForbidden(connection, context, topic);
+    if (!identity.maySubscribe(topic)) {
+      dropForbidden(connection, context, { topic, request: UNASKED });
+    }
   }
   connection.say({ type: 'acked', id });
   connection.plan();

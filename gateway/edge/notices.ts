@@ -1,15 +1,8 @@
-import type { SubbedTopic } from '../../protocol/events.ts';
 import type { RefusedDelivery, SubbedDelivery } from '../hub/hub.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Notice } from './outbox.ts';
-import { dropForbidden } from './subscribing.ts';
-
-/**
- * The request of subscriptions that the server made for a plain client, and of what ends later
- * than its request was answered.
- */
-const UNASKED = 0;
+import { answer, dropForbidden, UNASKED } from './subscribing.ts';
 
 /** Says to a client what the hub has to say beside messages. */
 export function notify(connection: Connection, context: EdgeContext, notice: Notice): void {
@@ -33,7 +26,7 @@ function subscribed(connection: Connection, context: EdgeContext, notice: Subbed
   const { topic, position, replay, request } = notice;
   if (connection.identity?.maySubscribe(topic) !== true) {
     // The token changed while the topic was opened.
-    dropForbidden(connection, context, topic);
+    dropForbidden(connection, context, notice);
     return;
   }
   connection.session?.started(topic, position, context.wheel.now());
@@ -49,8 +42,4 @@ function refused(connection: Connection, context: EdgeContext, notice: RefusedDe
   }
   context.counts.failed(code);
   answer(connection, request, { topic, error: code, message });
-}
-
-function answer(connection: Connection, id: number, topic: SubbedTopic): void {
-  connection.say({ type: 'subbed', id, topics: [topic] });
 }

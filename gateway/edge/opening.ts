@@ -6,7 +6,7 @@ import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
 import { pauses } from './pauses.ts';
 import { Session } from './session.ts';
-import { refusals, subscribeOne } from './subscribing.ts';
+import { refusals, subscribeOne, UNASKED } from './subscribing.ts';
 
 /** The store is asked for a session again after this, until the hello deadline. */
 const RETRY_MS = 200;
@@ -167,7 +167,7 @@ function subscribePlain(connection: Connection, context: EdgeContext, topic: str
     connection.fail('bad_topic', problem);
     return;
   }
-  const error = subscribeOne(connection, context, { request: { topic }, id: 0 });
+  const error = subscribeOne(connection, context, { request: { topic }, id: UNASKED });
   if (error !== undefined) connection.fail(error, refusals[error], { topic });
 }
 

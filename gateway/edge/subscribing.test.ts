@@ -67,3 +67,40 @@ describe('a subscription that was granted and cannot go on', () => {
     await assert.rejects(refused[Symbol.asyncIterator]().next(), { code: 'bad_position' });
   });
 });
+
+describe('a sub that is overtaken before it is answered', () => {
+  let fixture: EdgeFixture<FakeStream>;
+  before(async () => {
+    fixture = await startEdge();
+  });
+  after(() => fixture.stop());
+
+  /** What answered each request: `ok`, or an error. */
+  function answers(client: TestClient): Record<number, string> {
+    const entries = client
+      .of('subbed')
+      .map(({ id, topics: [topic] }) => [id, topic && 'error' in topic ? topic.error : 'ok']);
+    return Object.fromEntries(entries);
+  }
+
+  it('is answered, by a later sub, an unsub, and the one that is in force', async () => {
+    const client = await TestClient.ready(fixture.port);
+    client.send({ type: 'sub', id: 1, topics: ['a'] });
+    client.send({ type: 'sub', id: 2, topics: ['a'] });
+    client.send({ type: 'sub', id: 3, topics: ['b'] });
+    client.send({ type: 'unsub', id: 4, topics: ['b'] });
+    await client.heard('acked');
+    await waitFor(() => 2 in answers(client), 'the answer of the newest');
+    assert.deepEqual(answers(client), { 1: 'superseded', 2: 'ok', 3: 'superseded' });
+    assert.equal(client.of('subbed').length, 3);
+    assert.equal(fixture.counted.get('failed:superseded'), 2);
+    assert.equal(fixture.hub.state.subscriptions, 1);
+    // One that was answered is not answered again.
+    client.send({ type: 'sub', id: 5, topics: ['a'] });
+    await client.heard('subbed', 4);
+    client.send({ type: 'unsub', id: 6, topics: ['a'] });
+    await client.heard('acked', 2);
+    assert.equal(client.of('subbed').length, 4);
+    client.ws.close();
+  });
+});

@@ -4,6 +4,12 @@ import type { SubbedTopic } from '../../protocol/events.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 
+/**
+ * The request of subscriptions that the server made for a plain client, and of what ends later
+ * than its request was answered.
+ */
+export const UNASKED = 0;
+
 /** Answers each topic once: those that are refused here, the others by what the hub delivers. */
 export function subscribe(connection: Connection, context: EdgeContext, command: Sub): void {
   const { id, topics } = command;
@@ -26,6 +32,7 @@ export function subscribe(connection: Connection, context: EdgeContext, command:
 /** Why a topic is refused before the hub hears of it. */
 export const refusals = {
   forbidden: 'the token does not allow to subscribe to it',
+  superseded: 'a later command took its place before it was answered',
   too_many_topics: 'the connection has as many topics as it may have',
 } as const satisfies Partial<Record<ErrorName, string>>;
 
@@ -34,10 +41,10 @@ export function subscribeOne(
   connection: Connection,
   context: EdgeContext,
   { request, id }: { readonly request: TopicRequest; readonly id: number },
-): keyof typeof refusals | undefined {
+): 'forbidden' | 'too_many_topics' | undefined {
   const { topic, position } = request;
   if (connection.identity?.maySubscribe(topic) !== true) return 'forbidden';
-  if (context.hub.unsubscribe(connection.outbox, topic)) connection.topics -= 1;
+  end(connection, context, { topic, why: 'superseded', request: UNASKED });
   if (connection.topics >= context.settings.maxTopics) return 'too_many_topics';
   connection.topics += 1;
   const from = position ?? connection.session?.cursor(topic);
@@ -45,10 +52,24 @@ export function subscribeOne(
   return undefined;
 }
 
+/** Answers a `sub` about one of its topics. */
+export function answer(connection: Connection, id: number, topic: SubbedTopic): void {
+  connection.say({ type: 'subbed', id, topics: [topic] });
+}
+
+/** A subscription, and the request that it still has to answer; 0: none. */
+export interface Unanswered {
+  readonly topic: string;
+  readonly request: number;
+}
+
 /** Ends a subscription that the identity may not have any more. */
-export function dropForbidden(connection: Connection, context: EdgeContext, topic: string): void {
-  if (!context.hub.unsubscribe(connection.outbox, topic)) return;
-  connection.topics -= 1;
+export function dropForbidden(
+  connection: Connection,
+  context: EdgeContext,
+  { topic, request }: Unanswered,
+): void {
+  if (end(connection, context, { topic, why: 'forbidden', request }) !== 'granted') return;
   connection.fail('forbidden', 'the token does not allow this topic any more', { topic });
 }
 
@@ -56,8 +77,24 @@ export function unsubscribe(connection: Connection, context: EdgeContext, comman
   connection.inbox.charge(command.topics.length);
   const now = context.wheel.now();
   for (const topic of command.topics) {
-    if (context.hub.unsubscribe(connection.outbox, topic)) connection.topics -= 1;
+    end(connection, context, { topic, why: 'superseded', request: UNASKED });
     connection.session?.forget(topic, now);
   }
   connection.say({ type: 'acked', id: command.id });
+}
+
+/** Ends a subscription, if there is one. A request that was not answered yet is answered now. */
+function end(
+  connection: Connection,
+  context: EdgeContext,
+  { topic, why, request }: Unanswered & { readonly why: keyof typeof refusals },
+): 'none' | 'asked' | 'granted' {
+  const unanswered = context.hub.unsubscribe(connection.outbox, topic);
+  if (unanswered === undefined) return 'none';
+  connection.topics -= 1;
+  const id = unanswered === UNASKED ? request : unanswered;
+  if (id === UNASKED) return 'granted';
+  context.counts.failed(why);
+  answer(connection, id, { topic, error: why, message: refusals[why] });
+  return 'asked';
 }

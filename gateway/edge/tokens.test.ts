@@ -118,6 +118,41 @@ describe('tokens', () => {
     await fixture.stop();
   });
 
+  it('that change while a topic is opened decide, and every sub is answered', async (t) => {
+    const fixture = await start();
+    t.after(() => fixture.stop());
+    fixture.stream.unopened = true;
+    const client = await TestClient.ready(fixture.port, bearing('ann/a+b+c'));
+    client.send({ type: 'sub', id: 1, topics: ['a', 'b'] });
+    client.send({ type: 'sub', id: 2, topics: [{ topic: 'c', position: 'fake:0@1000' }] });
+    client.send({ type: 'auth', id: 3, token: 'ann/a' });
+    await client.heard('acked');
+    fixture.stream.openTopics();
+    await client.heard('subbed', 3);
+    client.send({ type: 'ping', at: 1 });
+    await client.heard('pong');
+    const answers = client
+      .of('subbed')
+      .flatMap(({ id, topics }) => topics.map((one) => ({ id, ...one })))
+      .map((one) => [one.id, one.topic, 'error' in one ? one.error : 'ok']);
+    assert.deepEqual(answers.sort(), [
+      [1, 'a', 'ok'],
+      [1, 'b', 'forbidden'],
+      [2, 'c', 'forbidden'],
+    ]);
+    assert.deepEqual(client.of('err'), []);
+    assert.equal(fixture.hub.state.subscriptions, 1);
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    for (const topic of ['b', 'c', 'a']) {
+      await fixture.stream.publish({ topic, identity: '', ack: 'leader', data });
+    }
+    await client.heard('msg');
+    assert.deepEqual(
+      client.of('msg').map(({ topic }) => topic),
+      ['a'],
+    );
+  });
+
   it('of somebody else, or bad ones, do not renew', async () => {
     const fixture = await start();
     const client = await TestClient.ready(fixture.port, bearing('ann/a'));

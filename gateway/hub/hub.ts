@@ -11,11 +11,16 @@ export interface Hub {
   /**
    * Answers through `outlet.deliver`, never before this returns: one `subbed` first, then entries
    * and gaps, in order; or `refused`. Subscribing to a topic again starts afresh from `from`: what
-   * the older subscription had not been given yet is not given, and `subbed` comes again.
+   * the older subscription had not been given yet is not given, its `subbed` neither, and `subbed`
+   * comes again.
    */
   subscribe(outlet: Outlet, topic: string, start: Start): void;
-  /** Nothing of the topic is delivered after this returns. False: there was no subscription. */
-  unsubscribe(outlet: Outlet, topic: string): boolean;
+  /**
+   * Nothing of the topic is delivered after this returns. Returns the request whose `subbed` or
+   * `refused` had not been delivered and will not be, 0 when it had been; undefined: there was no
+   * subscription.
+   */
+  unsubscribe(outlet: Outlet, topic: string): number | undefined;
   /** All subscriptions of an outlet that is gone. */
   leave(outlet: Outlet): void;
   /** Where the outlet is in each topic: everything up to there was delivered to it. */

@@ -83,7 +83,7 @@ class World {
 
   unsubscribe(outlet: RecordingOutlet, topic: string): void {
     const watched = outlet.watched.delete(topic);
-    assert.equal(this.hub.unsubscribe(outlet, topic), watched);
+    assert.equal(this.hub.unsubscribe(outlet, topic) !== undefined, watched);
   }
 
   leave(outlet: RecordingOutlet): void {

@@ -109,11 +109,12 @@ export class TopicHub implements Hub, StreamListener {
     this.#pump.ready(subscription);
   }
 
-  unsubscribe(outlet: Outlet, topic: string): boolean {
+  unsubscribe(outlet: Outlet, topic: string): number | undefined {
     const subscription = findSubscription(outlet, topic);
-    if (subscription === undefined) return false;
+    if (subscription === undefined) return undefined;
+    const unanswered = subscription.behind?.request ?? 0;
     this.#end(subscription);
-    return true;
+    return unanswered;
   }
 
   leave(outlet: Outlet): void {

@@ -32,6 +32,8 @@ export class FakeStream implements Stream, Sessions {
   readonly saved: SavedCursors[] = [];
   /** Publishes wait until `release`. */
   holding = false;
+  /** Topics are not opened until `openTopics`. */
+  unopened = false;
   /** Sessions can be neither opened nor saved. */
   down = false;
   /** With what reading the log fails. */
@@ -86,7 +88,16 @@ export class FakeStream implements Stream, Sessions {
 
   follow(topic: string): void {
     this.#followed.add(topic);
-    queueMicrotask(() => this.tell({ type: 'opened', topic, head: this.head(topic) }));
+    if (!this.unopened) queueMicrotask(() => this.#opened(topic));
+  }
+
+  openTopics(): void {
+    this.unopened = false;
+    for (const topic of this.#followed) this.#opened(topic);
+  }
+
+  #opened(topic: string): void {
+    this.tell({ type: 'opened', topic, head: this.head(topic) });
   }
 
   unfollow(topic: string): void {
