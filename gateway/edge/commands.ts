@@ -110,6 +110,8 @@ function acknowledge(connection: Connection, context: EdgeContext, command: Ack)
 /** A fresh token: later commands wait until it is judged, so that they meet the new rights. */
 function renew(connection: Connection, context: EdgeContext, asked: Asked<Auth>): void {
   const { id, token } = asked.command;
+  // Each topic that it has is judged by the new rights.
+  connection.inbox.charge(connection.topics);
   connection.inbox.pause(pauses.busy);
   context.authenticator
     .token(token)

@@ -15,7 +15,7 @@ const WAITING_BYTES = 128 * 1024;
 /** Frames that could not be understood, over the life of a connection. */
 const BAD_FRAMES = 16;
 const NEVER = Number.POSITIVE_INFINITY;
-/** Topics in a command that count like one more frame. */
+/** Topics of a command that count like one more frame. */
 const TOPICS_PER_TOKEN = 10;
 
 /** Refusals that say that the peer does not speak the protocol. */
@@ -151,7 +151,7 @@ export class Inbox {
     if (this.#publishes < this.#context.settings.publishesInFlight) this.resume(pauses.publishes);
   }
 
-  /** A command that names many topics costs more than one frame. */
+  /** What is done for each of many topics costs more than one frame; said before it is done. */
   charge(topics: number): void {
     this.#take(this.#context.wheel.now(), Math.floor(topics / TOPICS_PER_TOKEN));
   }

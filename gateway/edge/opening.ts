@@ -54,6 +54,7 @@ export interface PlainHello {
 /** Commands that come meanwhile wait. The hello deadline bounds everything here. */
 function begin(connection: Connection, context: EdgeContext, opening: Opening): void {
   connection.greeted = true;
+  connection.inbox.charge(opening.topics.length);
   const { token } = connection;
   connection.token = undefined;
   if (token === undefined) {

@@ -190,6 +190,26 @@ describe('tokens', () => {
     await fixture.stop();
   });
 
+  it('cost what is judged by them: a fresh one all topics, a URL those that it names', async () => {
+    const topics = Array.from({ length: 200 }, (_, n) => `t${n}`);
+    const token = `ann/${topics.join('+')}`;
+    const fixture = await start({ messagesPerSecond: 100, messagesBurst: 40 });
+    const client = await TestClient.ready(fixture.port, bearing(token));
+    client.send({ type: 'sub', id: 1, topics });
+    await client.heard('subbed', topics.length);
+    assert.equal(fixture.counted.get('limited:connection'), undefined);
+    client.send({ type: 'auth', id: 2, token });
+    await client.heard('acked');
+    assert.equal(fixture.counted.get('limited:connection'), 1);
+    await fixture.stop();
+    const strict = await start({ messagesPerSecond: 100, messagesBurst: 10 });
+    const path = `/ws?topics=${topics.join(',')},forbidden`;
+    const plain = new TestClient(strict.port, { ...bearing(token), path, protocols: [] });
+    await plain.heard('err');
+    assert.equal(strict.counted.get('limited:connection'), 1);
+    await strict.stop();
+  });
+
   it('are not needed where anonymous clients are let in', async () => {
     const anonymous = () => ({ ok: true, identity: everything }) as const;
     const parts = { authenticator: { ...authenticator, anonymous } };

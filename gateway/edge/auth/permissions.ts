@@ -1,5 +1,5 @@
 import { isFields } from '../../../protocol/fields.ts';
-import { compilePattern, type TopicPattern } from '../../../protocol/topic.ts';
+import { compilePatterns, type TopicPattern } from '../../../protocol/topic-pattern.ts';
 import type { Identity } from '../identity.ts';
 
 /** What an identity may do with topics. */
@@ -47,8 +47,7 @@ export class PermissionReader {
     const key = JSON.stringify(patterns);
     const known = this.#compiled.get(key);
     if (known !== undefined) return known;
-    const covering = patterns.map(compilePattern);
-    const any: TopicPattern = (topic) => covering.some((covers) => covers(topic));
+    const any = compilePatterns(patterns);
     this.#compiled.set(key, any);
     if (this.#compiled.size > MAX_COMPILED) {
       const oldest = this.#compiled.keys().next();
