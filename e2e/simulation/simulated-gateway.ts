@@ -2,6 +2,7 @@ import { CutOff, type PeerAnswer } from '../../gateway/cut-off.ts';
 import { type EdgeCounts, silentEdgeCounts } from '../../gateway/edge/counts.ts';
 import { Edge } from '../../gateway/edge/edge.ts';
 import type { Authenticator } from '../../gateway/edge/identity.ts';
+import { plainHello } from '../../gateway/edge/plain-hello.ts';
 import { type HubCounts, silentCounts } from '../../gateway/hub/counts.ts';
 import { TopicHub } from '../../gateway/hub/topic-hub.ts';
 import { silentLogger } from '../../gateway/logger.ts';
@@ -116,17 +117,15 @@ export class SimulatedGateway implements Endpoint {
   }
 
   accept(line: Line): void {
-    const { searchParams } = new URL(line.url);
-    const topics = searchParams.get('topics');
-    const session = searchParams.get('session') ?? undefined;
+    const plain = plainHello(line.url);
     line.gateway.accept();
     this.#edge.admit(
       {
         socket: line.gateway,
-        subprotocol: topics === null ? 'wscluster.v1' : undefined,
+        subprotocol: plain === undefined ? 'wscluster.v1' : undefined,
         loopback: true,
         token: undefined,
-        plain: topics === null ? undefined : { topics: topics.split(','), session },
+        plain,
       },
       (owner) => line.gateway.attach(owner),
     );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { it } from 'node:test';
-import { admissionProblem, plainHello } from './admission.ts';
+import { admissionProblem } from './admission.ts';
 
 function request(url: string, headers: Record<string, string> = { host: 'localhost' }) {
   const message = new IncomingMessage(new Socket());
@@ -29,24 +29,4 @@ it('refuses strangers before it looks at room', () => {
   assert.equal(admissionProblem(request('/ws', evil), doors, full), 'origin');
   assert.equal(admissionProblem(request('/ws'), doors, full), 'full');
   assert.equal(admissionProblem(request('/ws'), doors, { ...room, leaving: true }), 'leaving');
-});
-
-it('reads what a plain client says in its URL', () => {
-  const topicsOf = (url: string) => plainHello(request(url))?.topics;
-  assert.equal(plainHello(request('/ws')), undefined);
-  assert.equal(plainHello(request('/ws?session=me')), undefined);
-  assert.deepEqual(plainHello(request('/ws?topics=room.1,room.2&session=me')), {
-    topics: ['room.1', 'room.2'],
-    session: 'me',
-  });
-  assert.deepEqual(topicsOf('/ws?topics=a%2Cb,c%20d,%E2%82%AC'), ['a,b', 'c d', '€']);
-  assert.deepEqual(topicsOf('/ws?topics=a,,a&topics=b'), ['a', 'b']);
-  assert.deepEqual(topicsOf('/ws?topics=%zz'), ['%zz']);
-  assert.deepEqual(topicsOf('/ws?topics'), []);
-  assert.equal(plainHello(request('/ws?topics=a&session=no/name'))?.session, undefined);
-});
-
-it('takes no more topics from a URL than from a command', () => {
-  const url = `/ws?topics=${Array.from({ length: 5_000 }, (_, n) => n).join(',')}`;
-  assert.equal(plainHello(request(url))?.topics.length, 1_000);
 });

@@ -1,10 +1,7 @@
 import type { IncomingMessage, ServerOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isName } from '../../protocol/fields.ts';
-import { limits } from '../../protocol/limits.ts';
 import type { EdgeSettings } from '../settings/declaration.ts';
 import type { Refused } from './counts.ts';
-import type { PlainHello } from './opening.ts';
 import { type OriginRules, originProblem } from './origin.ts';
 
 const PATH = '/ws';
@@ -88,38 +85,4 @@ function pathOf(request: IncomingMessage): string {
   const url = request.url ?? '';
   const query = url.indexOf('?');
   return query === -1 ? url : url.slice(0, query);
-}
-
-/**
- * The topics and the session of a plain client, or undefined: it will say hello. Topics are
- * separated by commas and percent-encoded one by one; wrong ones are answered later, each for
- * itself. A session that is not a name is as good as none.
- */
-export function plainHello(request: IncomingMessage): PlainHello | undefined {
-  const url = request.url ?? '';
-  const query = url.indexOf('?');
-  if (query === -1) return undefined;
-  let topics: string[] | undefined;
-  let session: string | undefined;
-  for (const pair of url.slice(query + 1).split('&')) {
-    const equals = pair.indexOf('=');
-    const name = equals === -1 ? pair : pair.slice(0, equals);
-    const value = equals === -1 ? '' : pair.slice(equals + 1);
-    if (name === 'topics') {
-      const named = value.split(',', limits.topicsPerCommand).filter((topic) => topic !== '');
-      topics = [...(topics ?? []), ...named.map(unescaped)];
-    } else if (name === 'session' && isName(value)) {
-      session = value;
-    }
-  }
-  return topics === undefined ? undefined : { topics: [...new Set(topics)], session };
-}
-
-/** What is not percent-encoded properly stays as it is, and is refused as a topic if it is none. */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

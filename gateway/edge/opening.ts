@@ -5,6 +5,7 @@ import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
 import { pauses } from './pauses.ts';
+import type { PlainHello, QueryProblem } from './plain-hello.ts';
 import { Session } from './session.ts';
 import { refusals, subscribeOne, UNASKED } from './subscribing.ts';
 
@@ -24,6 +25,7 @@ interface Opening {
   readonly session: string | undefined;
   readonly acks: boolean;
   readonly topics: readonly string[];
+  readonly problems: readonly QueryProblem[];
 }
 
 /** The first command of a client. */
@@ -38,17 +40,13 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
     session: hello.session,
     acks: hello.features?.includes(ACK) === true,
     topics: [],
+    problems: [],
   });
 }
 
 /** A plain client: its URL says what `hello` and `sub` would have said. */
 export function greetPlain(connection: Connection, context: EdgeContext, plain: PlainHello): void {
   begin(connection, context, { id: undefined, acks: false, ...plain });
-}
-
-export interface PlainHello {
-  readonly session: string | undefined;
-  readonly topics: readonly string[];
 }
 
 /** Commands that come meanwhile wait. The hello deadline bounds everything here. */
@@ -158,6 +156,7 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
     });
   }
   connection.tellStale(context.stale);
+  for (const { code, message } of opening.problems) connection.fail(code, message);
   for (const topic of opening.topics) subscribePlain(connection, context, topic);
   connection.inbox.resume(pauses.busy);
 }

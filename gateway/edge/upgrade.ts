@@ -2,9 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Server, type ServerOptions, WebSocketServer } from 'ws';
-import { plainHello } from './admission.ts';
-import type { PlainHello } from './opening.ts';
 import { isLoopbackAddress } from './origin.ts';
+import { type PlainHello, plainHello } from './plain-hello.ts';
 import type { Socket } from './socket.ts';
 import { chooseSubprotocol, tokenOf } from './subprotocol.ts';
 import { WsSocket } from './ws-socket.ts';
@@ -68,7 +67,7 @@ export class Upgrader {
         subprotocol: socket.protocol === '' ? undefined : socket.protocol,
         loopback: isLoopbackAddress(net.remoteAddress),
         token: tokenOf(authorization, offered),
-        plain: plainHello(request),
+        plain: plainHello(request.url ?? ''),
       });
     });
   }
