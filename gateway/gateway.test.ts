@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -120,6 +121,23 @@ describe('a gateway', () => {
     await client.heard('msg');
     assert.deepEqual(client.data, ['"yes"']);
     client.ws.terminate();
+  });
+
+  it('answers a request that offers HTTP/2, as curl --http2 sends it, as the request it is', async () => {
+    const { port } = await started();
+    const headers = {
+      connection: 'Upgrade, HTTP2-Settings',
+      upgrade: 'h2c',
+      'http2-settings': 'AAMAAABkAAQAoAAAAAIAAAAA',
+      'content-type': 'application/json',
+    };
+    const options = { port, host: '127.0.0.1', method: 'POST', path: '/v1/publish', headers };
+    const sent = request(options);
+    sent.end(JSON.stringify({ topic: 'room.1', data: 1 }));
+    const signal = AbortSignal.timeout(5_000);
+    const [response] = (await once(sent, 'response', { signal })) as [IncomingMessage];
+    response.resume();
+    assert.equal(response.statusCode, 200);
   });
 
   it('is ready once it serves, and names every check', async () => {

@@ -11,12 +11,16 @@ const HEADER_BYTES = 16 * 1024;
 /**
  * Options for the HTTP server that the edge is attached to: a peer that sends its headers slowly,
  * or none, is cut at the deadline of the handshake. Node looks twice in that time.
+ *
+ * What asks for another protocol is served as the request that it is, as RFC 9110 wants: clients
+ * such as curl and Java's offer HTTP/2 (`h2c`) with any request.
  */
 export function httpLimits(settings: EdgeSettings): ServerOptions {
   return {
     maxHeaderSize: HEADER_BYTES,
     headersTimeout: settings.helloTimeoutMs,
     connectionsCheckingInterval: Math.max(50, Math.floor(settings.helloTimeoutMs / 4)),
+    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
   };
 }
 
