@@ -123,7 +123,7 @@ describe('a gateway', () => {
     client.ws.terminate();
   });
 
-  it('answers a request that offers HTTP/2, as curl --http2 sends it, as the request it is', async () => {
+  it('answers a request that offers HTTP/2 (curl --http2) as the request it is', async () => {
     const { port } = await started();
     const headers = {
       connection: 'Upgrade, HTTP2-Settings',
