@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readRedisUrl } from '../gateway/settings/redis-url.ts';
 import { GATEWAYS_MAX } from './contract.ts';
 
 export interface Options {
@@ -38,9 +39,11 @@ export function parseOptions(args: readonly string[]): ParsedOptions {
   const gateways = wholeNumber('--gateways', parsed.gateways ?? '3', GATEWAYS_MAX);
   if (typeof gateways === 'string') return { kind: 'wrong', message: gateways };
   const { redis } = parsed;
-  if (redis !== undefined && !isRedisUrl(redis)) {
+  const read = redis === undefined ? undefined : readRedisUrl(redis);
+  if (read !== undefined && 'problems' in read) {
     // The value may hold a password: it is not repeated.
-    return { kind: 'wrong', message: '--redis needs a URL such as redis://127.0.0.1:6379' };
+    const wanted = '--redis needs a URL such as redis://127.0.0.1:6379';
+    return { kind: 'wrong', message: `${wanted}: ${read.problems.join('; ')}` };
   }
   return { kind: 'run', options: { port, gateways, redis } };
 }
@@ -74,8 +77,4 @@ function wholeNumber(option: string, text: string, max: number): number | string
   const value = Number(text);
   if (/^[0-9]{1,5}$/.test(text) && value >= 1 && value <= max) return value;
   return `${option} ${JSON.stringify(text)}: needs a whole number from 1 to ${max}`;
-}
-
-function isRedisUrl(text: string): boolean {
-  return /^rediss?:\/\/[^\s/]+/.test(text) && URL.canParse(text);
 }

@@ -318,9 +318,15 @@ describe('gateways on Redis', () => {
     assert.equal(await one.publish('a', 1), 200);
     await control.config('SET', 'requirepass', 'new');
     assert.equal(await one.publish('a', 2), 200);
+    const rereads = async () =>
+      [...(await one.get('/metrics')).text.matchAll(/redis_url_rereads_total\{.*\} (\d)/g)]
+        .map(([, count]) => count)
+        .join();
+    // No port is 99999: refused, which is not a change too.
+    await writeFile(urlFile, `redis://:new@127.0.0.1:99999`);
+    await becomes(async () => (await rereads()) === '0,1', 'the refusal of a wrong URL');
     await writeFile(urlFile, urlOf('new'));
-    const reread = /redis_url_rereads_total\{outcome="changed"\} 1/;
-    await becomes(async () => reread.test((await one.get('/metrics')).text), 'the new URL');
+    await becomes(async () => (await rereads()) === '1,1', 'the new URL');
     assert.equal(link.counts.cut, 0);
     link.cut();
     assert.ok(link.counts.cut >= 3);

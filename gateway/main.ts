@@ -1,6 +1,7 @@
-import { pino, stdSerializers } from 'pino';
+import { pino } from 'pino';
 import { systemClock } from '../protocol/clock.ts';
 import { PortTaken } from './listen.ts';
+import { loggedError } from './logged-error.ts';
 import type { Settings } from './settings/declaration.ts';
 import { helpText } from './settings/help.ts';
 import { asksForHelp, loadSettings } from './settings/load.ts';
@@ -41,7 +42,7 @@ async function run(settings: Settings): Promise<void> {
   const logger = pino({
     level: settings.logLevel,
     base: { pod: settings.pod },
-    serializers: { error: stdSerializers.err },
+    serializers: { error: loggedError, err: loggedError },
   });
   // Loaded late: a wrong option is answered without waiting for everything else.
   const { Gateway } = await import('./gateway.ts');

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../protocol/clock.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { RedisSettings, Settings } from './settings/declaration.ts';
+import { REDIS_URL_FORM, readRedisUrl } from './settings/redis-url.ts';
 import { BadContent, SecretFile } from './settings/secret-file.ts';
 import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
@@ -69,6 +70,7 @@ function openUrlFile(path: string, parts: StoreParts, onChange: () => void) {
 
 function readUrl(text: string): string {
   const url = text.trim();
-  if (/^rediss?:\/\/\S+$/.test(url)) return url;
-  throw new BadContent('redis://… or rediss://… is needed');
+  const read = readRedisUrl(url);
+  if ('target' in read) return url;
+  throw new BadContent(`${REDIS_URL_FORM} is needed: ${read.problems.join('; ')}`);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPort, REDIS_URL_FORM, readRedisUrl } from './redis-url.ts';
 
 /**
  * Every setting of a gateway, declared once: unit, default, bounds and text. From here come the
@@ -42,6 +43,7 @@ const address = (text: string) =>
 const hostAndPort = z
   .string()
   .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/)
+  .refine((text) => isPort(Number(text.slice(text.lastIndexOf(':') + 1))))
   .meta({ form: 'host:port' });
 const origin = z
   .string()
@@ -56,13 +58,15 @@ const pattern = z
 const redisSettings = z.strictObject({
   url: z
     .string()
-    .max(4096)
-    .regex(/^rediss?:\/\/\S+$/)
+    .superRefine((text, context) => {
+      const read = readRedisUrl(text);
+      for (const message of 'problems' in read ? read.problems : []) context.addIssue(message);
+    })
     .optional()
     .meta({
       secret: true,
       alias: 'redis',
-      form: 'redis://… or rediss://…',
+      form: REDIS_URL_FORM,
       description: 'Redis to use, `redis://` or `rediss://`.',
       absent: 'memory, for one process only',
     }),

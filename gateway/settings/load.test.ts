@@ -137,6 +137,12 @@ describe('wrong settings', () => {
     ['--redis-sentinels a:1', {}, /^redis\.sentinelName: .*together/],
     ['--redis-sentinel-name m', {}, /^redis\.sentinelName: .*together/],
     ['--auth-anonymous-publish', {}, /^auth\.anonymousPublish: means nothing without/],
+    ['--auth-anonymous maybe', {}, /^--auth-anonymous: true or false, not "maybe"$/],
+    ['--peers a:1,h:99999', {}, /^--peers: .*each host:port, not "a:1,h:99999"$/],
+    ['--peers h:0', {}, /^--peers: /],
+    ['--redis redis://h/abc', {}, /^--redis: .*, not \(hidden\): its database is not a whole/],
+    ['--redis redis://h:99999?a=1', {}, /\(hidden\): its port is not 1 to 65535; it has a query/],
+    ['', { WSCLUSTER_REDIS_URL: 'redis://:%zz@h' }, /^WSCLUSTER_REDIS_URL: .*its password has/],
   ];
   for (const [line, env, expected] of matrix) {
     it(`refuses ${line || Object.entries(env).join(' ')}`, () => {

@@ -82,8 +82,14 @@ function settle(
 ): Settings {
   const parsed = gatewaySettings.safeParse(input);
   if (!parsed.success) {
-    const names = new Set(parsed.error.issues.map(({ path }) => settingAt(path)));
-    const refused = [...names].map((name) => refusal(name, given.get(name), input));
+    const reasons = reasonsBySetting(parsed.error.issues);
+    const names = new Set(reasons.keys());
+    const refused = [...reasons].map(([name, why]) => {
+      const problem = refusal(name, given.get(name), input);
+      return why.length === 0
+        ? problem
+        : { ...problem, value: `${problem.value}: ${why.join('; ')}` };
+    });
     // What is right by itself may still be wrong together: that is said now, not in a second round.
     const rest = gatewaySettings.safeParse(without(input, names));
     const broken = rest.success ? brokenRelations(completed(rest.data), names) : [];
@@ -119,6 +125,26 @@ function defaultPod(port: number): string {
   const host = hostname().replace(/[^\w.-]/g, '-');
   return `${host.slice(0, 57)}-${port}`;
 }
+
+/** The settings that are wrong, each with what its own reader says of it, if it has one. */
+function reasonsBySetting(issues: readonly Issue[]): Map<string, string[]> {
+  const reasons = new Map<string, string[]>();
+  for (const { path, code, message } of issues) {
+    const name = settingAt(path);
+    const found = reasons.get(name) ?? [];
+    reasons.set(name, code === 'custom' && message !== UNSAID ? [...found, message] : found);
+  }
+  return reasons;
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The message of a check that gives none of its own. */
+const UNSAID = 'Invalid input';
 
 /** The name of the setting at or above a place in the input. */
 function settingAt(path: readonly PropertyKey[]): string {

@@ -74,16 +74,15 @@ export class SecretFile<T> {
   async #reread(state: string): Promise<void> {
     // Whatever comes of it, the same state is not tried twice.
     this.#state = state;
-    try {
-      const { value, state: readState } = await read(this.#options);
-      if (this.#closed) return;
-      this.#value = value;
-      this.#state = readState;
-      this.#options.onRead?.({ outcome: 'changed' });
-    } catch (error) {
-      if (this.#closed) return;
-      this.#options.onRead?.({ outcome: 'refused', reason: reasonOf(error) });
+    const content = await read(this.#options).catch(reasonOf);
+    if (this.#closed) return;
+    if (typeof content === 'string') {
+      this.#options.onRead?.({ outcome: 'refused', reason: content });
+      return;
     }
+    this.#value = content.value;
+    this.#state = content.state;
+    this.#options.onRead?.({ outcome: 'changed' });
   }
 }
 

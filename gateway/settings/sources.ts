@@ -58,18 +58,14 @@ function readArgument(argv: readonly string[], index: number): Argument {
     return { length: equals < 0 && isValue(next) ? 2 : 1, problem: unknownOption(source) };
   }
   if (equals >= 0) return { length: 1, given: { field, source, text: argument.slice(equals + 1) } };
-  if (takesNext(field, next)) return { length: 2, given: { field, source, text: next ?? '' } };
+  // No word stands alone, so what follows a switch is meant to be its value.
+  if (isValue(next)) return { length: 2, given: { field, source, text: next } };
   if (field.kind === 'boolean') return { length: 1, given: { field, source, text: 'true' } };
   return { length: 1, problem: { field: source, wanted: `needs ${field.wanted}` } };
 }
 
 const isValue = (next: string | undefined): next is string =>
   next !== undefined && !next.startsWith('--');
-
-function takesNext(field: Field, next: string | undefined): boolean {
-  if (field.kind === 'boolean') return next === 'true' || next === 'false';
-  return isValue(next);
-}
 
 function unknownOption(source: string): Problem {
   if (!source.startsWith('-')) {

@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 import type { RedisSettings } from '../../settings/declaration.ts';
+import { type RedisTarget, readRedisUrl } from '../../settings/redis-url.ts';
 import { StoreDown, StoreRefused, StoreUnknown } from '../log.ts';
 import { isReplyError, leadsElsewhere } from './redis-errors.ts';
 
@@ -8,7 +9,8 @@ import { isReplyError, leadsElsewhere } from './redis-errors.ts';
 export interface ConnectionOwner {
   /**
    * The connection is there, nothing was sent on it. It is in use once this resolved; when it
-   * rejects the connection is closed and made anew, after `StoreRefused` never again.
+   * rejects the connection is closed and made anew; after `StoreRefused` never again, unless it was
+   * in use once: then somebody may mend what it now leads to.
    */
   prepare(connection: Connection): Promise<void>;
   /** It was in use and is lost. */
@@ -43,7 +45,11 @@ export class Connection {
   readonly #clock: Clock;
   readonly #deadlineMs: number;
   readonly #name: string;
+  /** The database; chosen by us, because the client only warns when it cannot have it. */
+  #db: number;
   #usable = false;
+  /** It was usable once. */
+  #proven = false;
   #closed = false;
   #pending = 0;
   #watchdog: Timer | undefined;
@@ -56,6 +62,7 @@ export class Connection {
     this.#clock = clock;
     this.#deadlineMs = settings.socketTimeoutMs;
     this.#name = name;
+    this.#db = targetOf(settings.url)?.db ?? 0;
     this.redis = create(settings, {
       retryStrategy: (attempt) => {
         const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10));
@@ -94,9 +101,11 @@ export class Connection {
   /** Another URL from the next connection on: the one that is there stays while it works. */
   useUrl(url: string): void {
     const { options } = this.redis;
-    const { host, port, ...rest } = placeAndCredentials(url);
+    const target = targetOf(url);
+    if (target === undefined) return;
+    this.#db = target.db;
     // Sentinels say where the master is; of the URL only who we are counts.
-    Object.assign(options, rest, options.sentinels ? {} : { host, port });
+    Object.assign(options, credentials(target), options.sentinels ? {} : place(target));
   }
 
   /** Breaks it; it is made anew. */
@@ -172,16 +181,32 @@ export class Connection {
       const named = this.call('CLIENT', 'SETNAME', this.#name);
       // Only a nicety; whoever may not do it can do everything else.
       named.catch(() => {});
+      if (this.#db !== 0) await this.#select(this.#db);
       await this.#owner.prepare(this);
       if (this.redis.stream !== stream || this.#closed) return;
       this.#usable = true;
+      this.#proven = true;
       this.#lastError = undefined;
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       if (this.#closed) return;
-      if (reason instanceof StoreRefused) this.close();
+      if (reason instanceof StoreRefused && !this.#proven) this.close();
       else if (this.redis.stream === stream) this.break(reason.message);
       this.#owner.failed(reason);
+    }
+  }
+
+  /**
+   * In capitals, by which the client does not know the command: it would select the database again
+   * by itself at each reconnect, also an old one, and leave the rejection to nobody.
+   */
+  async #select(db: number): Promise<void> {
+    try {
+      await this.call('SELECT', db);
+    } catch (error) {
+      // Whoever is not let in at all, or not yet, is not told about databases.
+      if (!isReplyError(error) || !/^(ERR|NOPERM)\b/.test(error.message)) throw error;
+      throw new StoreRefused(`Redis refuses database ${db}: ${error.message}`);
     }
   }
 
@@ -217,13 +242,15 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     reconnectOnError: (error) => (leadsElsewhere(error) ? 1 : false),
   };
   const { url, sentinels, sentinelName } = settings;
+  const target = targetOf(url);
+  const who = target === undefined ? {} : credentials(target);
   if (sentinels.length === 0 || sentinelName === undefined) {
-    return url === undefined ? new Redis(options) : new Redis(url, options);
+    return new Redis({ ...options, ...who, ...(target === undefined ? {} : place(target)) });
   }
   return new Redis({
     ...options,
     // With Sentinels the URL says who we are and which database, not where the master is.
-    ...credentials(url),
+    ...who,
     sentinels: sentinels.map(address),
     name: sentinelName,
     role: 'master',
@@ -232,26 +259,27 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
   });
 }
 
-/** As the client itself reads a URL; what the URL does not say is undefined. */
-function placeAndCredentials(url: string) {
-  const { options } = new Redis(url, { lazyConnect: true });
-  const { host, port, username, password, db, tls } = options;
-  return { host, port, username, password, db, tls };
+/** Settings and the file's reader let no URL pass that cannot be read. */
+function targetOf(url: string | undefined): RedisTarget | undefined {
+  if (url === undefined) return undefined;
+  const read = readRedisUrl(url);
+  if ('target' in read) return read.target;
+  throw new StoreRefused(`the Redis URL cannot be used: ${read.problems.join('; ')}`);
 }
+
+const place = ({ host, port }: RedisTarget) => ({ host, port });
+
+/** With members that are undefined: what an older URL said is no longer so. */
+const credentials = ({ username, password, tls }: RedisTarget) => ({
+  username,
+  password,
+  tls: tls ? {} : undefined,
+  // Without it a connection that Sentinels name is never encrypted.
+  enableTLSForSentinelMode: tls,
+});
 
 function address(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':');
   if (colon < 0) return { host: text, port: 26_379 };
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
-}
-
-function credentials(url: string | undefined): RedisOptions {
-  if (url === undefined) return {};
-  const { username, password, pathname, protocol } = new URL(url);
-  return {
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
-  };
 }
