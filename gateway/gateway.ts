@@ -80,6 +80,7 @@ export class Gateway {
       metrics: () => this.#metrics.exposition(),
       probe: () => this.#running?.stream.probe() ?? Promise.reject(new Error('not started')),
       status: () => this.status(),
+      ...{ clock, logger },
     });
   }
 

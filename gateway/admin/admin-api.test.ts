@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { silentLogger } from '../logger.ts';
 import { type AdminParts, createAdmin } from './admin-api.ts';
 
 function parts(over: Partial<AdminParts> = {}): AdminParts {
@@ -10,6 +11,8 @@ function parts(over: Partial<AdminParts> = {}): AdminParts {
     metrics: async () => ({ text: 'a 1\n', type: 'text/plain; version=0.0.4' }),
     probe: async () => {},
     status: () => ({ pod: 'pod-1' }),
+    clock: { wall: () => 1_700_000_000_000 },
+    logger: silentLogger,
     ...over,
   };
 }
@@ -51,6 +54,33 @@ describe('the admin port', () => {
 
   it('shows its status to people', async () => {
     assert.deepEqual((await get({}, '/admin/status')).json(), { pod: 'pod-1' });
+  });
+
+  it('answers every error with code, message, time and id', async () => {
+    const refused = await get({}, '/nothing', { 'x-request-id': 'mine' });
+    const at = 1_700_000_000_000;
+    assert.equal(refused.statusCode, 404);
+    assert.equal(refused.headers['x-request-id'], 'mine');
+    const message = 'there is no such path';
+    assert.deepEqual(refused.json(), { code: 'not_found', message, request: 'mine', at });
+    const failing = () => {
+      throw new Error('a mistake of ours');
+    };
+    for (const [url, over, status, code] of [
+      ['/livez', { host: '127.0.0.1' }, 403, 'forbidden'],
+      ['/%zz', {}, 400, 'bad_request'],
+      ['/admin/status', { status: failing }, 500, 'internal'],
+    ] as const) {
+      const headers: Record<string, string> = status === 403 ? { host: 'evil.example' } : {};
+      const answer = await get(over, url, headers);
+      const { request } = answer.json();
+      assert.match(request, /^pod-1-a[0-9a-z]+$/);
+      assert.equal(answer.headers['x-request-id'], request);
+      assert.deepEqual(
+        [answer.statusCode, answer.json().code, answer.json().at],
+        [status, code, at],
+      );
+    }
   });
 
   it('on loopback serves no other name, and no page of another origin', async () => {

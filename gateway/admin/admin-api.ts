@@ -1,5 +1,10 @@
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { Clock } from '../../protocol/clock.ts';
+import type { ErrorName } from '../../protocol/codes.ts';
 import { isLoopbackAddress, originProblem } from '../edge/origin.ts';
+import { answerNoRequest } from '../edge/raw-answer.ts';
+import { REQUEST_ID, RequestIds } from '../edge/request-id.ts';
+import type { Logger } from '../logger.ts';
 import { FreshProbe } from './fresh-probe.ts';
 
 /** One condition of being ready. */
@@ -21,6 +26,8 @@ export interface AdminParts {
   readonly probe: () => Promise<void>;
   /** What `/admin/status` shows. */
   readonly status: () => object;
+  readonly clock: Pick<Clock, 'wall'>;
+  readonly logger: Logger;
 }
 
 /** The header by which a pod recognises its own answer among those of its peers. */
@@ -39,20 +46,29 @@ const REQUEST_MS = 10_000;
  * - `/admin/status` for people.
  */
 export function createAdmin(parts: AdminParts): FastifyInstance {
+  const ids = new RequestIds(`${parts.pod}-a`);
   const app = fastify({
     forceCloseConnections: true,
+    genReqId: (request) => ids.idFor(request.headers['x-request-id']),
+    clientErrorHandler: answerNoRequest({ ids, clock: parts.clock }),
+    // Before any route or hook: a path that cannot be decoded.
+    frameworkErrors: (_error, _request, reply) =>
+      fail(reply, parts, { status: 400, code: 'bad_request', message: 'not a valid URL' }),
     requestTimeout: REQUEST_MS,
     bodyLimit: 1_024,
   });
   const rules = { configured: !isLoopbackAddress(parts.host), allowedOrigins: [] };
   app.addHook('onRequest', async (request, reply) => {
     reply.header(POD_HEADER, parts.pod);
+    reply.header(REQUEST_ID, request.id);
     reply.header('cache-control', 'no-store');
     const { host, origin } = request.headers;
     const problem = originProblem({ host, origin }, rules);
     if (problem === undefined) return;
-    return send(reply, 403, { error: `this ${problem} is not served` });
+    const message = `this ${problem} is not served`;
+    return fail(reply, parts, { status: 403, code: 'forbidden', message });
   });
+  addErrors(app, parts);
   app.get('/livez', async (_request, reply) => send(reply, 200, { live: true }));
   app.get('/readyz', async (_request, reply) => {
     const checks = parts.checks();
@@ -73,6 +89,33 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
     return send(reply, reached ? 200 : 503, { redis: reached });
   });
   return app;
+}
+
+function addErrors(app: FastifyInstance, parts: AdminParts): void {
+  app.setNotFoundHandler(async (_request, reply) =>
+    fail(reply, parts, { status: 404, code: 'not_found', message: 'there is no such path' }),
+  );
+  app.setErrorHandler(async (error, request, reply) => {
+    const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+    if (status >= 400 && status < 500) {
+      return fail(reply, parts, { status, code: 'bad_request', message: 'not a valid request' });
+    }
+    parts.logger.error({ request: request.id, error }, 'a request of the admin port failed');
+    return fail(reply, parts, { status: 500, code: 'internal', message: 'it failed' });
+  });
+}
+
+interface Failure {
+  readonly status: number;
+  readonly code: ErrorName;
+  readonly message: string;
+}
+
+/** With the body that every error of the HTTP API has. */
+function fail(reply: FastifyReply, { clock }: AdminParts, { status, ...error }: Failure) {
+  const request = reply.request.id;
+  reply.header(REQUEST_ID, request);
+  return send(reply, status, { ...error, request, at: clock.wall() });
 }
 
 /** Indented: these are read by people with curl. */

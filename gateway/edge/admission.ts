@@ -3,8 +3,10 @@ import type { Duplex } from 'node:stream';
 import type { EdgeSettings } from '../settings/declaration.ts';
 import type { Refused } from './counts.ts';
 import { type OriginRules, originProblem } from './origin.ts';
+import { answerRaw, type RawFailure } from './raw-answer.ts';
 
 const PATH = '/ws';
+const COME_BACK = ['Retry-After: 1'];
 /** A request line and headers beyond this are answered 431 by Node. */
 const HEADER_BYTES = 16 * 1024;
 
@@ -50,39 +52,37 @@ export function admissionProblem(
   return crowd.connections >= doors.maxConnections ? 'full' : undefined;
 }
 
-const answers: Record<Refused, string> = {
-  path: '404 Not Found',
-  host: '403 Forbidden',
-  origin: '403 Forbidden',
-  full: '503 Service Unavailable',
-  leaving: '503 Service Unavailable',
-};
-
-const texts: Record<Refused, string> = {
-  path: 'WebSockets are at /ws.',
-  host: 'This Host is not served.',
-  origin: 'This Origin may not connect.',
-  full: 'This gateway has as many connections as it may have.',
-  leaving: 'This gateway is leaving.',
+const answers: Record<Refused, Pick<RawFailure, 'status' | 'code' | 'message' | 'headers'>> = {
+  path: { status: 404, code: 'not_found', message: 'WebSockets are at /ws' },
+  host: { status: 403, code: 'forbidden', message: 'this Host is not served' },
+  origin: { status: 403, code: 'forbidden', message: 'this Origin may not connect' },
+  handshake: {
+    status: 400,
+    code: 'bad_request',
+    message: 'not a WebSocket handshake of version 13',
+    headers: ['Sec-WebSocket-Version: 13'],
+  },
+  full: {
+    status: 503,
+    code: 'overloaded',
+    message: 'this gateway has as many connections as it may have',
+    headers: COME_BACK,
+  },
+  leaving: {
+    status: 503,
+    code: 'overloaded',
+    message: 'this gateway is leaving',
+    headers: COME_BACK,
+  },
 };
 
 /** Answers an upgrade with an HTTP status and ends the connection. */
-export function refuse(socket: Duplex, why: Refused): void {
-  const body = `${texts[why]}\n`;
-  const head = [
-    `HTTP/1.1 ${answers[why]}`,
-    'Connection: close',
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(answers[why].startsWith('503') ? ['Retry-After: 1'] : []),
-  ];
-  socket.on('error', destroy);
-  socket.once('finish', destroy);
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-}
-
-function destroy(this: Duplex): void {
-  this.destroy();
+export function refuse(
+  socket: Duplex,
+  why: Refused,
+  request: Pick<RawFailure, 'at' | 'request'>,
+): void {
+  answerRaw(socket, { ...answers[why], ...request });
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -4,6 +4,8 @@ import type { Socket } from './socket.ts';
 /** What is known of a client when its connection begins. */
 export interface Arrival {
   readonly socket: Socket;
+  /** Of the context's `nextSerial`. */
+  readonly serial: number;
   readonly encoding: Encoding;
   readonly loopback: boolean;
   /** From the upgrade; a secret. */

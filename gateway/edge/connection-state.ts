@@ -6,3 +6,14 @@
  * - `closed`: the socket is gone.
  */
 export type ConnectionState = 'opening' | 'open' | 'draining' | 'closed';
+
+/** Time for the closing handshake; a peer that does not answer is cut then. */
+export const CLOSE_MS = 3_000;
+/** Time for what is settled before it: publishes in flight, the last marker, the cursors. */
+export const SETTLE_MS = 6_000;
+
+/** What an error that is said on a connection is about. */
+export interface About {
+  readonly id?: number;
+  readonly topic?: string;
+}

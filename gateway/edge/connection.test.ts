@@ -64,7 +64,7 @@ class Scene {
     });
     const encoding = encodingOf(undefined);
     const loopback = options.loopback ?? true;
-    const arrival = { socket, encoding, loopback, token: undefined, plain: false };
+    const arrival = { socket, serial: 7, encoding, loopback, token: undefined, plain: false };
     this.connection = new Connection(arrival, context, {
       onCommand: (connection, command) => execute(connection, context, command),
       onNotice: (connection, notice) => notify(connection, context, notice),
@@ -346,5 +346,28 @@ describe('the session of an anonymous client', () => {
     }
     assert.equal(names[0], 'mine');
     assert.match(names[1] ?? '', /^[\w-]{22}$/);
+  });
+});
+
+describe('the log lines of a connection', () => {
+  it('carry its id, and the client says once who it is', async () => {
+    const lines: { connection?: string; message: string; client?: string }[] = [];
+    const note = (fields: object, message: string) => {
+      lines.push({ ...fields, message });
+    };
+    const scene = new Scene({ parts: { logger: { ...silentLogger, debug: note, error: note } } });
+    await scene.say({ type: 'hello', client: 'my-app/1.0' });
+    scene.connection.onMessage(Buffer.from('{'), false);
+    scene.connection.broke(new Error('a mistake of ours'));
+    scene.connection.onClose(1006);
+    assert.deepEqual(
+      lines.map(({ connection, client, message }) => [connection, client, message]),
+      [
+        ['p:7', 'my-app/1.0', 'a client was welcomed'],
+        ['p:7', undefined, 'a request failed'],
+        ['p:7', undefined, 'serving a connection failed'],
+        ['p:7', undefined, 'a connection is gone'],
+      ],
+    );
   });
 });

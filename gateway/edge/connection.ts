@@ -3,7 +3,7 @@ import type { Command } from '../../protocol/commands.ts';
 import type { ServerEvent } from '../../protocol/events.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Arrival } from './arrival.ts';
-import type { ConnectionState } from './connection-state.ts';
+import { type About, CLOSE_MS, type ConnectionState, SETTLE_MS } from './connection-state.ts';
 import type { EdgeContext } from './context.ts';
 import type { Encoding } from './encoding.ts';
 import { expiryDue, isExpired } from './expiry.ts';
@@ -26,16 +26,6 @@ export interface ConnectionOwner {
   onGone(connection: Connection): void;
 }
 
-/** What an error is about. */
-export interface About {
-  readonly id?: number;
-  readonly topic?: string;
-}
-
-/** Time for the closing handshake; a peer that does not answer is cut then. */
-const CLOSE_MS = 3_000;
-/** Time for what is settled before it: publishes in flight, the last marker, the cursors. */
-const SETTLE_MS = 6_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
@@ -52,6 +42,7 @@ export class Connection
   /** Where the edge's list holds it. */
   index = -1;
   readonly socket: Socket;
+  readonly #serial: number;
   readonly encoding: Encoding;
   readonly loopback: boolean;
   readonly plain: boolean;
@@ -81,6 +72,7 @@ export class Connection
   constructor(arrival: Arrival, context: EdgeContext, owner: ConnectionOwner) {
     const now = context.wheel.now();
     this.socket = arrival.socket;
+    this.#serial = arrival.serial;
     this.encoding = arrival.encoding;
     this.loopback = arrival.loopback;
     this.plain = arrival.plain;
@@ -94,6 +86,11 @@ export class Connection
     this.#deadline = now + context.settings.helloTimeoutMs;
     context.counts.state(undefined, 'opening');
     this.plan();
+  }
+
+  /** What its log lines carry. Made when it is needed: a string each would cost memory. */
+  get id(): string {
+    return this.#context.connectionId(this.#serial);
   }
 
   get state(): ConnectionState {
@@ -142,13 +139,14 @@ export class Connection
     const { counts, clock, logger } = this.#context;
     const request = this.#context.requestId();
     counts.failed(code);
-    logger.debug({ request, code, message, identity: this.identity?.name }, 'a request failed');
+    const fields = { connection: this.id, request, code, message, identity: this.identity?.name };
+    logger.debug(fields, 'a request failed');
     this.say({ type: 'err', ...about, code, message, at: clock.wall(), request });
   }
 
   /** Something failed that must not: the client is told to come back. */
   broke(error: unknown): void {
-    this.#context.logger.error({ err: error }, 'serving a connection failed');
+    this.#context.logger.error({ connection: this.id, err: error }, 'serving a connection failed');
     this.close(closeCodes.internal);
   }
 
@@ -246,7 +244,7 @@ export class Connection
 
   onClose(code: number): void {
     if (this.#state === 'closed') return;
-    const { hub, holders, counts, identityRates, wheel } = this.#context;
+    const { hub, holders, counts, identityRates, logger, wheel } = this.#context;
     if (this.alive) hub.leave(this.outbox);
     this.#become('closed');
     wheel.cancel(this);
@@ -258,7 +256,9 @@ export class Connection
     }
     if (this.identity !== undefined) identityRates.leave(this.identity.name);
     this.#heartbeat.end();
-    counts.closed(this.#closing === 0 ? code : this.#closing);
+    const ended = this.#closing === 0 ? code : this.#closing;
+    counts.closed(ended);
+    logger.debug({ connection: this.id, code: ended }, 'a connection is gone');
     this.#owner.onGone(this);
   }
 

@@ -54,11 +54,16 @@ export interface EdgeContext {
   second: number;
   /** A number that finds an error's line in the log. */
   requestId(): string;
+  /** The number of the next connection. */
+  nextSerial(): number;
+  /** What log lines of the connection with that number carry. */
+  connectionId(serial: number): string;
 }
 
 export function newContext(parts: EdgeParts): EdgeContext {
   const { hub, stream, settings, authenticator, clock, random, counts, logger, pod } = parts;
   let requests = 0;
+  let connections = 0;
   return {
     hub,
     stream,
@@ -84,5 +89,10 @@ export function newContext(parts: EdgeParts): EdgeContext {
       requests += 1;
       return `${pod}-${requests.toString(36)}`;
     },
+    nextSerial() {
+      connections += 1;
+      return connections;
+    },
+    connectionId: (serial) => `${pod}:${serial.toString(36)}`,
   };
 }

@@ -29,7 +29,7 @@ export interface EdgeCounts {
   moved(how: Moved): void;
 }
 
-export type Refused = 'path' | 'host' | 'origin' | 'full' | 'leaving';
+export type Refused = 'path' | 'host' | 'origin' | 'handshake' | 'full' | 'leaving';
 export type Moved = 'paced' | 'hurried' | 'forced';
 
 const nothing = () => {};

@@ -7,12 +7,14 @@ import { execute } from './commands.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { ConnectionState } from './connection-state.ts';
 import { type EdgeContext, type EdgeParts, newContext } from './context.ts';
+import type { Refused } from './counts.ts';
 import { Departures } from './departures.ts';
 import { Drain, type Drained, type DrainPhase } from './drain.ts';
 import { encodingOf } from './encoding.ts';
 import type { Health } from './health.ts';
 import { notify } from './notices.ts';
 import { greetPlain } from './opening.ts';
+import { acceptedId } from './request-id.ts';
 import { Roster } from './roster.ts';
 import type { SocketOwner } from './socket.ts';
 import { type Admitted, type Arriving, Upgrader } from './upgrade.ts';
@@ -83,7 +85,8 @@ export class Edge {
   admit(client: Admitted, hear: (owner: SocketOwner) => void): void {
     const { socket, plain, loopback, token } = client;
     const encoding = encodingOf(client.subprotocol);
-    const arrival = { socket, encoding, loopback, token, plain: plain !== undefined };
+    const serial = client.serial ?? this.#context.nextSerial();
+    const arrival = { socket, serial, encoding, loopback, token, plain: plain !== undefined };
     const connection = new Connection(arrival, this.#context, this.#owner);
     hear(connection);
     this.#roster.add(connection);
@@ -169,18 +172,33 @@ export class Edge {
   }
 
   #arrive(arriving: Arriving): void {
+    const { logger } = this.#context;
+    const serial = this.#context.nextSerial();
+    const connection = this.#context.connectionId(serial);
+    const request = acceptedId(arriving.request.headers['x-request-id']) ?? connection;
     const problem = admissionProblem(arriving.request, this.#doors, {
       connections: this.#roster.size,
       leaving: this.#drain.phase === 'leaving' || this.#drain.phase === 'empty',
     });
-    if (problem === undefined) {
-      this.#upgrader.upgrade(arriving, (upgraded) =>
-        this.admit(upgraded, (owner) => upgraded.socket.attach(upgraded.net, owner)),
-      );
+    if (problem !== undefined) {
+      this.#refuse(arriving, problem, request);
       return;
     }
-    this.#context.counts.refused(problem);
-    refuse(arriving.socket, problem);
+    this.#upgrader.upgrade(arriving, {
+      id: request,
+      wrong: () => this.#refuse(arriving, 'handshake', request),
+      done: (upgraded) => {
+        logger.debug({ connection, request }, 'a client connected');
+        this.admit({ ...upgraded, serial }, (owner) => upgraded.socket.attach(upgraded.net, owner));
+      },
+    });
+  }
+
+  #refuse({ socket }: Arriving, why: Refused, request: string): void {
+    const { clock, counts, logger } = this.#context;
+    counts.refused(why);
+    logger.debug({ request, why }, 'an upgrade was refused');
+    refuse(socket, why, { at: clock.wall(), request });
   }
 
   #gone(connection: Connection): void {

@@ -22,6 +22,8 @@ const SESSION_LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
  */
 interface Opening {
   readonly id: number | undefined;
+  /** What the client calls itself; for the log only. */
+  readonly client: string | undefined;
   readonly session: string | undefined;
   readonly acks: boolean;
   readonly topics: readonly string[];
@@ -37,6 +39,7 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
   connection.token ??= hello.token;
   begin(connection, context, {
     id: hello.id,
+    client: hello.client,
     session: hello.session,
     acks: hello.features?.includes(ACK) === true,
     topics: [],
@@ -46,7 +49,7 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
 
 /** A plain client: its URL says what `hello` and `sub` would have said. */
 export function greetPlain(connection: Connection, context: EdgeContext, plain: PlainHello): void {
-  begin(connection, context, { id: undefined, acks: false, ...plain });
+  begin(connection, context, { id: undefined, client: undefined, acks: false, ...plain });
 }
 
 /** Commands that come meanwhile wait. The hello deadline bounds everything here. */
@@ -81,7 +84,8 @@ function identified(
 ): void {
   if (connection.state !== 'opening') return;
   if (!answer.ok) {
-    context.logger.debug({ detail: answer.detail, code: answer.code }, 'a client was refused');
+    const { detail, code } = answer;
+    context.logger.debug({ connection: connection.id, detail, code }, 'a client was refused');
     connection.close(closeOf[answer.code]);
     return;
   }
@@ -142,6 +146,9 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
   connection.open(identity, session);
   // The session may have been taken again while it was opened.
   if (!connection.alive) return;
+  const { client } = opening;
+  const fields = { connection: connection.id, client, identity: identity.name };
+  context.logger.debug(fields, 'a client was welcomed');
   if (!connection.plain) {
     connection.say({
       type: 'welcome',

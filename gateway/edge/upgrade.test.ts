@@ -33,12 +33,33 @@ describe('an upgrade', () => {
     assert.equal(fixture.counted.get('refused:path'), 1);
   });
 
-  it('is refused with 400 when its handshake is wrong', async () => {
+  it('is refused with 400 when its handshake is wrong, and counted', async () => {
     const peer = new RawPeer(fixture.port);
     const request = upgradeRequest(fixture.port, []).replace('Version: 13', 'Version: 99');
     peer.socket.write(request);
-    await waitFor(() => peer.text.startsWith('HTTP/1.1 400'), 'a refusal');
-    peer.socket.destroy();
+    await waitFor(() => peer.ended, 'a refusal');
+    assert.match(peer.text, /^HTTP\/1\.1 400 .*\r\nSec-WebSocket-Version: 13\r\n/s);
+    assert.equal(JSON.parse(peer.text.split('\r\n\r\n')[1] ?? '').code, 'bad_request');
+    assert.equal(fixture.counted.get('refused:handshake'), 1);
+  });
+
+  it('is answered with the id that it brought, or that of its connection', async () => {
+    const idOf = (text: string) => /\r\nX-Request-ID: (.*)\r\n/.exec(text)?.[1];
+    assert.equal(idOf(await answer(['X-Request-ID: abc.1:2_3-4'])), 'abc.1:2_3-4');
+    assert.match(idOf(await answer(['X-Request-ID: "'])) ?? '', /^test:[0-9a-z]+$/);
+    assert.match(idOf(await answer([])) ?? '', /^test:[0-9a-z]+$/);
+    const refused = await answer(['X-Request-ID: mine', 'Origin: https://evil.example']);
+    assert.equal(idOf(refused), 'mine');
+    const { at, ...body } = JSON.parse(refused.split('\r\n\r\n')[1] ?? '');
+    assert.deepEqual(body, {
+      code: 'forbidden',
+      message: 'this Origin may not connect',
+      request: 'mine',
+    });
+    assert.ok(Math.abs(Date.now() - at) < 60_000);
+    const pathless = await answer([], '/chat');
+    assert.match(idOf(pathless) ?? '', /^test:/);
+    assert.equal(JSON.parse(pathless.split('\r\n\r\n')[1] ?? '').code, 'not_found');
   });
 
   it('agrees on a subprotocol and never echoes a token', async () => {
@@ -84,7 +105,7 @@ describe('an upgrade', () => {
     await waitFor(() => fixture.edge.status().connections === 0, 'nobody');
     const clients = [1, 2, 3].map(() => new TestClient(fixture.port));
     for (const client of clients) await client.opened();
-    assert.match(await answer([]), /^HTTP\/1\.1 503 .*Retry-After/s);
+    assert.match(await answer([]), /^HTTP\/1\.1 503 .*Retry-After.*"overloaded"/s);
     assert.equal(fixture.counted.get('refused:full'), 1);
     clients[0]?.ws.close();
     await waitFor(() => fixture.edge.status().connections === 2, 'one gone');

@@ -4,12 +4,15 @@ import type { Duplex } from 'node:stream';
 import { type Server, type ServerOptions, WebSocketServer } from 'ws';
 import { isLoopbackAddress } from './origin.ts';
 import { type PlainHello, plainHello } from './plain-hello.ts';
+import { REQUEST_ID } from './request-id.ts';
 import type { Socket } from './socket.ts';
 import { chooseSubprotocol, tokenOf } from './subprotocol.ts';
 import { WsSocket } from './ws-socket.ts';
 
 /** A client whose handshake is done. Nothing here holds the request. */
 export interface Admitted {
+  /** The number of its connection. Default: the next. */
+  readonly serial?: number;
   readonly socket: Socket;
   readonly subprotocol: string | undefined;
   readonly loopback: boolean;
@@ -32,6 +35,8 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** The WebSocket handshake, done by `ws`. */
 export class Upgrader {
   readonly #server: Server<typeof WsSocket>;
+  /** The handshake that `ws` works on; it ends within the call. */
+  #handshake: Handshake | undefined;
 
   /** `frameBytes`: a message of one byte more is closed with 1009. */
   constructor(frameBytes: number) {
@@ -50,11 +55,20 @@ export class Upgrader {
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     };
     this.#server = new WebSocketServer(options);
+    this.#server.on('headers', (headers) => {
+      if (this.#handshake !== undefined) headers.push(`${REQUEST_ID}: ${this.#handshake.id}`);
+    });
+    this.#server.on('wsClientError', () => this.#handshake?.wrong());
   }
 
-  /** `done` is called in this turn, unless the handshake is wrong: then `ws` answers 400. */
-  upgrade(arriving: Arriving, done: (upgraded: Upgraded) => void): void {
-    const { request, socket: net, head } = arriving;
+  /** Calls one of the two of `handshake` in this turn. */
+  upgrade(arriving: Arriving, handshake: Handshake): void {
+    this.#handshake = handshake;
+    this.#upgrade(arriving, handshake);
+    this.#handshake = undefined;
+  }
+
+  #upgrade({ request, socket: net, head }: Arriving, { done }: Handshake): void {
     if (!(net instanceof NetSocket)) {
       net.destroy();
       return;
@@ -71,6 +85,14 @@ export class Upgrader {
       });
     });
   }
+}
+
+export interface Handshake {
+  /** Of the request; it stands in the answer. */
+  readonly id: string;
+  readonly done: (upgraded: Upgraded) => void;
+  /** It is not a valid one; nothing was answered. */
+  readonly wrong: () => void;
 }
 
 /** What Node's `upgrade` event brings. */

@@ -627,6 +627,24 @@ describe('every answer', () => {
     assertFails(await ask(`${served.url}/v1/topics/%zz/history`), 400, 'bad_request');
   });
 
+  it('is of that form also for what is no request', async () => {
+    const large = `GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`;
+    for (const [bytes, status, code] of [
+      ['garbage\r\n\r\n', 400, 'bad_request'],
+      [large, 431, 'too_large'],
+    ] as const) {
+      const socket = connect(Number(new URL(served.url).port), '127.0.0.1');
+      socket.write(bytes);
+      const signal = AbortSignal.timeout(5_000);
+      const text = Buffer.concat(await socket.toArray({ signal })).toString();
+      const [head = '', body = ''] = text.split('\r\n\r\n');
+      assert.equal(head.split(' ')[1], String(status));
+      const failed = failure.parse(JSON.parse(body));
+      assert.equal(failed.code, code);
+      assert.match(head, new RegExp(`\r\nX-Request-ID: ${failed.request}(\r\n|$)`));
+    }
+  });
+
   it('is described by a document that a validator accepts', async () => {
     const answer = await ask(`${served.url}/v1/openapi.json`);
     const validator = new Validator();

@@ -6,6 +6,8 @@ import { formatPosition } from '../../protocol/position.ts';
 import { httpLimits } from '../edge/admission.ts';
 import type { Authenticator, Identity } from '../edge/identity.ts';
 import { originProblem } from '../edge/origin.ts';
+import { answerNoRequest } from '../edge/raw-answer.ts';
+import { REQUEST_ID, RequestIds } from '../edge/request-id.ts';
 import type { Logger } from '../logger.ts';
 import type { EdgeSettings, HttpSettings } from '../settings/declaration.ts';
 import type { Outcome, Stream } from '../stream/stream.ts';
@@ -15,7 +17,6 @@ import type { HttpCounts, Route } from './counts.ts';
 import { historyPage, readHistory } from './history.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Message, readPublish } from './publish-body.ts';
-import { RequestIds } from './request-id.ts';
 import { Visitors } from './visitors.ts';
 
 export interface ApiParts {
@@ -49,14 +50,15 @@ const paths = {
  * edge. Bodies are read as bytes: a message's data is passed on as it was written.
  */
 export function createApi(parts: ApiParts): FastifyInstance {
-  const ids = new RequestIds(parts.pod);
+  const ids = new RequestIds(`${parts.pod}-h`);
   const app = fastify({
     serverFactory: (handler) => serverOf(parts, handler),
     genReqId: (request) => ids.idFor(request.headers['x-request-id']),
     bodyLimit: parts.settings.bodyBytes,
+    clientErrorHandler: answerNoRequest({ ids, clock: parts.clock }),
     // Before any route or hook: a path that cannot be decoded.
     frameworkErrors: (_error, request, reply) => {
-      reply.header('X-Request-ID', request.id);
+      reply.header(REQUEST_ID, request.id);
       const error = new ApiError('bad_request', 'the path is not a valid URL');
       return sendError(reply, { error, at: parts.clock.wall() });
     },
@@ -117,7 +119,7 @@ function serverOf(parts: ApiParts, handler: Parameters<typeof createServer>[1]):
 function guard(app: FastifyInstance, parts: ApiParts): void {
   const { authenticator, allowedOrigins, counts, clock } = parts;
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('X-Request-ID', request.id);
+    reply.header(REQUEST_ID, request.id);
     const { host, origin } = request.headers;
     const { configured } = authenticator;
     const problem = originProblem({ host, origin }, { configured, allowedOrigins });

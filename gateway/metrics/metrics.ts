@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
 import type { Command } from '../../protocol/commands.ts';
-import type { AuthCounts, AuthOutcome, Credential } from '../edge/auth/counts.ts';
+import type { AuthCounts } from '../edge/auth/counts.ts';
 import type { ConnectionState } from '../edge/connection-state.ts';
 import type { EdgeCounts, Moved, Refused } from '../edge/counts.ts';
 import { type Health, healths } from '../edge/health.ts';
@@ -11,6 +11,7 @@ import type { HubState } from '../hub/topic-hub.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
 import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
 import type { Outcome } from '../stream/stream.ts';
+import { authCounts } from './auth-series.ts';
 import { ProcessSeries } from './process-series.ts';
 import { allOf, type Label, SeriesMaker } from './series.ts';
 
@@ -24,9 +25,9 @@ export interface MetricSources {
 }
 
 /**
- * Every series of a gateway, declared here (those of the process in `process-series.ts`) and
- * nowhere else, in a registry of the gateway's own: several run in one process. The parts count
- * through the narrow interfaces that they declare.
+ * Every series of a gateway, declared here (those of the process in `process-series.ts`, those of
+ * tokens and keys in `auth-series.ts`) and nowhere else, in a registry of the gateway's own:
+ * several run in one process. The parts count through the narrow interfaces that they declare.
  */
 export class Metrics {
   readonly hub: HubCounts;
@@ -325,7 +326,14 @@ function connectionCounts(make: SeriesMaker): Pick<EdgeCounts, 'refused' | 'stat
   return {
     refused: make.counters('upgrades_refused_total', 'Upgrades that were answered over HTTP.', {
       label: 'why',
-      values: allOf<Refused>({ path: true, host: true, origin: true, full: true, leaving: true }),
+      values: allOf<Refused>({
+        path: true,
+        host: true,
+        origin: true,
+        handshake: true,
+        full: true,
+        leaving: true,
+      }),
     }),
     state(from, to) {
       moveOne(inState, from, to);
@@ -360,37 +368,5 @@ function httpCounts(make: SeriesMaker): HttpCounts {
       requests(route, group ?? '5xx');
       duration(route, seconds);
     },
-  };
-}
-
-const authOutcomes = allOf<AuthOutcome>({
-  ok: true,
-  unauthenticated: true,
-  token_expired: true,
-  keys_unavailable: true,
-});
-
-function authCounts(make: SeriesMaker): AuthCounts {
-  return {
-    authenticated: make.grid(
-      'authentications_total',
-      'Tokens, API keys and clients without either.',
-      [
-        { label: 'by', values: allOf<Credential>({ token: true, api_key: true, anonymous: true }) },
-        { label: 'outcome', values: authOutcomes },
-      ],
-    ),
-    fetched: make.counters('jwks_fetches_total', 'Fetches of the JWK Set.', {
-      label: 'outcome',
-      values: allOf({ ok: true, failed: true }),
-    }),
-    expired: make.counter(
-      'jwks_expired_total',
-      'Times the JWK Set was given up because it could not be fetched for too long.',
-    ),
-    reread: make.grid('key_file_rereads_total', 'Changes of files with keys.', [
-      { label: 'file', values: ['keys', 'api_keys'] },
-      { label: 'outcome', values: ['changed', 'refused'] },
-    ]),
   };
 }
