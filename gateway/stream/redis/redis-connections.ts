@@ -3,7 +3,7 @@ import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 import type { RedisSettings } from '../../settings/declaration.ts';
 import { type RedisTarget, readRedisUrl } from '../../settings/redis-url.ts';
 import { StoreDown, StoreRefused, StoreUnknown } from '../log.ts';
-import { isReplyError, leadsElsewhere } from './redis-errors.ts';
+import { endsConnection, isReplyError, leadsElsewhere } from './redis-errors.ts';
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -51,6 +51,9 @@ export class Connection {
   /** It was usable once. */
   #proven = false;
   #closed = false;
+  #leaving = false;
+  /** The newest answer was the last one: the server runs nothing that was sent behind it. */
+  #over = false;
   #pending = 0;
   #watchdog: Timer | undefined;
   /** Until then (clock.now) the server may be silent, because it was asked to wait. */
@@ -78,7 +81,7 @@ export class Connection {
   }
 
   get usable(): boolean {
-    return this.#usable;
+    return this.#usable && !this.#leaving;
   }
 
   /** Connects, and from then on keeps it connected. */
@@ -108,13 +111,25 @@ export class Connection {
     Object.assign(options, credentials(target), options.sentinels ? {} : place(target));
   }
 
-  /** Breaks it; it is made anew. */
+  /** Breaks it; it is made anew. What is unanswered rejects with StoreUnknown. */
   break(reason: string): void {
     this.#lastError = new Error(reason);
     this.redis.stream?.destroy();
   }
 
-  /** Sends one command. Rejects with StoreDown when it cannot be sent. */
+  /**
+   * Breaks it once what was sent is answered, at the latest when the server could have been silent
+   * for too long. Until then nothing more is sent.
+   */
+  leave(reason: string): void {
+    if (this.#leaving || this.#closed) return;
+    this.#lastError = new Error(reason);
+    this.#rearm();
+    this.#leaving = true;
+    if (this.#pending === 0) this.#rearm();
+  }
+
+  /** Sends one command. Rejects with StoreDown when it cannot be sent, or certainly did not run. */
   call(command: string, ...args: readonly (string | Buffer | number)[]): Promise<unknown> {
     return this.#watched(() => this.redis.callBuffer(command, ...args));
   }
@@ -145,17 +160,22 @@ export class Connection {
   }
 
   #watched<T>(send: () => Promise<T>): Promise<T> {
-    if (this.#closed || this.redis.status !== 'ready') {
+    if (!this.#open) {
       return Promise.reject(new StoreDown(`Redis cannot be reached${this.#because()}`));
     }
     this.#pending += 1;
     if (this.#pending === 1) this.#rearm();
     const { stream } = this.redis;
     return send()
-      .catch((error: unknown) => {
-        if (isReplyError(error)) throw error;
-        throw new StoreUnknown(`the connection to Redis broke${this.#because()}`);
-      })
+      .then(
+        (answer) => {
+          this.#over = false;
+          return answer;
+        },
+        (error: unknown) => {
+          throw isReplyError(error) ? this.#refused(error) : this.#broken();
+        },
+      )
       .finally(() => {
         this.#pending -= 1;
         // What an older connection still owed says nothing about this one.
@@ -163,11 +183,35 @@ export class Connection {
       });
   }
 
-  /** The deadline runs while something is unanswered, anew from each answer on. */
+  get #open(): boolean {
+    const { status, stream } = this.redis;
+    return !this.#closed && !this.#leaving && status === 'ready' && stream.writable;
+  }
+
+  #refused(error: Error): Error {
+    this.#over = endsConnection(error);
+    if (leadsElsewhere(error)) this.leave(error.message);
+    return error;
+  }
+
+  #broken(): StoreDown | StoreUnknown {
+    const reason = `the connection to Redis broke${this.#because()}`;
+    return this.#over ? new StoreDown(reason) : new StoreUnknown(reason);
+  }
+
+  /**
+   * The deadline runs while something is unanswered, anew from each answer on; but not on a
+   * connection that is left, which has one deadline for all of it.
+   */
   #rearm(): void {
+    if (this.#leaving && this.#pending > 0) return;
     this.#watchdog?.cancel();
     this.#watchdog = undefined;
-    if (this.#pending === 0 || this.#closed) return;
+    if (this.#closed) return;
+    if (this.#pending === 0) {
+      if (this.#leaving) this.redis.stream.destroy();
+      return;
+    }
     const patience = Math.max(0, this.#patience - this.#clock.now());
     this.#watchdog = this.#clock.after(this.#deadlineMs + patience, () =>
       this.break(`no answer within ${this.#deadlineMs} ms`),
@@ -176,6 +220,7 @@ export class Connection {
 
   async #prepare(): Promise<void> {
     const { stream } = this.redis;
+    this.#over = false;
     try {
       // Not the client's own `connectionName`: it would wait for the answer without a deadline.
       const named = this.call('CLIENT', 'SETNAME', this.#name);
@@ -213,6 +258,7 @@ export class Connection {
   #lost(): void {
     const wasUsable = this.#usable;
     this.#usable = false;
+    this.#leaving = false;
     if (this.#closed) return;
     const reason = this.#lastError?.message ?? 'closed by Redis';
     if (wasUsable) this.#owner.lost(reason);
@@ -239,7 +285,6 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     keepAlive: 10_000,
     connectTimeout: settings.connectTimeoutMs,
     disconnectTimeout: settings.socketTimeoutMs,
-    reconnectOnError: (error) => (leadsElsewhere(error) ? 1 : false),
   };
   const { url, sentinels, sentinelName } = settings;
   const target = targetOf(url);

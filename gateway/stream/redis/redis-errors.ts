@@ -56,8 +56,15 @@ export function refusal(text: string): Outcome | undefined {
   return undefined;
 }
 
-/** After such an answer the connection is given up, and the master is looked for again. */
+/** After such an answer the connection is left, and the master is looked for again. */
 export const leadsElsewhere = (error: Error): boolean => LEFT.test(error.message);
+
+/**
+ * The answer to a WAIT when its master was made a replica: the server closes behind it, and runs
+ * nothing of what it was sent meanwhile. Whoever unblocks one client by hand says it otherwise.
+ */
+export const endsConnection = (error: Error): boolean =>
+  /^UNBLOCKED\b.*\binstance state changed\b/.test(error.message);
 
 /** For steps whose caller needs no outcome: why it did not run, or may have. */
 export function storeError(error: unknown): StoreDown | StoreUnknown {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { succeeds, until, within } from '../../../e2e/deadline.ts';
+import { pause, succeeds, until, within } from '../../../e2e/deadline.ts';
 import {
   freePort,
   type RedisOptions,
@@ -177,6 +177,41 @@ describe('RedisLog, when Redis', () => {
     );
     await admin.replicaof('NO', 'ONE');
     await a.back();
+  });
+
+  test('became a replica: what was under way is answered too, nothing more is sent', async () => {
+    const proxy = await proxyTo(server.port);
+    const a = await gateway(`redis://127.0.0.1:${proxy.port}`);
+    await a.publish('t', '1');
+    await admin.replicaof('127.0.0.1', (await started()).port);
+    proxy.delay(40);
+    const first = a.publish('t', '2');
+    await pause(20);
+    // On its way when the first refusal arrives, and refused a moment after it.
+    const second = a.publish('u', '1').catch((error: Error) => error.name);
+    await assert.rejects(first, { name: 'StoreDown' });
+    await assert.rejects(a.publish('v', '1'), { name: 'StoreDown' });
+    assert.equal(await second, 'StoreDown');
+    await until(() => proxy.counts.accepted > 3, { for: 'another', deadlineMs: WAIT_MS });
+    proxy.delay(0);
+    await admin.replicaof('NO', 'ONE');
+    await a.back();
+  });
+
+  test('becomes a replica during a WAIT: what was sent behind it is not unknown', async () => {
+    const a = await gateway(server.url, { waitTimeoutMs: 5_000 });
+    await a.publish('t', '1');
+    const waiting = a.log.append('t', [draft('2')], 1);
+    const waited = async () => (await admin.info('clients')).includes('blocked_clients:1');
+    await until(waited, { for: 'the WAIT', deadlineMs: WAIT_MS });
+    const behind = a.log.append('u', [draft('1')], 0);
+    await pause(20);
+    await admin.replicaof('127.0.0.1', (await started()).port);
+    await assert.rejects(waiting, { name: 'StoreUnknown' });
+    await assert.rejects(behind, { name: 'StoreDown' });
+    await admin.replicaof('NO', 'ONE');
+    await a.back();
+    assert.deepEqual([await admin.xlen(keys.log('t')), await admin.xlen(keys.log('u'))], [2, 0]);
   });
 
   test('loses the reply after the write: unknown, and with its id written once', async () => {
