@@ -159,6 +159,20 @@ describe('A publish', () => {
     assert.equal(taken().text, '2');
   });
 
+  test('past its deadline is not sent any more: failed, not unknown', async () => {
+    const { stage, taken, publish } = await staged({ publishTimeoutMs: 500 });
+    await publish(draft('1')).sent;
+    const call = taken();
+    await stage.clock.advance(1);
+    const behind = publish(draft('2'));
+    await behind.sent;
+    // Deadlines are looked at every 25 ms: nobody has seen yet that this one is over.
+    await stage.clock.advance(509);
+    await call.answer([ok(1)]);
+    assert.equal(stage.log.appends.length, 0);
+    assert.deepEqual(codes(await behind.outcomes), ['store_unavailable']);
+  });
+
   test('is not tried again after the time for which the log surely remembers it', async () => {
     const { stage, taken, publish } = await staged({ idempotencyWindowS: 1 });
     const { outcomes, sent } = publish(numbered('1', 1));

@@ -151,7 +151,7 @@ class TopicLine {
 
   /** Gives the log as many as one append carries, and so on until nothing waits. */
   async leave(): Promise<void> {
-    while (this.mayLeave && this.#queue.length > 0) {
+    while (this.#mayStillLeave()) {
       const batch = this.#takeBatch();
       this.#underWay = batch;
       this.#options.counts.appended(batch.length);
@@ -168,6 +168,13 @@ class TopicLine {
       this.#underWay = [];
     }
     if (this.#queue.length === 0 && this.#retry === undefined && !this.#over) this.#emptied();
+  }
+
+  /** What is past its deadline is not sent: so it certainly failed, and is not unknown. */
+  #mayStillLeave(): boolean {
+    if (!this.mayLeave) return false;
+    this.expire(this.#options.clock.now());
+    return this.#queue.length > 0;
   }
 
   /** Answers what is past its deadline. What is under way keeps its place until the log answers. */
