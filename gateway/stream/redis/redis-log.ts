@@ -15,8 +15,10 @@ import {
 import type { CursorChanges, Outcome, SaveResult, SessionKey } from '../stream.ts';
 import { encodeSession } from './entry-codec.ts';
 import { encodeName, type Keys, redisKeys } from './keys.ts';
+import { Agreement } from './redis-agreement.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 import { judge, storeError } from './redis-errors.ts';
+import { factsOfMaster } from './redis-facts.ts';
 import { RedisPublisher } from './redis-publisher.ts';
 import {
   probeReply,
@@ -27,7 +29,7 @@ import {
 } from './redis-replies.ts';
 import { redisScripts, type Script, type ScriptName, type Scripts } from './redis-scripts.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
-import { readFacts, refusalOf, type ServerFacts, shortcomings } from './suitability.ts';
+import { shortcomings } from './suitability.ts';
 import { WriteCount } from './write-count.ts';
 
 /** What a RedisLog counts. */
@@ -83,6 +85,7 @@ export class RedisLog implements Log {
   readonly #scripts: Scripts;
   readonly #publishConnection: Connection;
   readonly #control: Connection;
+  readonly #agreement: Agreement;
   readonly #publisher: RedisPublisher;
   readonly #writes = new WriteCount();
   #bell: RedisSubscriber | undefined;
@@ -100,8 +103,20 @@ export class RedisLog implements Log {
     const { publish, ...others } = this.#scripts;
     this.#publishConnection = this.#connection('publish', [publish]);
     this.#control = this.#connection('control', Object.values(others));
+    this.#agreement = new Agreement({
+      publish: this.#publishConnection,
+      control: this.#control,
+      breakProbes: (reason) => {
+        this.#control.break(reason);
+        this.#bell?.connection.break(reason);
+      },
+      clock: options.clock,
+      // It may be asked to WAIT first.
+      limitMs: options.stream.probeIntervalMs + options.stream.waitTimeoutMs,
+    });
     this.#publisher = new RedisPublisher({
       connection: this.#publishConnection,
+      isUsable: () => this.#agreement.usable,
       keys: this.#keys,
       script: publish,
       settings: options.stream,
@@ -191,7 +206,9 @@ export class RedisLog implements Log {
     const { redis, clock, random, pod } = this.#options;
     const owner: ConnectionOwner = {
       prepare: async (connection) => {
-        await this.#examine(connection);
+        const facts = await factsOfMaster(connection);
+        this.#unsuitable = shortcomings(facts);
+        if (connection === this.#publishConnection) this.#agreement.showed(facts);
         for (const { text } of scripts) await connection.call('SCRIPT', 'LOAD', text);
         queueMicrotask(() => queueMicrotask(() => this.#starting?.check()));
       },
@@ -199,26 +216,6 @@ export class RedisLog implements Log {
       failed: (error) => this.#starting?.refuse(error),
     };
     return new Connection(owner, { settings: redis, clock, random, name: `${pod}-${name}` });
-  }
-
-  /** Is this a master that we may use? Rejects when it is not, now or ever. */
-  async #examine(connection: Connection): Promise<void> {
-    const facts = await this.#facts(connection);
-    const refused = refusalOf(facts);
-    if (refused !== undefined) throw new StoreRefused(refused);
-    if (facts.loading) throw new StoreDown('Redis is still loading');
-    if (facts.replica) throw new StoreDown('this Redis is a replica');
-    this.#unsuitable = shortcomings(facts);
-  }
-
-  async #facts(connection: Connection): Promise<ServerFacts> {
-    try {
-      return readFacts(String(await connection.call('INFO')));
-    } catch (error) {
-      const hidden = error instanceof Error && /NOPERM|unknown command/i.test(error.message);
-      if (!hidden) throw error;
-      return readFacts('');
-    }
   }
 
   append(topic: string, batch: readonly LogDraft[], replicas: number): Promise<Outcome[]> {
@@ -290,10 +287,12 @@ export class RedisLog implements Log {
     const { pod } = this.#options;
     const args = [this.#opening(), pod, this.#keys.podChannel(pod), `p ${token}`];
     this.#awaited = token;
+    this.#agreement.look();
     const reply = await this.#run('probe', this.#keys.partition, args);
-    const { probe, written } = probeReply(reply);
+    const { probe, replicationId, written } = probeReply(reply);
     this.#writes.saw(written);
     if (this.#awaited === token) this.#expect();
+    await this.#agreement.confirm(replicationId);
     return probe;
   }
 

@@ -12,6 +12,8 @@ import type { WriteCount } from './write-count.ts';
 
 export interface PublisherOptions {
   readonly connection: Connection;
+  /** False: nothing may be written through the connection now, although it may be there. */
+  readonly isUsable: () => boolean;
   readonly keys: Keys;
   readonly script: Script;
   readonly settings: Pick<StreamSettings, 'waitTimeoutMs' | 'publishQueueBytes'>;
@@ -53,7 +55,7 @@ export class RedisPublisher {
   append(topic: string, batch: readonly LogDraft[], replicas: number): Promise<Outcome[]> {
     const { promise, resolve, reject } = Promise.withResolvers<Outcome[]>();
     const { args, bytes } = this.#arguments(topic, batch, replicas);
-    if (!this.#options.connection.usable) {
+    if (!this.#options.isUsable()) {
       reject(new StoreDown('Redis cannot be reached'));
     } else if (this.#queuedBytes > 0 && this.#over(bytes)) {
       resolve(batch.map(() => OVERLOADED));

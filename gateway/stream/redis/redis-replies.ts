@@ -153,12 +153,18 @@ function readLink(link: string): ChainLink {
   return { epochs: epochs.split(','), limit, known, since };
 }
 
-export function probeReply(reply: unknown): { probe: Probe; written: Written | undefined } {
+export function probeReply(reply: unknown): {
+  probe: Probe;
+  /** undefined where INFO is hidden. */
+  replicationId: string | undefined;
+  written: Written | undefined;
+} {
   const values: Reply = Array.isArray(reply) ? reply : [];
   const [rid, world, second] = [text(values[0]), text(values[1]), number(values[2])];
   if (!isEpoch(world) || second === undefined) throw notUnderstood('probe');
   const probe = { lineage: `${rid}/${world}`, second };
-  return { probe, written: readWritten(rid, text(values[3])) };
+  const written = readWritten(rid, text(values[3]));
+  return { probe, replicationId: written === undefined ? rid : undefined, written };
 }
 
 export function sessionReply(reply: unknown): {

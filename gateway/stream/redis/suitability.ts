@@ -7,7 +7,10 @@ export interface ServerFacts {
   readonly loading: boolean;
   /** undefined where it is hidden. */
   readonly evictionPolicy: string | undefined;
-  readonly lineageVisible: boolean;
+  /** Replication id; undefined where it is hidden. */
+  readonly lineage: string | undefined;
+  /** The one before the newest promotion. */
+  readonly lineageBefore: string | undefined;
 }
 
 const OLDEST: readonly number[] = [6, 2];
@@ -16,13 +19,15 @@ const HEEDS_MIN_REPLICAS: readonly number[] = [6, 2, 7];
 
 export function readFacts(info: string): ServerFacts {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const id = (name: string) => new RegExp(`^${name}:(\\w{40})`, 'm').exec(info)?.[1];
   return {
     version: field('redis_version'),
     cluster: field('cluster_enabled') === '1' || field('redis_mode') === 'cluster',
     replica: field('role') === 'slave',
     loading: field('loading') === '1',
     evictionPolicy: field('maxmemory_policy'),
-    lineageVisible: /^master_replid:\w{40}/m.test(info),
+    lineage: id('master_replid'),
+    lineageBefore: id('master_replid2'),
   };
 }
 
@@ -46,7 +51,7 @@ function isOlder(version: string, than: readonly number[]): boolean {
 /** What about the server endangers the promises, in words. Hidden facts are a warning only. */
 export function shortcomings(facts: ServerFacts): string[] {
   const found: string[] = [];
-  const { version, evictionPolicy, lineageVisible } = facts;
+  const { version, evictionPolicy, lineage } = facts;
   if (version !== undefined && isOlder(version, HEEDS_MIN_REPLICAS)) {
     const since = HEEDS_MIN_REPLICAS.join('.');
     found.push(`Redis ${version} ignores min-replicas-to-write in scripts: use ${since} or later`);
@@ -56,7 +61,7 @@ export function shortcomings(facts: ServerFacts): string[] {
   } else if (evictionPolicy !== 'noeviction') {
     found.push(`maxmemory-policy is ${evictionPolicy}: Redis may drop messages; use noeviction`);
   }
-  if (!lineageVisible) {
+  if (lineage === undefined) {
     found.push(
       'INFO replication is hidden: what a failover loses is told to subscribers only as far as a ' +
         'count of writes shows it (best effort)',
