@@ -1,8 +1,8 @@
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
-import { type SentinelGroup, talk } from '../processes/sentinel.ts';
+import { info, type SentinelGroup, talk } from '../processes/sentinel.ts';
 import { lostAndSignalled, noneSilent } from './judges.ts';
-import type { Row } from './row.ts';
+import type { Evidence, Row } from './row.ts';
 import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';
 import { command, newLineage } from './stores.ts';
@@ -66,6 +66,14 @@ export const failoverRows: readonly Row[] = [
     judge: noneSilent,
   },
   {
+    row: '26t',
+    title: 'the master freezes and comes back as one beside the master that replaced it',
+    store: 'sentinel',
+    expect: { mayLose: true },
+    inject: twoMasters,
+    judge: noneSilent,
+  },
+  {
     row: '28',
     title: 'the master becomes a read-only replica for a while',
     store: 'memory',
@@ -102,6 +110,44 @@ export const failoverRows: readonly Row[] = [
 /** Sentinel does the same, and takes its time (8 s). */
 async function demote(old: RedisServer, master: RedisServer): Promise<void> {
   await talk(old.port, (redis) => redis.replicaof('127.0.0.1', master.port));
+}
+
+/**
+ * Nobody publishes through one of the gateways while the master is frozen, so that there is no
+ * publish by which it could notice; everybody does again while there are two masters.
+ */
+async function twoMasters(stage: Stage): Promise<Evidence> {
+  const { load } = stage;
+  const quiet = stage.gateway(0);
+  const acknowledged = () => load.counts.acknowledgedBy.get(quiet.name) ?? 0;
+  let betweenTwo = 0;
+  const evidence = await newLineage(stage, async () => {
+    const old = await stage.master();
+    const heads = load.heads(stage.arbiter);
+    // What failed elsewhere is not tried again there.
+    stage.route(stage.gateways.slice(1));
+    await load.hush(quiet.name);
+    old.freeze();
+    const promoted = await group(stage).promoted(old, FAILOVER_MS);
+    await stage.renewed(heads);
+    // All who publish to a topic may be quiet.
+    await load.herald();
+    await stage.recovered();
+    const before = acknowledged();
+    old.thaw();
+    stage.route([quiet]);
+    load.speak();
+    await load.herald();
+    stage.route(stage.gateways);
+    betweenTwo = acknowledged() - before;
+    // Sentinel would have made it a replica after 8 s.
+    const role = await info(old, 'role');
+    if (role !== 'master' || betweenTwo === 0) {
+      throw new Error(`${betweenTwo} publishes were acknowledged, the old master is ${role}`);
+    }
+    await demote(old, promoted);
+  });
+  return { ...evidence, betweenTwo };
 }
 
 /** Replication is cut, some more is acknowledged, the master dies. */

@@ -6,6 +6,7 @@ import { loadClient } from './client-subscriber.ts';
 import { composed, hashOfMessage } from './message.ts';
 import type { Publisher, PublisherOptions } from './publisher.ts';
 import { Repetition } from './repetition.ts';
+import type { Target } from './target.ts';
 
 const SETTLE_MS = 30_000;
 
@@ -15,13 +16,21 @@ export class ClientPublisher implements Publisher {
   readonly #client: Client;
   readonly #numbers = new Map<string, number>();
   readonly #publishing: Repetition;
+  #target: Target | undefined;
+  #speaking = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#client = loadClient(options);
-    const { topics, random, everyMs } = options;
+    const onTarget = (target: Target) => {
+      this.#target = target;
+    };
+    this.#client = loadClient({ ...options, onTarget });
+    const { topics, random, everyMs, targets } = options;
     this.#publishing = new Repetition({
-      round: () => this.#publish(pickOne(topics, random)),
+      round: async () => {
+        const hushed = this.#target !== undefined && targets.isHushed(this.#target);
+        if (!hushed) await this.#publish(pickOne(topics, random));
+      },
       ...{ everyMs, firstMs: random() * everyMs },
     });
   }
@@ -40,6 +49,10 @@ export class ClientPublisher implements Publisher {
     void this.#client.close();
   }
 
+  get speaksTo(): string | undefined {
+    return this.#speaking ? this.#target?.name : undefined;
+  }
+
   async #publish(topic: string): Promise<void> {
     const { name, recorder, counts, level, bytes } = this.#options;
     const pn = (this.#numbers.get(topic) ?? 0) + 1;
@@ -49,6 +62,7 @@ export class ClientPublisher implements Publisher {
     const { id } = message;
     const hash = hashOfMessage(message);
     const said = { kind: 'pub', topic, id, hash, publisher: name, pn, attempt: 1, level } as const;
+    this.#speaking = true;
     try {
       const published = await this.#client.publish(topic, message, {
         ack: level,
@@ -58,7 +72,7 @@ export class ClientPublisher implements Publisher {
       if (at === undefined) throw new Error(`${name}: not a position: ${published.position}`);
       const place = { epoch: at.epoch, seq: at.seq };
       recorder.write({ ...said, inv, ret: nanoseconds(), out: 'ok', ...place });
-      counts.acknowledged += 1;
+      counts.acknowledge(this.#target?.name ?? '');
       if (published.duplicate) counts.duplicateAnswers += 1;
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
@@ -66,6 +80,8 @@ export class ClientPublisher implements Publisher {
       recorder.write({ ...said, inv, ret: nanoseconds(), out, code });
       counts[out] += 1;
       counts.refused(code);
+    } finally {
+      this.#speaking = false;
     }
   }
 }

@@ -5,7 +5,7 @@ import { parsePosition } from '../../protocol/position.ts';
 import { nanoseconds } from '../history/recorder.ts';
 import { hashOfMessage, received } from './message.ts';
 import type { Place, Subscriber, SubscriberOptions } from './subscriber.ts';
-import type { Targets } from './target.ts';
+import type { Target, Targets } from './target.ts';
 
 const CONNECT_MS = 3_000;
 const GRACE_HEARTBEATS = 0.5;
@@ -16,8 +16,10 @@ export function loadClient(options: {
   readonly random: () => number;
   readonly heartbeatMs: number;
   readonly onLife?: () => void;
+  /** Each time the load balancer has decided. */
+  readonly onTarget?: (target: Target) => void;
 }): Client {
-  const { targets, random, heartbeatMs, onLife } = options;
+  const { targets, random, heartbeatMs, onLife, onTarget } = options;
   return new Client({
     url: targets.pick().ws,
     name: 'load/1',
@@ -28,7 +30,9 @@ export function loadClient(options: {
     random,
     webSocket: (_url, protocols) => {
       // The load balancer decides anew at each try.
-      const socket = new WebSocket(targets.pick().ws, protocols, { perMessageDeflate: false });
+      const target = targets.pick();
+      onTarget?.(target);
+      const socket = new WebSocket(target.ws, protocols, { perMessageDeflate: false });
       if (onLife !== undefined) {
         socket.on('ping', onLife);
         socket.on('message', (data) => {

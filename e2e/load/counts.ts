@@ -9,10 +9,17 @@ export class LoadCounts {
   failed = 0;
   unknown = 0;
   duplicateAnswers = 0;
+  /** Acknowledged publishes, by the gateway that answered. */
+  readonly acknowledgedBy = new Map<string, number>();
   /** Close codes, how often each. */
   readonly closes = new Map<number, number>();
   /** Error codes that publishers were answered. */
   readonly errors = new Map<string, number>();
+
+  acknowledge(gateway: string): void {
+    this.acknowledged += 1;
+    this.acknowledgedBy.set(gateway, (this.acknowledgedBy.get(gateway) ?? 0) + 1);
+  }
 
   closed(code: number): void {
     this.closes.set(code, (this.closes.get(code) ?? 0) + 1);

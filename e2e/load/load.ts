@@ -44,8 +44,7 @@ export class Load {
   readonly subscribers: Subscriber[] = [];
   readonly #options: LoadOptions;
   readonly #publishers: Publisher[] = [];
-  /** Says the first word on every topic. */
-  readonly #herald: HttpPublisher;
+  #heralds = 0;
 
   constructor(options: LoadOptions) {
     const { shape, random, gateways, recorder, heartbeatMs } = options;
@@ -66,11 +65,6 @@ export class Load {
         packaged ? new ClientPublisher(publisher) : new HttpPublisher(publisher),
       );
     }
-    this.#herald = new HttpPublisher({
-      ...shape,
-      ...{ name: 'herald', topics: this.topics, targets: this.targets, heartbeatMs },
-      ...{ recorder, counts: this.counts, random },
-    });
   }
 
   /** Every subscriber is subscribed and has something of each of its topics, or its start. */
@@ -78,13 +72,15 @@ export class Load {
     for (const subscriber of this.subscribers) subscriber.start();
     await until(() => this.attached(), { for: 'everybody to subscribe', deadlineMs: BEGIN_MS });
     // A plain client is told nothing when its subscription is in force, so it is shown.
+    const herald = this.#herald();
     await until(
       async () => {
-        for (const topic of this.topics) await this.#herald.publish(topic);
+        for (const topic of this.topics) await herald.publish(topic);
         return this.subscribers.every((subscriber) => subscriber.begun);
       },
       { for: 'everybody to hear something', deadlineMs: BEGIN_MS, everyMs: 100 },
     );
+    await herald.stop();
   }
 
   publish(): void {
@@ -93,6 +89,36 @@ export class Load {
 
   async quiet(): Promise<void> {
     await Promise.all(this.#publishers.map((publisher) => publisher.stop()));
+  }
+
+  /** Nobody publishes to this gateway until `speak`; what was under way is answered. */
+  async hush(gateway: string): Promise<void> {
+    this.targets.hush(gateway);
+    await until(() => this.#publishers.every(({ speaksTo }) => speaksTo !== gateway), {
+      for: `publishes to ${gateway} to be answered`,
+      deadlineMs: BEGIN_MS,
+    });
+  }
+
+  speak(): void {
+    this.targets.hush(undefined);
+  }
+
+  /** One message on every topic, whoever is quiet. */
+  async herald(): Promise<void> {
+    const herald = this.#herald();
+    for (const topic of this.topics) await herald.publish(topic);
+    await herald.stop();
+  }
+
+  #herald(): HttpPublisher {
+    const { random, recorder, heartbeatMs } = this.#options;
+    this.#heralds += 1;
+    return new HttpPublisher({
+      ...this.shape,
+      ...{ name: `herald${this.#heralds}`, topics: this.topics, targets: this.targets },
+      ...{ recorder, counts: this.counts, random, heartbeatMs },
+    });
   }
 
   attached(except: ReadonlySet<string> = new Set()): boolean {

@@ -17,6 +17,8 @@ export interface Publisher {
   stop(): Promise<void>;
   /** Stops without settling what is under way. */
   abandon(): void;
+  /** The gateway that has its message under way; undefined: there is none. */
+  readonly speaksTo: string | undefined;
 }
 
 export interface PublisherOptions {
@@ -53,13 +55,16 @@ export class HttpPublisher implements Publisher {
   #sequence = 0;
   readonly #publishing: Repetition;
   #abandoned = false;
+  #speaking = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#target = options.targets.pick();
-    const { topics, random, everyMs } = options;
+    const { topics, random, everyMs, targets } = options;
     this.#publishing = new Repetition({
-      round: () => this.publish(pickOne(topics, random)),
+      round: async () => {
+        if (!targets.isHushed(this.#target)) await this.publish(pickOne(topics, random));
+      },
       ...{ everyMs, firstMs: random() * everyMs },
     });
   }
@@ -79,6 +84,10 @@ export class HttpPublisher implements Publisher {
     this.#agent.destroy();
   }
 
+  get speaksTo(): string | undefined {
+    return this.#speaking ? this.#target.name : undefined;
+  }
+
   /** One message, tried until its outcome is known or the deadline passed. */
   async publish(topic: string): Promise<void> {
     const { name, recorder, counts, random, level, bytes } = this.#options;
@@ -91,10 +100,12 @@ export class HttpPublisher implements Publisher {
     const end = performance.now() + SETTLE_MS;
     for (let attempt = 1; ; attempt += 1) {
       const inv = nanoseconds();
+      this.#speaking = true;
       const answer = await this.#post({ topic, message, sequence });
+      this.#speaking = false;
       const said = { topic, id: message.id, hash, publisher: name, pn, attempt, level } as const;
       recorder.write(asRecord({ ...said, inv, ret: nanoseconds() }, answer));
-      count(counts, answer);
+      count(counts, answer, this.#target);
       if (answer.out === 'ok') return;
       const again = answer.out === 'unknown' || (answer.retry && random() < 0.5);
       if (!again || this.#abandoned || performance.now() > end) return;
@@ -128,9 +139,9 @@ function asRecord(
   return { kind: 'pub', ...said, out: 'ok', epoch: answer.epoch, seq: answer.seq };
 }
 
-function count(counts: LoadCounts, answer: Answer): void {
+function count(counts: LoadCounts, answer: Answer, { name }: Target): void {
   if (answer.out === 'ok') {
-    counts.acknowledged += 1;
+    counts.acknowledge(name);
     if (answer.again) counts.duplicateAnswers += 1;
     return;
   }

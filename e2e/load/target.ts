@@ -13,6 +13,7 @@ export interface Target {
 /** The gateways that a client may be sent to, chosen anew at each try. */
 export class Targets {
   #all: readonly Target[];
+  #hushed: string | undefined;
   readonly #random: Random;
 
   constructor(all: readonly Target[], random: Random) {
@@ -23,6 +24,15 @@ export class Targets {
   /** From now on only these, as a Service whose endpoints changed. */
   set(all: readonly Target[]): void {
     this.#all = all;
+  }
+
+  /** Whoever publishes to the gateway of this name begins no message; undefined: everybody may. */
+  hush(name: string | undefined): void {
+    this.#hushed = name;
+  }
+
+  isHushed({ name }: Target): boolean {
+    return name === this.#hushed;
   }
 
   pick(): Target {
