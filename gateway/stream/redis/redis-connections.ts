@@ -59,6 +59,7 @@ export class Connection {
   /** Until then (clock.now) the server may be silent, because it was asked to wait. */
   #patience = 0;
   #lastError: Error | undefined;
+  #ledTo: string | undefined;
 
   constructor(owner: ConnectionOwner, { settings, clock, random, name }: ConnectionOptions) {
     this.#owner = owner;
@@ -70,6 +71,11 @@ export class Connection {
       retryStrategy: (attempt) => {
         const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10));
         return Math.ceil(longest * (0.5 + random() / 2));
+      },
+      // Maps nothing: it is where the client says whom the Sentinels named.
+      natMap: (named) => {
+        this.#ledTo = named;
+        return null;
       },
     });
     this.redis.on('error', (error: Error) => {
@@ -109,6 +115,11 @@ export class Connection {
     this.#db = target.db;
     // Sentinels say where the master is; of the URL only who we are counts.
     Object.assign(options, credentials(target), options.sentinels ? {} : place(target));
+  }
+
+  /** `host:port` of the master to which the Sentinels led it last, as they call it. */
+  get ledTo(): string | undefined {
+    return this.#ledTo;
   }
 
   /** Breaks it; it is made anew. What is unanswered rejects with StoreUnknown. */
@@ -296,13 +307,17 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     ...options,
     // With Sentinels the URL says who we are and which database, not where the master is.
     ...who,
-    sentinels: sentinels.map(address),
+    sentinels: sentinels.map(sentinelAddress),
     name: sentinelName,
     role: 'master',
     sentinelCommandTimeout: settings.socketTimeoutMs,
-    sentinelRetryStrategy: (attempt) => Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * attempt),
+    sentinelRetryStrategy: sentinelRetryMs,
   });
 }
+
+/** Milliseconds until a Sentinel is tried again. */
+export const sentinelRetryMs = (attempt: number): number =>
+  Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * attempt);
 
 /** Settings and the file's reader let no URL pass that cannot be read. */
 function targetOf(url: string | undefined): RedisTarget | undefined {
@@ -323,7 +338,7 @@ const credentials = ({ username, password, tls }: RedisTarget) => ({
   enableTLSForSentinelMode: tls,
 });
 
-function address(text: string): { host: string; port: number } {
+export function sentinelAddress(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':');
   if (colon < 0) return { host: text, port: 26_379 };
   return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };

@@ -28,6 +28,7 @@ import {
   type UnbornReply,
 } from './redis-replies.ts';
 import { redisScripts, type Script, type ScriptName, type Scripts } from './redis-scripts.ts';
+import { SentinelWatch } from './redis-sentinel-watch.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
 import { shortcomings } from './suitability.ts';
 import { WriteCount } from './write-count.ts';
@@ -87,6 +88,7 @@ export class RedisLog implements Log {
   readonly #control: Connection;
   readonly #agreement: Agreement;
   readonly #publisher: RedisPublisher;
+  readonly #watch: SentinelWatch;
   readonly #writes = new WriteCount();
   #bell: RedisSubscriber | undefined;
   #unsuitable: readonly string[] = [];
@@ -123,6 +125,13 @@ export class RedisLog implements Log {
       freshEpoch: () => this.#freshEpoch(),
       writes: this.#writes,
       onSilent: (reason) => this.#counts.silentPublish(reason),
+    });
+    this.#watch = new SentinelWatch({
+      settings: options.redis,
+      onSwitched: (from) => {
+        const left = this.#connections().filter(({ ledTo }) => ledTo === from);
+        for (const connection of left) connection.break('Sentinel chose another master');
+      },
     });
   }
 
@@ -162,6 +171,7 @@ export class RedisLog implements Log {
         failed: (error) => this.#starting?.refuse(error),
       },
     });
+    this.#watch.open();
     for (const connection of this.#connections()) connection.open();
     try {
       await promise;
@@ -189,6 +199,7 @@ export class RedisLog implements Log {
 
   async #close(): Promise<void> {
     this.#watchdog?.cancel();
+    this.#watch.close();
     for (const connection of this.#connections()) connection.close();
     this.#bell?.close();
   }

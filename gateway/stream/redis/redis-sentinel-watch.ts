@@ -1,0 +1,71 @@
+import { Redis } from 'ioredis';
+import type { RedisSettings } from '../../settings/declaration.ts';
+import { sentinelAddress, sentinelRetryMs } from './redis-connections.ts';
+
+export interface SentinelWatchOptions {
+  readonly settings: Pick<RedisSettings, 'sentinels' | 'sentinelName' | 'connectTimeoutMs'>;
+  /** `host:port`, as Sentinels call it, is our master no more, whatever it says itself. */
+  readonly onSwitched: (from: string) => void;
+}
+
+const CHANNEL = '+switch-master';
+
+/**
+ * Hears from every Sentinel that another master was chosen. The one before is told by them only
+ * seconds later, and meanwhile goes on as a master if it can: frozen or not, it is to be left now.
+ *
+ * What is missed while a Sentinel cannot be reached stays missed. The client's own detector heeds
+ * every master's switch and stops when its Sentinel is gone.
+ */
+export class SentinelWatch {
+  readonly #clients: readonly Redis[];
+  readonly #options: SentinelWatchOptions;
+
+  constructor(options: SentinelWatchOptions) {
+    this.#options = options;
+    this.#clients = options.settings.sentinels.map((sentinel) => this.#client(sentinel));
+  }
+
+  open(): void {
+    for (const client of this.#clients) {
+      client.connect().catch(() => {
+        // It tries again by itself; whoever looks for the master says that no Sentinel is there.
+      });
+    }
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.disconnect();
+  }
+
+  #client(sentinel: string): Redis {
+    const client = new Redis({
+      ...sentinelAddress(sentinel),
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: 0,
+      disableClientInfo: true,
+      keepAlive: 10_000,
+      connectTimeout: this.#options.settings.connectTimeoutMs,
+      retryStrategy: sentinelRetryMs,
+    });
+    // As above: without a listener the client would print it.
+    client.on('error', () => {});
+    client.on('ready', () => {
+      client.subscribe(CHANNEL).catch(() => {
+        // It broke: the next connection subscribes again.
+      });
+    });
+    client.on('message', (_channel: string, text: string) => this.#switched(text));
+    return client;
+  }
+
+  /** `<name> <old host> <old port> <new host> <new port>` */
+  #switched(text: string): void {
+    const [name, host, port] = text.split(' ');
+    const { settings, onSwitched } = this.#options;
+    if (name === settings.sentinelName) onSwitched(`${host}:${port}`);
+  }
+}
