@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { pack } from 'msgpackr';
 import type { Codec, Decoded } from './codec.ts';
 import { errorCodes } from './codes.ts';
 import { jsonCodec } from './json.ts';
@@ -92,6 +93,20 @@ for (const codec of [jsonCodec, msgpackCodec]) {
       const refused = nested(limits.depth);
       assert.equal(refused.ok, false);
       assert.match(refused.ok ? '' : refused.message, /deep/);
+    });
+
+    it('takes as many members as a frame may have, and not one more', () => {
+      // Of `ping`, two are known; the others would be those of a later version.
+      const ping = (members: number) => {
+        const others = Array.from({ length: members - 2 }, (_, n) => [`later-${n}`, n]);
+        const frame = { type: 'ping', at: 1, ...Object.fromEntries(others) };
+        const bytes = codec.binary ? pack(frame) : new TextEncoder().encode(JSON.stringify(frame));
+        return codec.decodeCommand(plain(bytes));
+      };
+      assert.deepEqual(ping(limits.members), { ok: true, value: { type: 'ping', at: 1 } });
+      const refused = ping(limits.members + 1);
+      assert.equal(refused.ok, false);
+      assert.equal(refused.ok ? '' : refused.code, 'bad_frame');
     });
 
     it('survives a hundred thousand brackets', () => {

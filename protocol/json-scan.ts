@@ -1,3 +1,5 @@
+import { limits } from './limits.ts';
+
 /**
  * Finds where the members of a JSON object stand in its bytes, so that `data` can be passed on as
  * the publisher wrote it, and refuses deep nesting before anything is parsed. It looks only at
@@ -11,7 +13,13 @@ export interface Span {
   readonly end: number;
 }
 
-export type ScanProblem = 'not_an_object' | 'not_a_list' | 'too_deep' | 'bad_member' | 'repeated';
+export type ScanProblem =
+  | 'not_an_object'
+  | 'not_a_list'
+  | 'too_deep'
+  | 'too_many'
+  | 'bad_member'
+  | 'repeated';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -76,8 +84,8 @@ const decoder = new TextDecoder();
 
 /**
  * The members of the object in `within` (default: all of `bytes`), at most `maxDepth` levels deep,
- * the object itself counted. Keys written with escapes and keys that occur twice are refused: a
- * parser might read them differently.
+ * the object itself counted, and at most `limits.members`. Keys written with escapes and keys that
+ * occur twice are refused: a parser might read them differently.
  */
 export function scanObject(
   bytes: Uint8Array,
@@ -91,6 +99,7 @@ export function scanObject(
   if (bytes[index] === CLOSE_OBJECT) return members;
   while (index < within.end) {
     if (bytes[index] !== QUOTE) return 'bad_member';
+    if (members.size === limits.members) return 'too_many';
     const keyEnd = skipString(bytes, index);
     const key = bytes.subarray(index + 1, keyEnd - 1);
     if (key.includes(BACKSLASH)) return 'bad_member';

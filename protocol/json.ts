@@ -88,6 +88,7 @@ const scanTexts: Record<ScanProblem, string> = {
   not_an_object: 'a frame is one JSON object',
   not_a_list: 'not a list',
   too_deep: `nested deeper than ${limits.depth} levels`,
+  too_many: `more than ${limits.members} members`,
   bad_member: 'a member name is missing or written with escapes',
   repeated: 'a member occurs twice',
 };

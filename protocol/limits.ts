@@ -19,6 +19,10 @@ export const limits = {
   clientLength: 128,
   /** Nesting of a frame, counted in brackets and braces; data included. */
   depth: 64,
+  /** Members of a frame; those inside its members not counted. */
+  members: 32,
+  /** A frame before `hello` and `hello` itself. */
+  helloBytes: 16_384,
   /** Default of the largest frame a gateway accepts; `welcome` carries the one in force. */
   frameBytes: 1_048_576,
   /** Bytes of a close reason, by the WebSocket protocol. */
@@ -35,6 +39,11 @@ function assertRelation(holds: boolean, why: string): void {
   'a command that names the most topics allowed must fit into a frame',
 );
 /* @__PURE__ */ assertRelation(
+  limits.tokenBytes + limits.features * (limits.nameLength + 3) + limits.clientLength * 6 <
+    limits.helloBytes - 1_024,
+  'the longest hello must fit into the frame that is allowed for it',
+);
+/* @__PURE__ */ assertRelation(
   limits.tokenBytes * 4 < limits.frameBytes,
-  'a hello with the longest token must fit into a frame',
+  'an auth with the longest token must fit into a frame',
 );

@@ -1,4 +1,5 @@
 import type { Span } from './json-scan.ts';
+import { limits } from './limits.ts';
 
 /**
  * Where values stand in msgpack bytes, without building them: each value's end is found and its
@@ -126,10 +127,17 @@ function stringAt(bytes: Uint8Array, at: number): string {
   }
 }
 
-/** The members of the map that `bytes` is, whole. Throws `MsgpackProblem`. */
+/**
+ * The members of the map that `bytes` is, whole; at most `limits.members`.
+ *
+ * @throws MsgpackProblem
+ */
 export function scanMap(bytes: Uint8Array, maxDepth: number): Map<string, Span> {
   if (!isMap(bytes[0])) throw new MsgpackProblem('a frame is one map');
   const header = headerAt(bytes, 0);
+  if (header.items > limits.members) {
+    throw new MsgpackProblem(`more than ${limits.members} members`);
+  }
   const members = new Map<string, Span>();
   let index = header.contents;
   for (let item = 0; item < header.items; item += 1) {

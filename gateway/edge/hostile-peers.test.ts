@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { limits } from '../../protocol/limits.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import type { FakeStream } from './testing/fake-stream.ts';
 import { encodeFrame, RawPeer, type UpgradeOptions, upgradeRequest } from './testing/raw-peer.ts';
@@ -242,6 +243,54 @@ describe('hostile peers', () => {
   it('leaves nothing behind', async () => {
     await waitFor(() => fixture.edge.status().connections === 1, 'the neighbour alone', 8_000);
     assert.deepEqual(fixture.edge.status().states, { open: 1 });
+  });
+});
+
+describe('large frames', () => {
+  let fixture: EdgeFixture<FakeStream>;
+  before(async () => {
+    fixture = await startEdge({ settings: { messagesPerSecond: 1_000, messagesBurst: 20 } });
+  });
+  after(() => fixture.stop());
+
+  const hello = (bytes: number) => {
+    const frame = { type: 'hello', pad: '' };
+    frame.pad = 'x'.repeat(bytes - JSON.stringify(frame).length);
+    return frame;
+  };
+
+  it('may be no larger than a hello before it', async () => {
+    const fitting = await RawPeer.upgraded(fixture.port);
+    fitting.say(hello(limits.helloBytes));
+    await waitFor(() => fitting.events.length === 1, 'a welcome');
+    fitting.say(hello(limits.helloBytes + 1));
+    await waitFor(() => fitting.events.length === 2, 'an answer, not a close');
+    const larger = await RawPeer.upgraded(fixture.port);
+    larger.say(hello(limits.helloBytes + 1));
+    assert.equal(await larger.closeCode(), 1009);
+    assert.deepEqual(larger.frames.length, 1, 'it was not even decoded');
+    fitting.socket.destroy();
+    larger.socket.destroy();
+  });
+
+  it('are charged by their bytes', async () => {
+    const limited = () => fixture.counted.get('limited:connection') ?? 0;
+    const peer = await RawPeer.upgraded(fixture.port);
+    peer.say({ type: 'hello' });
+    for (let id = 1; id <= 10; id += 1) peer.say({ type: 'ping', at: id });
+    await waitFor(() => peer.events.length === 11, 'pongs');
+    assert.equal(limited(), 0, 'small ones are not');
+    peer.say({ type: 'ping', at: 11, pad: 'x'.repeat(400_000) });
+    await waitFor(() => peer.events.length === 12, 'the last pong');
+    assert.equal(limited(), 1);
+    peer.socket.destroy();
+  });
+
+  it('of an unknown kind end a peer that has not said hello', async () => {
+    const peer = await RawPeer.upgraded(fixture.port);
+    for (let id = 1; id <= 20; id += 1) peer.say({ type: 'dance', id });
+    assert.equal(await peer.closeCode(), 4502);
+    peer.socket.destroy();
   });
 });
 

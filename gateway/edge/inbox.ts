@@ -1,5 +1,6 @@
 import { type CloseCode, closeCodes, type ErrorName } from '../../protocol/codes.ts';
 import type { Command } from '../../protocol/commands.ts';
+import { limits } from '../../protocol/limits.ts';
 import type { EdgeContext } from './context.ts';
 import type { Encoding } from './encoding.ts';
 import { pauses } from './pauses.ts';
@@ -14,6 +15,8 @@ const WAITING_FRAMES = 2_048;
 const WAITING_BYTES = 128 * 1024;
 /** Frames that could not be understood, over the life of a connection. */
 const BAD_FRAMES = 16;
+/** Bytes of a frame that count like one more frame: what decoding costs grows with them. */
+const BYTES_PER_TOKEN = 8 * 1024;
 const NEVER = Number.POSITIVE_INFINITY;
 /** Topics of a command that count like one more frame. */
 const TOPICS_PER_TOKEN = 10;
@@ -27,6 +30,8 @@ export interface InboxOwner {
   readonly encoding: Encoding;
   /** Whether what comes is still served. */
   readonly alive: boolean;
+  /** Whether it has said who it is. */
+  readonly greeted: boolean;
   onCommand(command: Command): void;
   /** Answers with an error, to the request where it has a number. */
   fail(code: ErrorName, message: string, about?: { readonly id?: number }): void;
@@ -185,7 +190,11 @@ export class Inbox {
   #handle(data: Uint8Array): void {
     const owner = this.#owner;
     if (!owner.alive) return;
-    this.#take(this.#context.wheel.now(), 1);
+    if (!owner.greeted && data.length > limits.helloBytes) {
+      owner.close(closeCodes.tooBig);
+      return;
+    }
+    this.#take(this.#context.wheel.now(), 1 + Math.floor(data.length / BYTES_PER_TOKEN));
     const decoded = owner.encoding.codec.decodeCommand(data);
     if (!decoded.ok) {
       this.refuse(decoded.code, decoded.message, decoded.id);
@@ -198,7 +207,8 @@ export class Inbox {
   /** Answers a frame that is not a command, and ends a peer that sends nothing else. */
   refuse(code: ErrorName, message: string, id: number | undefined): void {
     this.#owner.fail(code, message, id === undefined ? {} : { id });
-    if (!badCodes.has(code)) return;
+    // Before hello whatever is refused was no hello.
+    if (this.#owner.greeted && !badCodes.has(code)) return;
     this.#bad += 1;
     if (this.#bad >= BAD_FRAMES) this.#owner.close(closeCodes.badFrame);
   }

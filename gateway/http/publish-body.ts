@@ -138,6 +138,7 @@ const problems: Record<ScanProblem, string> = {
   not_an_object: 'one JSON object',
   not_a_list: 'a list',
   too_deep: `not nested deeper than ${limits.depth} levels`,
+  too_many: `at most ${limits.members} members`,
   bad_member: 'JSON whose member names have no escapes',
   repeated: 'no member may occur twice',
 };
