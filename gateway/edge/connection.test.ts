@@ -335,17 +335,22 @@ describe('the deadlines of a connection', () => {
 });
 
 describe('the session of an anonymous client', () => {
-  it('has the name that the client says on loopback only', async () => {
-    const names: string[] = [];
-    for (const loopback of [true, false]) {
-      const scene = new Scene({ loopback });
+  it('has the name that the client says on loopback only, where nobody else is let in', async () => {
+    for (const [loopback, configured] of [
+      [true, false],
+      [false, false],
+      [true, true],
+      [false, true],
+    ] as const) {
+      const parts = { authenticator: { ...authenticator, configured } };
+      const scene = new Scene({ loopback, parts });
       await scene.say({ type: 'hello', session: 'mine' });
       const [welcome] = scene.events;
-      names.push(welcome?.type === 'welcome' ? welcome.session : '');
-      assert.equal(scene.connection.session !== undefined, loopback);
+      const name = welcome?.type === 'welcome' ? welcome.session : '';
+      const kept = loopback && !configured;
+      assert.match(name, kept ? /^mine$/ : /^[\w-]{22}$/);
+      assert.equal(scene.connection.session !== undefined, kept);
     }
-    assert.equal(names[0], 'mine');
-    assert.match(names[1] ?? '', /^[\w-]{22}$/);
   });
 });
 

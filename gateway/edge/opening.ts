@@ -91,14 +91,20 @@ function identified(
   }
   const { identity } = answer;
   const { session } = opening;
-  // Nobody may take the session of somebody else who is anonymous too.
-  const honoured = session !== undefined && (identity.name !== '' || connection.loopback);
-  if (!honoured) {
+  if (session === undefined || !mayName(connection, context, identity)) {
     opened(connection, context, { opening, identity, session: undefined });
     return;
   }
   connection.inbox.pause(pauses.busy);
   openSession(connection, context, { opening, identity, name: session });
+}
+
+/**
+ * Nobody may take the session of somebody else who is anonymous too. Who connects from this machine
+ * is one user only as long as nobody else is let in: behind a proxy everybody comes from here.
+ */
+function mayName({ loopback }: Connection, context: EdgeContext, identity: Identity): boolean {
+  return identity.name !== '' || (loopback && !context.authenticator.configured);
 }
 
 interface Wanted {
@@ -163,6 +169,12 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
     });
   }
   connection.tellStale(context.stale);
+  if (connection.plain && opening.session !== undefined && session === undefined) {
+    connection.fail(
+      'forbidden',
+      'session: an anonymous client may not name one; no cursors are kept',
+    );
+  }
   for (const { code, message } of opening.problems) connection.fail(code, message);
   for (const topic of opening.topics) subscribePlain(connection, context, topic);
   connection.inbox.resume(pauses.busy);

@@ -216,6 +216,14 @@ describe('tokens', () => {
     const fixture = await startEdge({ parts });
     const client = await TestClient.ready(fixture.port);
     assert.equal(client.of('welcome')[0]?.identity, undefined);
+    // As it would be behind a proxy on this machine, where a session could be somebody else's.
+    const plain = { path: '/ws?topics=a&session=me', protocols: [] };
+    const [victim, other] = [
+      new TestClient(fixture.port, plain),
+      new TestClient(fixture.port, plain),
+    ];
+    for (const one of [victim, other]) assert.equal((await one.heard('err')).code, 'forbidden');
+    assert.deepEqual([victim.closed, other.closed], [undefined, undefined]);
     await fixture.stop();
   });
 });
