@@ -98,13 +98,32 @@ class Scene {
   }
 
   /** Answers every ping for a while. */
-  async live(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms; passed += 1_000) {
-      await this.clock.advance(1_000);
+  async live(ms: number, step = 1_000): Promise<void> {
+    for (let passed = 0; passed < ms; passed += step) {
+      await this.clock.advance(step);
       const last = this.socket.pings.at(-1);
       if (last !== undefined) this.connection.onPong(pongOf(last));
     }
   }
+}
+
+/** The longest time without a frame, of a client that asks for one so long after each tick. */
+async function longestSilence(duration: number, askAfter: number) {
+  const scene = await new Scene().open();
+  let [ticks, askAt, heardAt, longest] = [0, Number.NaN, 0, 0];
+  for (let at = 100; at <= duration; at += 100) {
+    const { length } = scene.socket.written;
+    await scene.live(100, 100);
+    if (at === askAt) await scene.say({ type: 'ping', at });
+    if (scene.socket.written.length > length) {
+      longest = Math.max(longest, at - heardAt);
+      heardAt = at;
+    }
+    const now = scene.types.filter((type) => type === 'tick').length;
+    if (now > ticks) askAt = at + askAfter;
+    ticks = now;
+  }
+  return { longest, ticks };
 }
 
 describe('the states of a connection', () => {
@@ -296,6 +315,16 @@ describe('the deadlines of a connection', () => {
     assert.equal(scene.socket.closedWith, 4008);
   });
 
+  it('let something visible come at least every interval, whenever the last came', async () => {
+    const { heartbeatMs } = edgeSettings.parse({});
+    // Idle, and with an answer at each part of the interval.
+    for (const after of [Number.NaN, 100, 5_000, 7_400, 7_600, 14_900]) {
+      const { longest, ticks } = await longestSilence(10 * heartbeatMs, after);
+      assert.ok(longest <= heartbeatMs + 100, `${after}: silent for ${longest} ms`);
+      assert.ok(ticks >= 5 && ticks <= 20, `${after}: ${ticks} ticks in ten intervals`);
+    }
+  });
+
   it('send fresh positions of quiet topics every quarter of the retention', async () => {
     const scene = await new Scene().open();
     await scene.say({ type: 'sub', id: 1, topics: [{ topic: 'a' }] });
@@ -306,8 +335,8 @@ describe('the deadlines of a connection', () => {
     // Another topic keeps it busy, so that no tick is due as a sign of life.
     await scene.say({ type: 'sub', id: 2, topics: [{ topic: 'b' }] });
     while (at < 900_000) {
-      await scene.live(10_000);
-      at += 10_000;
+      await scene.live(5_000);
+      at += 5_000;
       await scene.say({ type: 'pub', id: at, topic: 'b', data });
     }
     await scene.live(10_000);
@@ -335,7 +364,7 @@ describe('the deadlines of a connection', () => {
 });
 
 describe('the session of an anonymous client', () => {
-  it('has the name that the client says on loopback only, where nobody else is let in', async () => {
+  it('has the name that the client says on loopback where nobody else is let in', async () => {
     for (const [loopback, configured] of [
       [true, false],
       [false, false],

@@ -371,16 +371,18 @@ export class Connection
     const { socket } = this;
     const beat = this.#heartbeat.beat(now, { socket, paused: this.inbox.paused });
     this.outbox.last = this.health === 'zombie';
+    if (beat === 'waits') return;
     if (beat === 'dead') {
       this.#cut(closeCodes.silent);
-    } else if (beat === 'interval') {
+      return;
+    }
+    if (beat === 'interval') {
       this.session?.refresh(now);
       this.inbox.look(now);
-      if (!this.outbox.wrote && this.#getsTicks) {
-        tick(this, this.#context);
-      }
-      this.outbox.wrote = false;
     }
+    // Looked at twice an interval: so no silence is longer than a whole one.
+    if (!this.outbox.wrote && this.#getsTicks) tick(this, this.#context);
+    this.outbox.wrote = false;
   }
 
   /** A slow client that reads anything at all keeps its connection. */

@@ -28,6 +28,8 @@ export class Heartbeat {
   #counter = 0;
   #missed = 0;
   #nextPing: number;
+  /** The middle before `#nextPing` is over. */
+  #half = false;
   /** The last ping that was sent as a heartbeat, and when. */
   #pinged = 0;
   #sentAt = 0;
@@ -88,8 +90,10 @@ export class Heartbeat {
 
   /** When `beat` has something to do next. */
   get due(): number {
-    if (!this.#unanswered) return this.#nextPing;
-    return Math.min(this.#nextPing, this.#sentAt + this.#context.settings.pongTimeoutMs);
+    const { heartbeatMs } = this.#context.settings;
+    const next = this.#half ? this.#nextPing : this.#nextPing - heartbeatMs / 2;
+    if (!this.#unanswered) return next;
+    return Math.min(next, this.#sentAt + this.#context.settings.pongTimeoutMs);
   }
 
   /** Judges an unanswered ping whose time is up, and sends the next one when it is due. */
@@ -98,7 +102,12 @@ export class Heartbeat {
     if (this.#unanswered && now >= this.#sentAt + pongTimeoutMs) this.#judge(peer);
     this.#assess(now);
     if (this.#missed >= missedPings) return 'dead';
-    if (now < this.#nextPing) return 'waits';
+    if (now < this.#nextPing) {
+      if (this.#half || now < this.#nextPing - heartbeatMs / 2) return 'waits';
+      this.#half = true;
+      return 'half';
+    }
+    this.#half = false;
     // The phase is kept, also when the turn came late.
     const intervals = Math.floor((now - this.#nextPing) / heartbeatMs) + 1;
     this.#nextPing += intervals * heartbeatMs;
@@ -150,5 +159,8 @@ export interface Answer {
   readonly roundTripMs: number | undefined;
 }
 
-/** `interval`: one heartbeat interval began. `dead`: too many pings were left unanswered. */
-export type Beat = 'waits' | 'interval' | 'dead';
+/**
+ * `interval`: one heartbeat interval began. `half`: half of it is over. `dead`: too many pings were
+ * left unanswered.
+ */
+export type Beat = 'waits' | 'half' | 'interval' | 'dead';
