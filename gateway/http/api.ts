@@ -45,6 +45,12 @@ const paths = {
   openapi: '/v1/openapi.json',
 } as const;
 
+const methods = {
+  [paths.publish]: 'POST',
+  [paths.history]: 'GET',
+  [paths.openapi]: 'GET',
+} as const;
+
 /**
  * The HTTP API on the clients' port. Its server also takes the upgrades: hand `app.server` to the
  * edge. Bodies are read as bytes: a message's data is passed on as it was written.
@@ -70,17 +76,28 @@ export function createApi(parts: ApiParts): FastifyInstance {
     done(null, body);
   });
   guard(app, parts);
-  addCors(app, parts.allowedOrigins, {
-    [paths.publish]: 'POST',
-    [paths.history]: 'GET',
-    [paths.openapi]: 'GET',
-  });
+  addCors(app, parts.allowedOrigins, methods);
+  refuseOtherMethods(app, parts.allowedOrigins.length > 0);
   const document = JSON.stringify(openApiDocument(parts.settings));
   app.get(paths.openapi, async (_request, reply) => sendJson(reply, document));
   const visitors = new Visitors(parts);
   addPublish(app, parts, visitors);
   addHistory(app, parts, visitors);
   return app;
+}
+
+/** `preflights`: `OPTIONS` is answered already. */
+function refuseOtherMethods(app: FastifyInstance, preflights: boolean): void {
+  const all = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', ...(preflights ? [] : ['OPTIONS'])];
+  for (const [url, allowed] of Object.entries(methods)) {
+    const refuse = async (_request: FastifyRequest, reply: FastifyReply) => {
+      reply.header('Allow', allowed);
+      throw new ApiError('bad_request', `the method here is ${allowed}`, { status: 405 });
+    };
+    const method = all.filter((one) => one !== allowed);
+    // Before a body is read.
+    app.route({ url, method, onRequest: refuse, handler: refuse });
+  }
 }
 
 function addPublish(app: FastifyInstance, parts: ApiParts, visitors: Visitors): void {

@@ -20,11 +20,12 @@ export interface PublishRules {
   readonly idempotencyKey: string | undefined;
 }
 
-const MEMBERS = new Set(['topic', 'data', 'producer', 'ack']);
+const MEMBERS = ['topic', 'data', 'producer', 'ack'];
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads `{topic, data, producer?, ack?}` or `{messages: […]}`. `data` is taken byte for byte. One
+ * Reads `{topic, data, producer?, ack?}` or `{messages: […]}`; members that are not known are
+ * ignored, as everywhere in the protocol. `data` is taken byte for byte. One
  * wrong message refuses the request, before anything is written.
  *
  * @throws Refusal
@@ -37,7 +38,7 @@ export function readPublish(body: Uint8Array, rules: PublishRules): PublishReque
     const message = readMessage(body, { fields, members, where: '', number: 1, rules });
     return { many: false, messages: [message] };
   }
-  checkMembers(members, new Set(['messages']), '');
+  checkAlone(members);
   return { many: true, messages: readList(body, { list, fields, rules }) };
 }
 
@@ -82,7 +83,6 @@ interface MessageToRead {
 /** By the rules of the `pub` command, so that both ways to publish accept the same. */
 function readMessage(body: Uint8Array, message: MessageToRead): Message {
   const { fields, members, where, number, rules } = message;
-  checkMembers(members, MEMBERS, where);
   const span = members.get('data');
   const data = span && ({ encoding: 'json', bytes: body.slice(span.start, span.end) } as const);
   try {
@@ -109,17 +109,11 @@ function producerOf(rest: Message, { number }: MessageToRead, key: string | unde
   return { producer: { id: key, seq: number } };
 }
 
-/** A member that is not known is refused: one that was misspelt must not be lost in silence. */
-function checkMembers(
-  members: ReadonlyMap<string, Span>,
-  known: ReadonlySet<string>,
-  where: string,
-): void {
-  for (const name of members.keys()) {
-    if (known.has(name)) continue;
-    const shown = JSON.stringify(name.slice(0, 40));
-    throw new Refusal('bad_request', `${where}${shown}: there is no such member`);
-  }
+/** One of the two forms: of both, the message would be lost in silence. */
+function checkAlone(members: ReadonlyMap<string, Span>): void {
+  const other = MEMBERS.find((name) => members.has(name));
+  if (other === undefined) return;
+  throw new Refusal('bad_request', `messages: or one message, not both (there is "${other}")`);
 }
 
 function parsed(body: Uint8Array): Fields {

@@ -5,6 +5,8 @@ import { limits } from '../../protocol/limits.ts';
 /**
  * The forms of bodies, for the OpenAPI document. Requests are read by the protocol's own readers
  * (`publish-body.ts`); a test holds that both accept the same, and that answers are of these forms.
+ * None is closed: who receives one ignores members that it does not know, so that a newer side may
+ * say more.
  */
 
 const name = z
@@ -30,7 +32,7 @@ const names = (Object.keys(errorCodes) as ErrorName[]).filter(
 );
 
 export const message = z
-  .strictObject({
+  .object({
     topic,
     data: z.unknown().meta({ description: 'Any JSON; stored and delivered byte for byte.' }),
     producer: z
@@ -49,9 +51,9 @@ export const message = z
 
 /** `maxMessages`: the setting `http.publishMessages`. */
 export const messagesOf = (maxMessages: number) =>
-  z.strictObject({ messages: z.array(message).min(1).max(maxMessages) });
+  z.object({ messages: z.array(message).min(1).max(maxMessages) });
 
-export const published = z.strictObject({
+export const published = z.object({
   position,
   duplicate: z
     .literal(true)
@@ -65,13 +67,13 @@ const error = {
 };
 
 /** What became of one message of several. */
-const result = z.union([published, z.strictObject({ ...error, status: z.int() })]);
+const result = z.union([published, z.object({ ...error, status: z.int() })]);
 
-export const publishedAll = z.strictObject({
+export const publishedAll = z.object({
   results: z.array(result).meta({ description: 'In the order of the request.' }),
 });
 
-export const failure = z.strictObject({
+export const failure = z.object({
   ...error,
   at: milliseconds,
   request: z.string().meta({ description: 'The request’s id, also in `X-Request-ID`.' }),
@@ -81,7 +83,7 @@ export const failure = z.strictObject({
     .meta({ description: 'Of a publish of several messages: what became of each.' }),
 });
 
-const msg = z.strictObject({
+const msg = z.object({
   type: z.literal('msg'),
   topic,
   position,
@@ -90,7 +92,7 @@ const msg = z.strictObject({
   data: z.unknown(),
 });
 
-const gap = z.strictObject({
+const gap = z.object({
   type: z.literal('gap'),
   topic,
   reason: z.enum(Object.keys(gapReasons) as [string, ...string[]]),
@@ -99,7 +101,7 @@ const gap = z.strictObject({
   position,
 });
 
-export const history = z.strictObject({
+export const history = z.object({
   topic,
   events: z.array(z.union([msg, gap])).meta({ description: 'Oldest first.' }),
   next: position.meta({ description: 'Give it as `after` for the next page.' }),
