@@ -144,4 +144,41 @@ describe('payloads between encodings', () => {
     };
     assert.equal(new TextDecoder().decode(toEncoding(large, 'json')), '18446744073709551615');
   });
+
+  it('writes half a surrogate pair as U+FFFD in msgpack, and leaves whole ones', () => {
+    const text = '{"\\ud800a":["\\uDFFF","\\ud83d\\ude00","\\\\ud800"]}';
+    const packed = (json: string) =>
+      toEncoding({ encoding: 'json', bytes: new TextEncoder().encode(json) }, 'msgpack');
+    const expected = JSON.stringify({ '\ufffda': ['\ufffd', '😀', '\\ud800'] });
+    assert.deepEqual(packed(text), packed(expected));
+  });
+});
+
+describe('msgpack strings', () => {
+  const text = (bytes: readonly number[]) => [0xa0 | bytes.length, ...bytes];
+  const ascii = (value: string) => text([...Buffer.from(value)]);
+  const publish = (topic: readonly number[], data: readonly number[]) =>
+    msgpackCodec.decodeCommand(
+      Uint8Array.from([
+        ...[0x84, ...ascii('type'), ...ascii('pub'), ...ascii('id'), 1],
+        ...[...ascii('topic'), ...topic, ...ascii('data'), ...data],
+      ]),
+    );
+  const illFormed = { 'no character': [0xff], 'half a pair': [0xed, 0xa0, 0x80], short: [0xc3] };
+  for (const [name, bytes] of Object.entries(illFormed)) {
+    it(`are UTF-8, in names and in data: ${name}`, () => {
+      assert.equal(publish(ascii('a'), ascii('é')).ok, true);
+      const places = [
+        publish(text(bytes), [1]),
+        publish(ascii('a'), text(bytes)),
+        publish(ascii('a'), [0x91, 0x81, ...ascii('k'), 0xd9, bytes.length, ...bytes]),
+        publish(ascii('a'), [0x81, ...text(bytes), 1]),
+      ];
+      for (const outcome of places) {
+        assert.equal(outcome.ok ? '' : outcome.code, 'bad_frame');
+        assert.equal(outcome.ok ? '' : outcome.message, 'a string is not UTF-8');
+      }
+      assert.equal(publish(ascii('a'), [0xc4, bytes.length, ...bytes]).ok, true, 'a bin is free');
+    });
+  }
 });

@@ -80,7 +80,8 @@ function trimmed(bytes: Uint8Array, start: number, end: number): Span {
   return { start, end: last };
 }
 
-const decoder = new TextDecoder();
+// `ignoreBOM`: a byte-order mark belongs to the name.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * The members of the object in `within` (default: all of `bytes`), at most `maxDepth` levels deep,

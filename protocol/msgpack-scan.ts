@@ -1,10 +1,12 @@
 import type { Span } from './json-scan.ts';
 import { limits } from './limits.ts';
+import { isUtf8 } from './utf8.ts';
 
 /**
  * Where values stand in msgpack bytes, without building them: each value's end is found and its
  * form checked, so that `data` can be passed on untouched and a hostile length or nesting costs
- * nothing. Extension types and map keys other than strings have no JSON form and are refused.
+ * nothing. Strings that are not UTF-8, extension types and map keys other than strings have no JSON
+ * form and are refused.
  */
 
 export class MsgpackProblem extends Error {
@@ -105,6 +107,9 @@ function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
   const header = headerAt(bytes, at);
   let index = header.contents + header.bytes;
   if (index > bytes.length) throw new MsgpackProblem('cut short');
+  if (isString(bytes[at]) && !isUtf8(bytes, header.contents, index)) {
+    throw new MsgpackProblem('a string is not UTF-8');
+  }
   if (header.items > 0 && maxDepth <= 0) throw new MsgpackProblem('nested too deep');
   for (let item = 0; item < header.items; item += 1) {
     if (header.map) {
@@ -116,15 +121,13 @@ function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
   return index;
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+// `ignoreBOM`: a byte-order mark belongs to the name.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** The string at `at`, which was found to be UTF-8. */
 function stringAt(bytes: Uint8Array, at: number): string {
   const { contents, bytes: length } = headerAt(bytes, at);
-  try {
-    return decoder.decode(bytes.subarray(contents, contents + length));
-  } catch {
-    throw new MsgpackProblem('a key is not UTF-8');
-  }
+  return decoder.decode(bytes.subarray(contents, contents + length));
 }
 
 /**

@@ -4,7 +4,8 @@ import type { Encoding, Payload } from './payload.ts';
 /**
  * A payload in another encoding than its publisher's. Between JSON and msgpack:
  * a msgpack `bin` becomes a base64 string in JSON; NaN and infinities become null; integers
- * beyond 2^53 keep their digits from msgpack to JSON, and become doubles from JSON to msgpack.
+ * beyond 2^53 keep their digits from msgpack to JSON, and become doubles from JSON to msgpack; a
+ * JSON escape of half a surrogate pair becomes U+FFFD in msgpack, whose strings are UTF-8.
  */
 
 const options = { useRecords: false, mapsAsObjects: false, int64AsType: 'bigint' } as const;
@@ -17,7 +18,21 @@ const decoder = new TextDecoder();
 export function toEncoding(payload: Payload, encoding: Encoding): Uint8Array {
   if (payload.encoding === encoding) return payload.bytes;
   if (encoding === 'json') return encoder.encode(jsonText(unpackr.unpack(payload.bytes)));
-  return packr.pack(JSON.parse(decoder.decode(payload.bytes)));
+  const text = decoder.decode(payload.bytes);
+  const value: unknown = JSON.parse(text);
+  return packr.pack(SURROGATE_ESCAPE.test(text) ? wellFormed(value) : value);
+}
+
+/** The bytes of the text are UTF-8, so that half a pair can only come from an escape. */
+const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
+
+/** The value of a JSON text, its strings and names well-formed. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value);
+  return Object.fromEntries(members.map(([name, item]) => [name.toWellFormed(), wellFormed(item)]));
 }
 
 /** The value as JSON text. Its depth was bounded when it was accepted. */
