@@ -182,3 +182,32 @@ describe('msgpack strings', () => {
     });
   }
 });
+
+describe('refusals', () => {
+  const refusal = (command: object) => {
+    const outcome = jsonCodec.decodeCommand(new TextEncoder().encode(JSON.stringify(command)));
+    return outcome.ok ? '' : outcome.message;
+  };
+
+  it('say how long a list is that is too long or empty', () => {
+    const sub = (count: number) =>
+      refusal({ type: 'sub', id: 1, topics: Array.from({ length: count }, (_, n) => `t${n}`) });
+    assert.equal(sub(1_001), 'topics: a list of 1 to 1000, not a list of 1001');
+    assert.equal(sub(0), 'topics: a list of 1 to 1000, not a list of 0');
+    assert.equal(
+      refusal({ type: 'sub', id: 1, topics: {} }),
+      'topics: a list of 1 to 1000, not an object',
+    );
+  });
+
+  it('show nothing of a token, whatever is wrong with it', () => {
+    const long = `eyJhbGciOiJIUzI1NiJ9.${'x'.repeat(limits.tokenBytes)}`;
+    for (const type of ['hello', 'auth']) {
+      for (const token of [long, '', 4_711, { eyJ: 1 }, ['eyJ']]) {
+        const message = refusal({ type, id: 1, token });
+        assert.match(message, /^token: a string of 1 to 8192 characters, not an? /);
+        assert.doesNotMatch(message, /eyJ|4711/);
+      }
+    }
+  });
+});

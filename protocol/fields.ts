@@ -11,7 +11,14 @@ function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return `${value}`;
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+  return kind(value);
+}
+
+/** Of what kind `value` is, and how long; nothing of what is in it. */
+function kind(value: unknown): string {
+  if (typeof value === 'string') return `a string of ${value.length}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function refuse(name: string, wanted: string, value: unknown): never {
@@ -40,6 +47,14 @@ export function text(fields: Fields, name: string, maxLength: number): string {
   const value = fields[name];
   if (typeof value === 'string' && value.length > 0 && value.length <= maxLength) return value;
   return refuse(name, `a string of 1 to ${maxLength} characters`, value);
+}
+
+/** As `text`, for what no message and no log may show. */
+export function secret(fields: Fields, name: string, maxLength: number): string {
+  const value = fields[name];
+  if (typeof value === 'string' && value.length > 0 && value.length <= maxLength) return value;
+  const wanted = `a string of 1 to ${maxLength} characters`;
+  throw new Refusal('bad_request', `${name}: ${wanted}, not ${kind(value)}`);
 }
 
 const NAME = /^[0-9A-Za-z_-]{1,64}$/;

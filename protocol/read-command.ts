@@ -25,7 +25,7 @@ export function readCommand<Data>(fields: field.Fields, data: Data | undefined):
       return {
         type: 'auth',
         id: id(fields),
-        token: field.text(fields, 'token', limits.tokenBytes),
+        token: field.secret(fields, 'token', limits.tokenBytes),
       };
     case 'ping':
       return { type: 'ping', at: field.finite(fields, 'at') };
@@ -47,7 +47,7 @@ function readHello(fields: field.Fields): Hello {
   return {
     type: 'hello',
     ...field.optional(fields, 'id', (all, name) => field.integer(all, name, 1)),
-    ...field.optional(fields, 'token', (all, name) => field.text(all, name, limits.tokenBytes)),
+    ...field.optional(fields, 'token', (all, name) => field.secret(all, name, limits.tokenBytes)),
     ...field.optional(fields, 'session', field.identifier),
     ...field.optional(fields, 'features', (all, name) => field.list(all[name], name, features)),
     ...field.optional(fields, 'client', (all, name) => field.text(all, name, limits.clientLength)),
