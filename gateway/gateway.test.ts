@@ -298,6 +298,35 @@ describe('gateways on Redis', () => {
     client.ws.terminate();
   });
 
+  it('let clients with a session in while Redis is full, and say so once', async (t) => {
+    const warned: string[] = [];
+    const logger = { ...silentLogger, warn: (_: object, text: string) => void warned.push(text) };
+    const control = new Redis(redis.url);
+    t.after(async () => {
+      await control.config('SET', 'maxmemory', '0');
+      control.disconnect();
+    });
+    const one = await started({ ...fast, redis: { ...fast.redis, url: redis.url } }, { logger });
+    const join = () =>
+      new TestClient(one.port, { path: '/ws?topics=full&session=me', protocols: [] }).opened();
+    assert.equal(await one.publish('full', 0), 200);
+    const first = await join();
+    await becomes(async () => (await control.keys('*:cur:*:me')).length === 1, 'the session');
+    first.ws.close();
+    await first.closing();
+    assert.equal(await one.publish('full', 1), 200);
+    await control.config('SET', 'maxmemory', '1');
+    const second = await join();
+    await second.heard('msg');
+    assert.deepEqual(second.data, ['1']);
+    const about = () => warned.filter((text) => text.startsWith('sessions cannot be kept'));
+    await becomes(async () => about().length > 0, 'a warning');
+    const third = await join();
+    await third.heard('msg');
+    assert.deepEqual([third.data, about().length], [['1'], 1]);
+    third.ws.terminate();
+  });
+
   it('learn a new password from the file, without losing the connections that work', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'wscluster-url-'));
     const urlFile = join(folder, 'url');

@@ -2,12 +2,13 @@ import type { Clock, Random } from '../../protocol/clock.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Logger } from '../logger.ts';
 import type { EdgeSettings } from '../settings/declaration.ts';
-import type { Stream } from '../stream/stream.ts';
+import type { Sessions, Stream } from '../stream/stream.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
 import { IdentityRates } from './identity-rates.ts';
 import { SessionHolders } from './session-holders.ts';
+import { withOutageLogged } from './session-outage.ts';
 import type { Rate } from './token-bucket.ts';
 import { Wheel } from './wheel.ts';
 
@@ -33,6 +34,8 @@ export interface EdgeParts {
 export interface EdgeContext {
   readonly hub: Hub;
   readonly stream: Stream;
+  /** Those of the stream, watched. */
+  readonly sessions: Sessions;
   readonly settings: EdgeSettings;
   /** How long the log surely keeps a message, milliseconds. */
   readonly retentionMs: number;
@@ -67,6 +70,7 @@ export function newContext(parts: EdgeParts): EdgeContext {
   return {
     hub,
     stream,
+    sessions: withOutageLogged(stream.sessions, { clock, logger }),
     settings,
     retentionMs: parts.retentionS * 1_000,
     authenticator,

@@ -116,13 +116,13 @@ interface Wanted {
 function openSession(connection: Connection, context: EdgeContext, wanted: Wanted): void {
   const { opening, identity, name } = wanted;
   const key = { identity: identity.name, session: name };
-  context.stream.sessions
+  context.sessions
     .open(key)
     .then(
       ({ generation, cursors }) => {
         const parts = {
           owner: connection,
-          store: context.stream.sessions,
+          store: context.sessions,
           counts: context.counts,
           markerMs: context.settings.markerMs,
           refreshS: context.retentionMs / 4_000,

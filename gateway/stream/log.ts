@@ -1,5 +1,12 @@
 import type { Position } from '../../protocol/position.ts';
-import type { CursorChanges, Entry, Outcome, SaveResult, SessionKey } from './stream.ts';
+import type {
+  CursorChanges,
+  Entry,
+  OpenedSession,
+  Outcome,
+  SaveResult,
+  SessionKey,
+} from './stream.ts';
 
 /**
  * What a store must offer to be the log behind `TopicStream`: atomic steps on one topic, and a
@@ -35,7 +42,7 @@ export interface Log {
   /** A message to this pod itself, which must come back through `bell.probed`. */
   probe(token: string): Promise<Probe>;
 
-  openSession(key: SessionKey): Promise<{ generation: number; cursors: Map<string, Position> }>;
+  openSession(key: SessionKey): Promise<OpenedSession>;
   saveSession(key: SessionKey, generation: number, changed: CursorChanges): Promise<SaveResult>;
 
   /** What of the store's configuration endangers the promises, in words. */

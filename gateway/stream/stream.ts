@@ -152,6 +152,11 @@ export interface Sessions {
 export interface OpenedSession {
   readonly generation: number;
   readonly cursors: ReadonlyMap<string, Position>;
+  /**
+   * Why the opening could not be written: the store can be read only, as when it is full. The next
+   * save writes it; until then the session may have a holder of the same generation elsewhere.
+   */
+  readonly unwritten?: string;
 }
 
 export type CursorChanges = ReadonlyMap<string, Position | undefined>;

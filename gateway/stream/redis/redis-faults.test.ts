@@ -17,6 +17,7 @@ import {
   type RedisSettings,
   type StreamSettings,
 } from '../../settings/declaration.ts';
+import { StoreDown } from '../log.ts';
 import type { Outcome } from '../stream.ts';
 import {
   draft,
@@ -120,6 +121,32 @@ describe('RedisLog, when Redis', () => {
     const { generation } = await a.log.openSession(key);
     await Promise.all([a.resume('t'), a.resume('u'), a.probe()]);
     assert.equal(await a.log.saveSession(key, generation, new Map()), 'saved');
+  });
+
+  test('is full: sessions are opened from what can be read, and saved when it is not', async () => {
+    const a = await gateway();
+    const key = { identity: 'i', session: 's' };
+    const at = (seq: number) => new Map([['t', { epoch: 'e', seq, confirmed: 1 }]]);
+    const first = await a.log.openSession(key);
+    await a.log.saveSession(key, first.generation, at(1));
+    await admin.config('SET', 'maxmemory', '1');
+    await assert.rejects(a.log.saveSession(key, first.generation, at(2)), StoreDown);
+    const second = await a.log.openSession(key);
+    assert.match(second.unwritten ?? '', /OOM/);
+    assert.equal(second.generation, first.generation + 1);
+    assert.deepEqual(second.cursors, at(1));
+    const unheard = await a.log.openSession({ ...key, session: 'new' });
+    assert.deepEqual([unheard.generation, unheard.cursors.size], [1, 0]);
+    await until(() => a.bell.superseding.some(({ generation }) => generation === 2), {
+      for: 'the older holder to be told',
+      deadlineMs: WAIT_MS,
+    });
+    await admin.config('SET', 'maxmemory', '0');
+    assert.equal(await a.log.saveSession(key, second.generation, at(3)), 'saved');
+    assert.equal(await a.log.saveSession(key, first.generation, at(2)), 'superseded');
+    const third = await a.log.openSession(key);
+    assert.equal(third.unwritten, undefined);
+    assert.deepEqual([third.generation, third.cursors], [3, at(3)]);
   });
 
   test('is full: publishes fail and are not written, reads and probes work', async () => {

@@ -12,7 +12,7 @@ import {
   StoreDown,
   StoreRefused,
 } from '../log.ts';
-import type { CursorChanges, Outcome, SaveResult, SessionKey } from '../stream.ts';
+import type { CursorChanges, OpenedSession, Outcome, SaveResult, SessionKey } from '../stream.ts';
 import { encodeSession } from './entry-codec.ts';
 import { encodeName, type Keys, redisKeys } from './keys.ts';
 import { Agreement } from './redis-agreement.ts';
@@ -321,10 +321,7 @@ export class RedisLog implements Log {
     });
   }
 
-  async openSession(key: SessionKey): Promise<{
-    generation: number;
-    cursors: Map<string, Position>;
-  }> {
+  async openSession(key: SessionKey): Promise<OpenedSession> {
     const { pod } = this.#options;
     const args = [pod, this.#keys.podChannel(pod), encodeSession(key)];
     return sessionReply(await this.#run('session-open', [this.#keys.session(key)], args));

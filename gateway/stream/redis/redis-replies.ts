@@ -1,7 +1,7 @@
 import { isEpoch, type Position, parsePosition } from '../../../protocol/position.ts';
 import type { ChainLink, Excerpt, TopicHistory } from '../chain.ts';
 import { type Probe, StoreUnknown } from '../log.ts';
-import type { Entry, Outcome } from '../stream.ts';
+import type { Entry, OpenedSession, Outcome } from '../stream.ts';
 import { count, decodeEntry } from './entry-codec.ts';
 import { decodeName } from './keys.ts';
 import { refusal } from './redis-errors.ts';
@@ -167,18 +167,16 @@ export function probeReply(reply: unknown): {
   return { probe, replicationId: written === undefined ? rid : undefined, written };
 }
 
-export function sessionReply(reply: unknown): {
-  generation: number;
-  cursors: Map<string, Position>;
-} {
+export function sessionReply(reply: unknown): OpenedSession {
   const values: Reply = Array.isArray(reply) ? reply : [];
   const generation = number(values[0]);
   if (generation === undefined) throw notUnderstood('session-open');
   const cursors = new Map<string, Position>();
-  for (let at = 1; at + 1 < values.length; at += 2) {
+  const unwritten = text(values[1]);
+  for (let at = 2; at + 1 < values.length; at += 2) {
     const position = parsePosition(text(values[at + 1]));
     if (position === undefined) throw notUnderstood('session-open');
     cursors.set(decodeName(text(values[at]).slice(2)), position);
   }
-  return { generation, cursors };
+  return { generation, cursors, ...(unwritten === '' ? {} : { unwritten }) };
 }
