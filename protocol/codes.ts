@@ -126,5 +126,5 @@ export const gapReasons = {
   lost: 'Acknowledged messages were lost by a failover before this subscriber saw them.',
   expired: 'The position is older than the topic’s memory.',
   epoch_unknown: 'The position belongs to a history that the server does not know.',
-  slow: 'Reserved: gateways of this version never send it; what a slow subscriber misses it gets later.',
+  slow: 'Reserved: gateways of this version never send it; what was not read comes later.',
 } as const satisfies Record<GapReason, string>;
