@@ -258,6 +258,21 @@ describe('gateways on Redis', () => {
     await becomes(async () => (await one.publish('a', 1)) === 200, 'publishing');
   });
 
+  it('say in /readyz what they cannot see where INFO is hidden, and are ready', async (t) => {
+    const admin = new Redis(redis.url);
+    t.after(async () => {
+      await admin.call('ACL', 'SETUSER', 'default', '+info');
+      admin.disconnect();
+    });
+    await admin.call('ACL', 'SETUSER', 'default', '-info');
+    const one = await on(redis.url, 'blind');
+    const { status, text } = await one.get('/readyz');
+    assert.equal(status, 200);
+    const { checks } = JSON.parse(text) as { checks: { name: string; detail?: string }[] };
+    const detail = checks.find(({ name }) => name === 'redis')?.detail ?? '';
+    assert.match(detail, /INFO memory is hidden.*; INFO replication is hidden/);
+  });
+
   it('keep their clients when a peer is back a moment before them', async () => {
     const peer = await on(redis.url, 'peer');
     const url = redis.url.replace(String(redis.port), String(proxy.port));

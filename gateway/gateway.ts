@@ -130,14 +130,14 @@ export class Gateway {
   /** The conditions of being ready. */
   checks(): readonly Check[] {
     const running = this.#running;
-    const connected = running?.stream.health.connected === true;
+    const { connected = false, unsuitable = [] } = running?.stream.health ?? {};
     return [
       { name: 'started', ok: this.#started },
       // Needed to become ready only: an outage of Redis must not empty the Service.
       {
         name: 'redis',
         ok: this.#started || connected,
-        ...(connected ? {} : { detail: 'cannot be reached now' }),
+        ...(connected ? worthKnowing(unsuitable) : { detail: 'cannot be reached now' }),
       },
       {
         name: 'keys',
@@ -319,4 +319,9 @@ export class Gateway {
       this.#cutOff.streamIs(event.stale);
     }
   }
+}
+
+/** What of this Redis is no reason not to be ready, and weakens what is promised. */
+function worthKnowing(unsuitable: readonly string[]): Pick<Check, 'detail'> {
+  return unsuitable.length === 0 ? {} : { detail: unsuitable.join('; ') };
 }
