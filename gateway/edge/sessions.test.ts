@@ -165,6 +165,20 @@ describe('sessions with cursors that the server keeps', () => {
     assert.deepEqual(await featuresOf({ features: ['ack'] }), [], 'no cursors are kept');
   });
 
+  it('forgets the cursor of a topic that the client left', async () => {
+    const client = await TestClient.ready(fixture.port, {}, { session: 'leaver' });
+    client.send({ type: 'sub', id: 1, topics: ['left'] });
+    await subscribed('leaver', 'left');
+    client.send({ type: 'unsub', id: 2, topics: ['left'] });
+    const forgotten = () =>
+      fixture.stream.saved.some(
+        ({ session, changed }) =>
+          session === 'leaver' && changed.has('left') && changed.get('left') === undefined,
+      );
+    await waitFor(forgotten, 'its cursor to be removed');
+    client.ws.close();
+  });
+
   it('keeps the sessions of two identities apart', async () => {
     const ann = { headers: { authorization: 'Bearer ann' } };
     const bob = { headers: { authorization: 'Bearer bob' } };

@@ -662,6 +662,12 @@ describe('every answer', () => {
     }
   });
 
+  it('has room for the WebSockets and a thousand connections more, and not for all', async () => {
+    const small = await serve({ edge: { maxConnections: 50 } });
+    assert.equal(small.app.server.maxConnections, 1_050);
+    await small.stop();
+  });
+
   it('is described by a document that a validator accepts', async () => {
     const answer = await ask(`${served.url}/v1/openapi.json`);
     assert.doesNotMatch(answer.text, /additionalProperties/, 'forms are open to newer members');
