@@ -23,8 +23,11 @@ export interface EdgeCounts {
   slow(what: 'began' | 'ended' | 'closed'): void;
   roundTrip(ms: number): void;
   published(outcome: 'ok' | 'failed' | 'unknown'): void;
-  /** Cursors of a session were written, or the write failed and is tried again. */
-  cursors(what: 'saved' | 'failed', count: number): void;
+  /**
+   * Cursors of a session were written; or the write failed and is tried again; or they are given
+   * up, because the session has more of them than it may.
+   */
+  cursors(what: 'saved' | 'failed' | 'dropped', count: number): void;
   /** A connection was asked to leave: within the budget, over it, or it was cut at the end. */
   moved(how: Moved): void;
 }

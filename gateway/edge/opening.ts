@@ -125,6 +125,7 @@ function openSession(connection: Connection, context: EdgeContext, wanted: Wante
           store: context.sessions,
           counts: context.counts,
           markerMs: context.settings.markerMs,
+          topics: context.settings.sessionTopics,
           refreshS: context.retentionMs / 4_000,
         };
         const open = { key, generation, cursors, acks: opening.acks };

@@ -62,7 +62,14 @@ it('never saves what the client has not proved to have read, and in the end all 
       const wire = new Wire();
       const { generation, cursors } = await stream.open(key);
       const session = new Session(
-        { owner: wire, store: stream, counts: silentEdgeCounts, markerMs: 1_000, refreshS: 900 },
+        {
+          owner: wire,
+          store: stream,
+          counts: silentEdgeCounts,
+          markerMs: 1_000,
+          refreshS: 900,
+          topics: 1_000,
+        },
         { key, generation, cursors, acks: false },
       );
       let now = 0;

@@ -13,6 +13,8 @@ const at = (seq: number, epoch = 'fake', confirmed = 1_000): Position => ({
   confirmed,
 });
 
+const TOPICS = 10;
+
 class Owner implements SessionOwner {
   readonly where = new Map<string, Position>();
   marks = 0;
@@ -42,9 +44,16 @@ class Owner implements SessionOwner {
 async function openSession(options: { stream?: FakeStream; acks?: boolean } = {}) {
   const stream = options.stream ?? new FakeStream();
   const owner = new Owner();
+  let dropped = 0;
+  const counts = {
+    ...silentEdgeCounts,
+    cursors: (what: string, count: number) => {
+      if (what === 'dropped') dropped += count;
+    },
+  };
   const { generation, cursors } = await stream.open(key);
   const session = new Session(
-    { owner, store: stream, counts: silentEdgeCounts, markerMs: 1_000, refreshS: 900 },
+    { owner, store: stream, counts, markerMs: 1_000, refreshS: 900, topics: TOPICS },
     { key, generation, cursors, acks: options.acks ?? false },
   );
   /** Goes through its deadlines up to `end`, with what the store answers. */
@@ -55,7 +64,7 @@ async function openSession(options: { stream?: FakeStream; acks?: boolean } = {}
     }
   };
   const savedSeqs = () => stream.saved.map(({ changed }) => changed.get('a')?.seq);
-  return { stream, owner, session, run, savedSeqs };
+  return { stream, owner, session, run, savedSeqs, dropped: () => dropped };
 }
 
 describe('a session', () => {
@@ -227,6 +236,29 @@ describe('a session', () => {
     stream.down = false;
     await run(10_000);
     assert.deepEqual(savedSeqs(), [3]);
+  });
+
+  it('keeps as many cursors as it may: topics that it left longest ago are forgotten', async () => {
+    const stream = new FakeStream();
+    for (let visit = 0; visit < 4; visit += 1) {
+      const { session, owner, run, dropped } = await openSession({ stream });
+      for (let topic = 0; topic < 6; topic += 1) {
+        const name = `${visit}.${topic}`;
+        // The first topic is never left, and was seen longest ago.
+        const confirmed = 1_000 + visit * 10 + topic;
+        session.started(name, at(1, 'fake', confirmed), visit * 10_000);
+        owner.where.set(name, at(1, 'fake', confirmed));
+      }
+      owner.where.set('0.0', at(1));
+      await run(visit * 10_000 + 5_000);
+      assert.equal(dropped(), [0, 2, 6, 6][visit]);
+    }
+    const { cursors } = await stream.open(key);
+    const names = ['0.0', ...[3, 4, 5].map((topic) => `2.${topic}`)];
+    assert.deepEqual([...cursors.keys()].sort(), [
+      ...names,
+      ...[0, 1, 2, 3, 4, 5].map((n) => `3.${n}`),
+    ]);
   });
 
   it('stops saving when a newer holder exists', async () => {

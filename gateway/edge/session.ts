@@ -22,6 +22,8 @@ export interface SessionParts {
   readonly counts: EdgeCounts;
   /** Shortest time between two markers, and between two saves. */
   readonly markerMs: number;
+  /** Cursors that are kept; at least as many as one connection may have topics. */
+  readonly topics: number;
   /** A saved cursor is refreshed when what it confirms is this many seconds older. */
   readonly refreshS: number;
 }
@@ -190,7 +192,26 @@ export class Session implements SessionHolder {
     else this.#parts.owner.plan();
   }
 
+  /** Beyond the limit, the topics go that the client is not in and was seen in longest ago. */
+  #bound(): void {
+    const kept = new Map<string, Position>();
+    for (const topic of new Set([...this.#cursors.keys(), ...this.#unsaved.keys()])) {
+      const position = this.cursor(topic);
+      if (position !== undefined) kept.set(topic, position);
+    }
+    const excess = kept.size - this.#parts.topics;
+    if (excess <= 0) return;
+    const current = this.#parts.owner.positions();
+    const dropped = [...kept]
+      .filter(([topic]) => !current.has(topic))
+      .sort(([, a], [, b]) => a.confirmed - b.confirmed)
+      .slice(0, excess);
+    for (const [topic] of dropped) this.#unsaved.set(topic, undefined);
+    this.#parts.counts.cursors('dropped', dropped.length);
+  }
+
   #save(now: number): void {
+    this.#bound();
     const changed = this.#unsaved;
     this.#unsaved = new Map();
     this.#saveAt = NEVER;

@@ -252,8 +252,8 @@ function edgeCounts(make: SeriesMaker): EdgeCounts {
   const known = (code: number) => (closes.includes(String(code)) ? String(code) : 'other');
   const cursors = make.counters(
     'cursors_total',
-    'Cursors of sessions that were written, or could not be.',
-    { label: 'outcome', values: allOf({ saved: true, failed: true }) },
+    'Cursors of sessions that were written, could not be, or were too many.',
+    { label: 'outcome', values: allOf({ saved: true, failed: true, dropped: true }) },
   );
   const roundTrip = make.histogram(
     'round_trip_seconds',

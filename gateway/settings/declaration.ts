@@ -127,6 +127,11 @@ export const hubSettings = z.strictObject({
 export const edgeSettings = z.strictObject({
   maxConnections: count(15_000, [1, 1_000_000], 'More are refused with 503.'),
   maxTopics: count(1_000, [1, 100_000], 'Subscriptions of one connection.'),
+  sessionTopics: count(
+    2_000,
+    [1, 200_000],
+    'Cursors kept for a session. Beyond, those of topics that it left longest ago are forgotten.',
+  ),
   frameBytes: bytes(MIB, [KIB, 64 * MIB], 'Largest frame a client may send.'),
   outboxBytes: bytes(MIB, [16 * KIB, 256 * MIB], 'Unsent bytes after which a client is slow.'),
   slowTimeoutMs: ms(60_000, [100, 3_600_000], 'A client that reads nothing this long is closed.'),

@@ -128,6 +128,7 @@ describe('wrong settings', () => {
       /^stream\.probeIntervalMs: must be below redis\.socket/,
     ],
     ['--auth-jwks-stale-s 60', {}, /^auth\.jwksMaxAgeS: must not be above auth\.jwksStaleS/],
+    ['--edge-max-topics 2001', {}, /^edge\.sessionTopics: must not be below edge\.maxTopics/],
     ['--hub-recent-bytes 5', {}, /^hub\.recentTopicBytes: must not be above hub\.recentBytes/],
     ['--port 8001 --admin-port 8001', {}, /^adminPort: must differ from port, which is 8001, not/],
     ['--port 65000', {}, /^adminPort: port \+ 1000 is above 65535/],

@@ -85,6 +85,12 @@ const relations: readonly Relation[] = [
     wanted: ({ auth }) => `must not be above auth.jwksStaleS, which is ${auth.jwksStaleS}`,
   },
   {
+    names: ['edge.sessionTopics', 'edge.maxTopics'],
+    holds: ({ edge }) => edge.maxTopics <= edge.sessionTopics,
+    value: ({ edge }) => String(edge.sessionTopics),
+    wanted: ({ edge }) => `must not be below edge.maxTopics, which is ${edge.maxTopics}`,
+  },
+  {
     names: ['hub.recentTopicBytes', 'hub.recentBytes'],
     holds: ({ hub }) => hub.recentTopicBytes <= hub.recentBytes,
     value: ({ hub }) => String(hub.recentTopicBytes),
