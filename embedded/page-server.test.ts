@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { freePorts } from '../e2e/browser/embedded.ts';
 import type { FleetView } from './contract.ts';
-import { type Controlled, PageServer, Refused } from './page-server.ts';
+import { type Controlled, PageServer, pageOrigins, Refused } from './page-server.ts';
 
 const PORT = await freePorts();
 const ORIGIN = `http://127.0.0.1:${PORT}`;
@@ -96,6 +96,11 @@ describe("the page's server", () => {
     const rebound = { path: '/api/fleet', headers: { host: 'evil.example' } };
     assert.equal((await ask(rebound)).status, 403);
     assert.deepEqual(calls, []);
+  });
+
+  it('goes by the names that browsers give it, which leave port 80 out', () => {
+    assert.deepEqual(pageOrigins(80), ['http://127.0.0.1', 'http://localhost']);
+    assert.deepEqual(pageOrigins(8000), ['http://127.0.0.1:8000', 'http://localhost:8000']);
   });
 
   it('refuses actions and gateways that it does not know', async () => {

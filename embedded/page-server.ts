@@ -36,9 +36,9 @@ const HEADERS = {
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 };
 
-/** Origins of the page on `port`. */
+/** Origins of the page on `port`, as browsers write them: without the port where it is 80. */
 export function pageOrigins(port: number): string[] {
-  return [`http://127.0.0.1:${port}`, `http://localhost:${port}`];
+  return ['127.0.0.1', 'localhost'].map((host) => new URL(`http://${host}:${port}`).origin);
 }
 
 /**
