@@ -188,9 +188,13 @@ describe('the states of a connection', () => {
         throw new Error('a mistake of ours');
       },
     };
-    const scene = new Scene({ parts: { authenticator: broken } });
+    const logged: object[] = [];
+    const logger = { ...silentLogger, error: (fields: object) => logged.push(fields) };
+    const scene = new Scene({ parts: { authenticator: broken, logger } });
     await scene.open();
     assert.equal(scene.socket.closedWith, 1011);
+    const causes = logged.map((fields) => ('error' in fields ? String(fields.error) : 'none'));
+    assert.deepEqual(causes, ['Error: a mistake of ours']);
   });
 
   it('end once when answers pile up unread, however many more there would be', async () => {

@@ -146,7 +146,7 @@ export class Connection
 
   /** Something failed that must not: the client is told to come back. */
   broke(error: unknown): void {
-    this.#context.logger.error({ connection: this.id, err: error }, 'serving a connection failed');
+    this.#context.logger.error({ connection: this.id, error }, 'serving a connection failed');
     this.close(closeCodes.internal);
   }
 
