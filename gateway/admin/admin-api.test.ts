@@ -85,7 +85,9 @@ describe('the admin port', () => {
 
   it('on loopback serves no other name, and no page of another origin', async () => {
     for (const headers of [{ host: 'evil.example' }, { origin: 'https://evil.example' }]) {
-      assert.equal((await get({}, '/admin/status', headers)).statusCode, 403);
+      for (const host of ['127.0.0.1', '::1', 'localhost', 'LOCALHOST']) {
+        assert.equal((await get({ host }, '/admin/status', headers)).statusCode, 403, host);
+      }
     }
     const pod = await get({ host: '0.0.0.0' }, '/readyz', { host: '10.0.0.7:9001' });
     assert.equal(pod.statusCode, 200);

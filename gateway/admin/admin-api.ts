@@ -57,7 +57,8 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
     requestTimeout: REQUEST_MS,
     bodyLimit: 1_024,
   });
-  const rules = { configured: !isLoopbackAddress(parts.host), allowedOrigins: [] };
+  const loopback = isLoopbackAddress(parts.host) || parts.host.toLowerCase() === 'localhost';
+  const rules = { configured: !loopback, allowedOrigins: [] };
   app.addHook('onRequest', async (request, reply) => {
     reply.header(POD_HEADER, parts.pod);
     reply.header(REQUEST_ID, request.id);
