@@ -1,15 +1,20 @@
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
 import { info, type SentinelGroup, talk } from '../processes/sentinel.ts';
-import { lostAndSignalled, noneSilent } from './judges.ts';
+import { backWithin, lostAndSignalled, noneSilent } from './judges.ts';
 import type { Evidence, Row } from './row.ts';
 import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';
-import { command, newLineage } from './stores.ts';
+import { command, newLineage, since } from './stores.ts';
 
 /** Faults that change which Redis is the master. */
 
 const FAILOVER_MS = 30_000;
+/**
+ * Everybody is back so long after a replica was promoted, at most: gateways wait up to 2 s between
+ * two tries, ask the Sentinels, and wait for each other's reports of what was lost.
+ */
+const PROMOTED_MS = 3_000;
 /** Longer than a publish may take: it has to be answered as failed. */
 const READ_ONLY_MS = 1_200;
 /** Gateways must have noticed by then that the frozen master does not answer. */
@@ -21,8 +26,12 @@ export const failoverRows: readonly Row[] = [
     title: 'Sentinel failover to a replica that lags, level leader',
     store: 'sentinel',
     expect: { mayLose: true },
+    bites: { gaps: 6 },
     inject: (stage) => newLineage(stage, (all) => laggingFailover(all, 30)),
-    judge: lostAndSignalled,
+    judge: (stage, verdict, evidence) => [
+      ...lostAndSignalled(stage, verdict),
+      ...backWithin(verdict, evidence, { since: 'detectionMs', ms: PROMOTED_MS }),
+    ],
   },
   {
     row: '25r',
@@ -31,12 +40,14 @@ export const failoverRows: readonly Row[] = [
     settings: { redis: { replicas: 1 }, stream: { publishTimeoutMs: 1_000 } },
     shape: { level: 'replicas' },
     expect: { mayLose: true },
+    bites: { gaps: 6 },
     inject: (stage) =>
       newLineage(stage, async () => {
-        await laggingFailover(stage, stage.load.shape.publishers / 2);
+        const evidence = await laggingFailover(stage, stage.load.shape.publishers / 2);
         // Whoever asks for replicas now has none: the old master comes back as one.
         await stage.redis.restart();
         await demote(stage.redis, await stage.master());
+        return evidence;
       }),
     judge: (stage, verdict) => {
       const { ackedLost } = verdict.figures;
@@ -51,25 +62,33 @@ export const failoverRows: readonly Row[] = [
     title: 'the master freezes and comes back after the failover',
     store: 'sentinel',
     expect: { mayLose: true },
+    bites: { stale: 6, unknown: 1 },
     inject: (stage) =>
       newLineage(stage, async () => {
         const old = await stage.master();
+        const begin = performance.now();
         old.freeze();
         const promoted = await group(stage).promoted(old, FAILOVER_MS);
+        const detectionMs = since(begin);
         await pause(AWAY_MS);
         await stage.recovered();
         // The first thing that it hears when it wakes up, or it would take writes for 8 s.
         const demoted = demote(old, promoted);
         old.thaw();
         await demoted;
+        return { detectionMs };
       }),
-    judge: noneSilent,
+    judge: (stage, verdict, evidence) => [
+      ...noneSilent(stage, verdict),
+      ...backWithin(verdict, evidence, { since: 'detectionMs', ms: PROMOTED_MS }),
+    ],
   },
   {
     row: '26t',
     title: 'the master freezes and comes back as one beside the master that replaced it',
     store: 'sentinel',
     expect: { mayLose: true },
+    bites: { betweenTwo: 1 },
     inject: twoMasters,
     judge: noneSilent,
   },
@@ -78,11 +97,13 @@ export const failoverRows: readonly Row[] = [
     title: 'the master becomes a read-only replica for a while',
     store: 'memory',
     settings: { stream: { publishTimeoutMs: 600 } },
+    bites: { failed: 3 },
     inject: (stage) =>
       newLineage(stage, async () => {
         await command(stage, ['replicaof', '127.0.0.1', '1']);
         await pause(READ_ONLY_MS);
         await command(stage, ['replicaof', 'no', 'one']);
+        return undefined;
       }),
     judge: ({ load: { counts } }) => [
       ...(counts.failed > 0 ? [] : ['no publish was answered as failed']),
@@ -96,12 +117,14 @@ export const failoverRows: readonly Row[] = [
     title: 'Sentinel demotes the master while it is read',
     store: 'sentinel',
     expect: { mayLose: true },
+    bites: { gaps: 1 },
     inject: (stage) =>
       newLineage(stage, async () => {
         const old = await stage.master();
         await talk(portOf(group(stage)), (redis) => redis.call('sentinel', 'failover', 'main'));
         const promoted = await group(stage).promoted(old, FAILOVER_MS);
         await demote(old, promoted);
+        return undefined;
       }),
     judge: noneSilent,
   },
@@ -146,12 +169,13 @@ async function twoMasters(stage: Stage): Promise<Evidence> {
       throw new Error(`${betweenTwo} publishes were acknowledged, the old master is ${role}`);
     }
     await demote(old, promoted);
+    return undefined;
   });
   return { ...evidence, betweenTwo };
 }
 
 /** Replication is cut, some more is acknowledged, the master dies. */
-async function laggingFailover(stage: Stage, publishes: number): Promise<void> {
+async function laggingFailover(stage: Stage, publishes: number): Promise<Evidence> {
   const { counts } = stage.load;
   const old = await stage.master();
   await group(stage).lag();
@@ -160,8 +184,10 @@ async function laggingFailover(stage: Stage, publishes: number): Promise<void> {
     for: 'publishes that the replica does not have',
     deadlineMs: 5_000,
   });
+  const begin = performance.now();
   await old.kill();
   await group(stage).promoted(old, FAILOVER_MS);
+  return { detectionMs: since(begin) };
 }
 
 function group({ sentinel }: Stage): SentinelGroup {

@@ -19,6 +19,7 @@ export const limitRows: readonly Row[] = [
     row: '29',
     title: 'Redis is out of memory',
     store: 'memory',
+    bites: { storeFull: 5 },
     inject: outOfMemory,
     judge: noGaps,
   },
@@ -29,12 +30,14 @@ export const limitRows: readonly Row[] = [
     settings: { hub: { recentTopicBytes: 0, lingerMs: 0 } },
     shape: { topicsEach: 1 },
     expect: { mayTrim: true },
+    bites: { gaps: 2 },
     inject: trimEdges,
   },
   {
     row: '39',
     title: 'Redis forgets the scripts again and again',
     store: 'memory',
+    bites: { noscript: FLUSHES },
     inject: async (stage) => {
       for (let times = 0; times < FLUSHES; times += 1) {
         await command(stage, ['script', 'flush']);

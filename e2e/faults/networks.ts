@@ -1,14 +1,18 @@
 import { pause, until } from '../deadline.ts';
-import { noGaps } from './judges.ts';
-import type { Row } from './row.ts';
+import { BACK_MS, backWithin, noGaps } from './judges.ts';
+import type { Evidence, Row } from './row.ts';
 import { baseSettings, HEARTBEAT_MS } from './settings.ts';
 import type { Stage } from './stage.ts';
-import { command, keysOf, outage } from './stores.ts';
+import { command, keysOf, outage, since } from './stores.ts';
 
 /** Faults between the gateways and Redis. */
 
 const SHORT_MS = 1_500;
 const REPLIES_LOST = 9;
+/** A gateway's to Redis. */
+const CONNECTIONS = 3;
+/** From the verdict that a connection is dead to its replacement. */
+const REPLACED_MS = 1_000;
 
 export const networkRows: readonly Row[] = [
   {
@@ -16,6 +20,7 @@ export const networkRows: readonly Row[] = [
     title: 'one gateway is cut off from Redis, its clients are not',
     store: 'memory',
     proxied: true,
+    bites: { stale: 3, moved: 3 },
     inject: cutOff,
     judge: noGaps,
   },
@@ -24,19 +29,25 @@ export const networkRows: readonly Row[] = [
     title: 'all gateways are cut off from Redis for a while',
     store: 'memory',
     proxied: true,
+    bites: { cutOffMs: SHORT_MS, stale: 6 },
     inject: async (stage) => {
       const evidence = await outage(stage, async () => {
+        const begin = performance.now();
         for (const proxy of stage.proxies) proxy.refuse();
         await pause(SHORT_MS);
         const ready = await Promise.all(stage.gateways.map((gateway) => gateway.ready()));
         if (ready.includes(false)) throw new Error('a gateway left although all are cut off');
         for (const proxy of stage.proxies) proxy.pass();
+        return { cutOffMs: since(begin) };
       });
       const moved = stage.load.counts.closes.get(4001) ?? 0;
       if (moved > 0) throw new Error(`${moved} clients were sent away although all are cut off`);
       return evidence;
     },
-    judge: noGaps,
+    judge: (stage, verdict, evidence) => [
+      ...noGaps(stage, verdict),
+      ...backWithin(verdict, evidence, { since: 'cutOffMs', ms: BACK_MS }),
+    ],
   },
   {
     row: '33t',
@@ -47,6 +58,7 @@ export const networkRows: readonly Row[] = [
     shape: { topics: 2, topicsEach: 1, everyMs: 25 },
     settings: { stream: { retentionEntries: 100 } },
     expect: { mayTrim: true },
+    bites: { stale: 3, gaps: 3 },
     inject: (stage) => outage(stage, (all) => forgetMeanwhile(all, 230)),
     judge: trimmedGaps,
   },
@@ -55,6 +67,7 @@ export const networkRows: readonly Row[] = [
     title: 'replies to publishes are lost after the write',
     store: 'memory',
     proxied: true,
+    bites: { repliesLost: REPLIES_LOST, unknownOrAskedAgain: 1 },
     inject: async (stage) => {
       const { counts } = stage.load;
       const before = counts.unknown + counts.duplicateAnswers;
@@ -76,16 +89,12 @@ export const networkRows: readonly Row[] = [
     title: 'the way to Redis is half-open',
     store: 'memory',
     proxied: true,
-    inject: async (stage) => {
-      const proxy = stage.proxy(0);
-      const evidence = await outage(stage, async () => {
-        proxy.swallow();
-        await pause(baseSettings.redis.socketTimeoutMs * 4);
-        proxy.pass();
-      });
-      return { ...evidence, swallowedBytes: proxy.counts.swallowedBytes };
-    },
-    judge: noGaps,
+    bites: { swallowedBytes: 10_000, stale: 3 },
+    inject: (stage) => outage(stage, halfOpen),
+    judge: (stage, verdict, evidence) => [
+      ...noGaps(stage, verdict),
+      ...backWithin(verdict, evidence, { since: 'awayMs', ms: BACK_MS }),
+    ],
   },
   {
     row: '37',
@@ -94,6 +103,7 @@ export const networkRows: readonly Row[] = [
     proxied: true,
     alone: true,
     expect: { mayTrim: true },
+    bites: { stale: 3, gaps: 3 },
     inject: (stage) =>
       outage(stage, async () => {
         await forgetMeanwhile(stage, 60, async () => {
@@ -101,10 +111,30 @@ export const networkRows: readonly Row[] = [
             await command(stage, ['xtrim', key, 'MAXLEN', '1']);
           }
         });
+        return undefined;
       }),
     judge: trimmedGaps,
   },
 ];
+
+/** First what is connected goes dead and can be replaced; then everything, and nothing can. */
+async function halfOpen(stage: Stage): Promise<Evidence> {
+  const { socketTimeoutMs } = baseSettings.redis;
+  const proxy = stage.proxy(0);
+  const { accepted } = proxy.counts;
+  const deadlineMs = socketTimeoutMs + REPLACED_MS;
+  proxy.swallowThose('');
+  await until(() => proxy.counts.accepted >= accepted + CONNECTIONS, {
+    for: () => `dead connections to be replaced: ${proxy.counts.accepted - accepted} were`,
+    deadlineMs,
+  });
+  await stage.recovered();
+  const begin = performance.now();
+  proxy.swallow();
+  await pause(socketTimeoutMs * 4);
+  proxy.pass();
+  return { awayMs: since(begin), swallowedBytes: proxy.counts.swallowedBytes };
+}
 
 /** The gateway says so, becomes not ready, sends its clients away; then it is healed. */
 async function cutOff(stage: Stage): Promise<Record<string, number>> {
@@ -140,7 +170,7 @@ async function forgetMeanwhile(
   stage: Stage,
   perTopic: number,
   trim: () => Promise<void> = async () => {},
-): Promise<void> {
+): Promise<undefined> {
   const { load, arbiter } = stage;
   stage.proxy(0).refuse();
   stage.route(stage.gateways.slice(1));

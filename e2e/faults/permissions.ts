@@ -20,6 +20,7 @@ export const permissionRows: readonly Row[] = [
     settings: { auth: { keys: tokenKeys, anonymous: true, anonymousPublish: true } },
     // It is disconnected when it loses the permission: nothing can be under way to it.
     expect: { authorityMs: 0 },
+    bites: { refused: 1 },
     inject: lostWhileAway,
     judge: noGaps,
   },

@@ -16,8 +16,10 @@ export interface Row extends StagePlan {
    * when the cause is gone; what is not recovered by then has to recover by itself.
    */
   readonly inject: (stage: Stage) => Promise<Evidence>;
+  /** What of the evidence shows that the fault bit as hard as it was meant to, and how much. */
+  readonly bites: Evidence;
   /** What the row requires beyond the invariants, as complaints. */
-  readonly judge?: (stage: Stage, verdict: Verdict) => readonly string[];
+  readonly judge?: (stage: Stage, verdict: Verdict, evidence: Evidence) => readonly string[];
 }
 
 export interface RowOptions extends StageOptions {

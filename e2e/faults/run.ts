@@ -24,13 +24,14 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
     const verdict = check(stage.recorder.records, {
       ...strict,
       silenceMs: SILENCE_MS,
-      perPhase: Math.min(1_000, Math.floor(options.deliveries / 10)),
+      perPhase: perPhase(options),
+      evidence: row.bites,
       ...row.expect,
     });
     const complaints = [
       ...stuck.map((reason) => `did not go as it must: ${reason}`),
       ...complaintsOf(verdict),
-      ...(row.judge?.(stage, verdict) ?? []),
+      ...(row.judge?.(stage, verdict, evidence) ?? []),
     ];
     await keepHistory(stage, row, complaints);
     const seconds = (performance.now() - begin) / 1_000;
@@ -68,7 +69,7 @@ async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played
   try {
     evidence = await row.inject(stage);
     await stage.recovered();
-    await load.delivered(before + Math.floor(options.deliveries / 10), STALLED_MS);
+    await load.delivered(before + perPhase(options), STALLED_MS);
     const end = nanoseconds();
     recorder.write({ kind: 'fault', fault: row.title, target: row.store, start, end, evidence });
     progress(`recovered, ${load.counts.deliveries} deliveries, ${JSON.stringify(evidence)}`);
@@ -79,6 +80,11 @@ async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played
   await load.quiet();
   await settle(stage);
   return { evidence, stuck };
+}
+
+/** Deliveries before, during and after the fault, each, at least. */
+function perPhase({ deliveries }: RowOptions): number {
+  return Math.min(1_000, Math.floor(deliveries / 3));
 }
 
 /** Nothing is published any more: everybody gets to the end, or the checker says who did not. */

@@ -4,7 +4,7 @@ import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
 import { talk } from '../processes/sentinel.ts';
-import { lostAndSignalled, noGaps } from './judges.ts';
+import { BACK_MS, backWithin, lostAndSignalled, noGaps } from './judges.ts';
 import type { Evidence, Row } from './row.ts';
 import { KEY_PREFIX, type Stage } from './stage.ts';
 
@@ -19,27 +19,33 @@ export const storeRows: readonly Row[] = [
     row: '23',
     title: 'Redis restarts and keeps everything (AOF)',
     store: 'aof',
+    bites: { restartMs: OUTAGE_MS, stale: 3 },
     inject: (stage) =>
       newLineage(stage, async ({ redis }) => {
+        const begin = performance.now();
         await redis.shutdown();
         await pause(OUTAGE_MS);
         await redis.restart();
+        return { restartMs: since(begin) };
       }),
-    judge: noGaps,
+    judge: (stage, verdict, evidence) => [
+      ...noGaps(stage, verdict),
+      ...backWithin(verdict, evidence, { since: 'restartMs', ms: BACK_MS }),
+    ],
   },
   {
     row: '24',
     title: 'Redis loses power (the tail of the AOF is gone)',
     store: 'aof',
     expect: { mayLose: true },
+    bites: { cutBytes: 4_000, gaps: 6 },
     inject: async (stage) => {
-      let cut = 0;
-      const evidence = await newLineage(stage, async ({ redis }) => {
+      return newLineage(stage, async ({ redis }) => {
         await redis.kill();
-        cut = await cutTail(redis, TAIL_BYTES);
+        const cutBytes = await cutTail(redis, TAIL_BYTES);
         await redis.restart();
+        return { cutBytes };
       });
-      return { ...evidence, cutBytes: cut };
     },
     judge: lostAndSignalled,
   },
@@ -48,6 +54,7 @@ export const storeRows: readonly Row[] = [
     title: 'FLUSHALL',
     store: 'memory',
     expect: { mayForget: true, mayLose: true },
+    bites: { gaps: 6 },
     inject: (stage) => withSomeAway(stage, () => command(stage, ['flushall'])),
     judge: (_stage, { figures }) => someGap(figures),
   },
@@ -57,6 +64,7 @@ export const storeRows: readonly Row[] = [
     store: 'memory',
     expect: { mayTrim: true },
     settings: { hub: { recentTopicBytes: 0 } },
+    bites: { gaps: 3 },
     inject: (stage) => withSomeAway(stage, () => command(stage, ['del', ...keysOf(stage, 'log')])),
     judge: (_stage, { figures }) => someGap(figures, 'trimmed'),
   },
@@ -65,6 +73,7 @@ export const storeRows: readonly Row[] = [
     title: 'the metadata alone is deleted',
     store: 'memory',
     expect: { mayForget: true, mayLose: true },
+    bites: { gaps: 6 },
     inject: (stage) => withSomeAway(stage, () => command(stage, ['del', ...keysOf(stage, 'meta')])),
     judge: (_stage, { figures }) => someGap(figures),
   },
@@ -73,6 +82,7 @@ export const storeRows: readonly Row[] = [
     title: 'an older backup is restored',
     store: 'memory',
     expect: { mayLose: true },
+    bites: { gaps: 6 },
     inject: async (stage) => {
       await command(stage, ['save']);
       const saved = stage.load.counts.acknowledged;
@@ -83,31 +93,37 @@ export const storeRows: readonly Row[] = [
       return newLineage(stage, async ({ redis }) => {
         await redis.kill();
         await redis.restart();
+        return undefined;
       });
     },
     judge: lostAndSignalled,
   },
 ];
 
+/** Does the fault; what it measured is evidence, too. */
+export type Act = (stage: Stage) => Promise<Evidence | undefined>;
+
+/** Milliseconds since `begin`, of `performance.now()`. */
+export const since = (begin: number): number => Math.round(performance.now() - begin);
+
 /** An outage after which every topic continues under a new epoch. */
-export function newLineage(stage: Stage, act: (stage: Stage) => Promise<void>): Promise<Evidence> {
+export function newLineage(stage: Stage, act: Act): Promise<Evidence> {
   return outage(stage, async () => {
     const heads = stage.load.heads(stage.arbiter);
-    await act(stage);
+    const more = await act(stage);
     await stage.renewed(heads);
+    return more;
   });
 }
 
 /** What an outage of Redis leaves to see. */
-export async function outage(
-  stage: Stage,
-  act: (stage: Stage) => Promise<void>,
-): Promise<Evidence> {
+export async function outage(stage: Stage, act: Act): Promise<Evidence> {
   const { counts } = stage.load;
   const before = { ...counts };
-  await act(stage);
+  const more = await act(stage);
   await stage.recovered();
   return {
+    ...more,
     unknown: counts.unknown - before.unknown,
     failed: counts.failed - before.failed,
     stale: counts.stale - before.stale,

@@ -3,10 +3,12 @@ import type {
   ConnectionRecord,
   DeliveryRecord,
   FaultRecord,
+  HeldRecord,
   HistoryRecord,
   ProcessRecord,
   QuietRecord,
 } from './records.ts';
+import { Recovery } from './recovery.ts';
 import { Track } from './track.ts';
 import { type Expectations, type Figures, Findings, type Verdict, vacuity } from './verdict.ts';
 
@@ -23,6 +25,8 @@ export const FILES_SLACK = 8;
 
 interface Connection {
   open: boolean;
+  /** The load keeps it from hearing anything: its silence is nobody's fault. */
+  held: boolean;
   heard: number;
   /** Closings that an open connection had. */
   ended: number;
@@ -33,6 +37,7 @@ class Checker {
   readonly #expect: Expectations;
   readonly #findings = new Findings();
   readonly #faults: readonly FaultRecord[];
+  readonly #recovery: Recovery;
   /** subscriber/tap → topic → track. */
   readonly #tracks = new Map<string, Map<string, Track>>();
   readonly #connections = new Map<string, Connection>();
@@ -50,6 +55,8 @@ class Checker {
     this.#expect = expect;
     this.#canon = new Canon(records);
     this.#faults = records.filter((record) => record.kind === 'fault');
+    const [first, last] = [this.#faults[0], this.#faults.at(-1)];
+    this.#recovery = new Recovery(first?.start ?? 0, last?.end ?? 0);
     for (const record of records) this.#take(record);
     if (!records.some((record) => record.kind === 'quiet')) this.#judgeEnd();
     this.#judgePublications();
@@ -58,7 +65,7 @@ class Checker {
 
   verdict(): Verdict {
     const { violations, violated } = this.#findings;
-    const inconclusive = vacuity(this.#faults, this.#phases, this.#expect.perPhase);
+    const inconclusive = vacuity(this.#faults, this.#phases, this.#expect);
     return {
       passed: violated.size === 0 && inconclusive.length === 0,
       violations,
@@ -77,13 +84,22 @@ class Checker {
       case 'gap':
         this.#heard(record);
         this.#gaps[record.reason] = (this.#gaps[record.reason] ?? 0) + 1;
+        this.#recovery.heard(record);
         this.#track(record).missed(record);
         break;
       case 'sub':
         this.#track(record).subscribed(record);
+        this.#recovery.heard(record);
         break;
       case 'unsub':
         this.#track(record).unsubscribed();
+        this.#recovery.unsubscribed(record.subscriber, record.topic);
+        break;
+      case 'pub':
+        if (record.out === 'ok') this.#recovery.acknowledged(record.ret);
+        break;
+      case 'held':
+        this.#held(record);
         break;
       case 'conn':
         this.#connection(record);
@@ -132,6 +148,7 @@ class Checker {
   #delivered(record: DeliveryRecord): void {
     const track = this.#track(record);
     track.delivered(record);
+    this.#recovery.heard(record);
     const publication = this.#canon.publications.get(record.id);
     if (publication === undefined) {
       this.#wrong(record, 'I1', `${record.id} was never published`);
@@ -185,7 +202,7 @@ class Checker {
     const connection = this.#connections.get(record.subscriber);
     if (connection === undefined) {
       const open = record.state === 'open';
-      this.#connections.set(record.subscriber, { open, heard: record.t, ended: 0 });
+      this.#connections.set(record.subscriber, { open, held: false, heard: record.t, ended: 0 });
       return;
     }
     this.#heard(record);
@@ -205,11 +222,19 @@ class Checker {
     if (connection === undefined || !connection.open) return;
     const silent = (record.t - connection.heard) / 1e6;
     connection.heard = record.t;
+    if (connection.held) return;
     if (silent > this.#longestSilence) this.#longestSilence = silent;
     const limit = this.#expect.silenceMs;
     if (limit === undefined || silent <= limit) return;
     const detail = `heard nothing for ${Math.round(silent)} ms on an open connection`;
     this.#findings.add({ invariant: 'I9', subscriber: record.subscriber, detail });
+  }
+
+  #held(record: HeldRecord): void {
+    this.#recovery.held(record);
+    this.#heard(record);
+    const connection = this.#connections.get(record.subscriber);
+    if (connection !== undefined) connection.held = record.held;
   }
 
   #quiet(record: QuietRecord): void {
@@ -332,6 +357,7 @@ class Checker {
       reconnects: [...this.#connections.values()].reduce((sum, { ended }) => sum + ended, 0),
       longestSilenceMs: Math.round(this.#longestSilence),
       catchUpMs: Math.round(this.#catchUp / 1e6),
+      ...this.#recovery.waits,
     };
   }
 }

@@ -13,6 +13,7 @@ export type HistoryRecord =
   | GapRecord
   | ConnectionRecord
   | HeardRecord
+  | HeldRecord
   | AuthorityRecord
   | FaultRecord
   | EntryRecord
@@ -107,6 +108,17 @@ export interface HeardRecord {
   readonly t: number;
   readonly subscriber: string;
   readonly what: 'tick' | 'ping' | 'stale' | 'fresh' | 'other';
+}
+
+/**
+ * The load itself keeps a subscriber from hearing anything, connected or not, until it says that it
+ * no longer does: what is missing meanwhile is nobody's fault.
+ */
+export interface HeldRecord {
+  readonly kind: 'held';
+  readonly t: number;
+  readonly subscriber: string;
+  readonly held: boolean;
 }
 
 /** From now on the identity may, or may not, have the topic. Unsaid: it may. */

@@ -1,4 +1,5 @@
 import type { FaultRecord } from './records.ts';
+import type { Waits } from './recovery.ts';
 
 export type Invariant =
   | 'I1'
@@ -36,6 +37,10 @@ export interface Expectations {
   readonly authorityMs: number;
   /** Deliveries that must have happened before, during and after the fault, each. */
   readonly perPhase: number;
+  /**
+   * What each fault must show at least, by the names in its evidence. Default: something above 0.
+   */
+  readonly evidence?: Readonly<Record<string, number>>;
 }
 
 export const strict: Expectations = {
@@ -58,7 +63,7 @@ export interface Verdict {
   readonly figures: Figures;
 }
 
-export interface Figures {
+export interface Figures extends Waits {
   readonly published: number;
   readonly acknowledged: number;
   readonly unknown: number;
@@ -100,13 +105,17 @@ export class Findings {
 export function vacuity(
   faults: readonly FaultRecord[],
   phases: readonly number[],
-  perPhase: number,
+  { perPhase, evidence: least = {} }: Pick<Expectations, 'perPhase' | 'evidence'>,
 ): string[] {
   const reasons: string[] = [];
   if (faults.length === 0) reasons.push('no fault was recorded');
   for (const { fault, evidence } of faults) {
     const bitten = Object.values(evidence).some((count) => count > 0);
     if (!bitten) reasons.push(`${fault}: nothing shows that it bit`);
+    for (const [name, count] of Object.entries(least)) {
+      const seen = evidence[name] ?? 0;
+      if (seen < count) reasons.push(`${fault}: ${name} is ${seen}, not ${count}`);
+    }
   }
   ['before', 'during', 'after'].forEach((phase, index) => {
     const seen = phases[index] ?? 0;

@@ -5,6 +5,8 @@ export class LoadCounts {
   stale = 0;
   fresh = 0;
   reconnects = 0;
+  /** Topics that somebody asked for and was granted, over the protocol. */
+  granted = 0;
   acknowledged = 0;
   failed = 0;
   unknown = 0;

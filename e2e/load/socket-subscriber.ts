@@ -55,7 +55,7 @@ export abstract class SocketSubscriber implements Subscriber {
   protected abstract greet(): void;
   /** Frames other than `msg` and `gap`. */
   protected abstract hear(frame: Frame): void;
-  protected abstract forget(): void;
+  protected forget(): void {}
 
   abstract readonly attached: boolean;
 
@@ -77,11 +77,13 @@ export abstract class SocketSubscriber implements Subscriber {
 
   /** Stops reading from the network, as a page in the background may. */
   pause(): void {
+    this.#hold(true);
     this.#paused = true;
     this.#socket?.pause();
   }
 
   resume(): void {
+    this.#hold(false);
     this.#paused = false;
     this.#heard = performance.now();
     this.#socket?.resume();
@@ -94,12 +96,14 @@ export abstract class SocketSubscriber implements Subscriber {
 
   /** Loses its connection and stays away until `back`. */
   away(): void {
+    this.#hold(true);
     this.#isAway = true;
     clearTimeout(this.#retry);
     this.#socket?.terminate();
   }
 
   back(): void {
+    this.#hold(false);
     this.#isAway = false;
     this.#connect();
   }
@@ -172,6 +176,10 @@ export abstract class SocketSubscriber implements Subscriber {
     this.#retry = setTimeout(() => this.#connect(), 20 + this.options.random() * 180);
   }
 
+  #hold(held: boolean): void {
+    this.options.recorder.write({ kind: 'held', t: nanoseconds(), subscriber: this.name, held });
+  }
+
   #connection(state: 'open' | 'closed', code?: number): void {
     const said = { kind: 'conn', t: nanoseconds(), subscriber: this.name, state } as const;
     this.options.recorder.write(code === undefined ? said : { ...said, code });
@@ -193,9 +201,9 @@ export abstract class SocketSubscriber implements Subscriber {
     if (frame.type === 'msg') this.#message(frame);
     else if (frame.type === 'gap') this.#gap(frame);
     else {
-      if (frame.type === 'stale')
-        this.options.counts[frame.stale === true ? 'stale' : 'fresh'] += 1;
-      this.#sign(frame.type === 'tick' ? 'tick' : frame.stale === true ? 'stale' : 'other');
+      const { type, stale } = frame;
+      if (type === 'stale') this.options.counts[stale === true ? 'stale' : 'fresh'] += 1;
+      this.#sign(type === 'tick' ? 'tick' : stale === true ? 'stale' : 'other');
       this.hear(frame);
     }
   }
@@ -270,7 +278,6 @@ export class PlainSubscriber extends SocketSubscriber {
 
   protected greet(): void {}
   protected hear(): void {}
-  protected forget(): void {}
   protected moved(): void {}
   protected hadAlready(): boolean {
     return false;
@@ -335,6 +342,7 @@ export class ProtocolSubscriber extends SocketSubscriber {
         continue;
       }
       this.#subscribed.add(topic);
+      this.options.counts.granted += 1;
       if (this.#positions.has(topic)) continue;
       this.#positions.set(topic, position);
       this.started(topic, position);
@@ -368,7 +376,7 @@ export class ProtocolSubscriber extends SocketSubscriber {
     return false;
   }
 
-  protected forget(): void {
+  protected override forget(): void {
     this.#subscribed.clear();
     this.#answers.clear();
   }

@@ -249,6 +249,23 @@ describe('leaving', () => {
     assert.deepEqual(scene.types, ['welcome', 'acked']);
     assert.equal(scene.socket.closedWith, 4001);
   });
+
+  it('has the last messages proved and their cursor saved before it closes', async () => {
+    const scene = new Scene();
+    await scene.say({ type: 'hello', session: 's' });
+    await scene.say({ type: 'sub', id: 2, topics: [{ topic: 'a' }] });
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    await scene.say({ type: 'pub', id: 1, topic: 'a', data });
+    assert.equal(scene.types.at(-1), 'acked');
+    scene.connection.leave(closeCodes.drain);
+    assert.equal(scene.socket.closedWith, undefined, 'its marker is not answered');
+    const marker = scene.socket.pings.at(-1);
+    assert.ok(marker);
+    scene.connection.onPong(pongOf(marker));
+    await scene.clock.advance(2_000);
+    assert.equal(scene.stream.saved.at(-1)?.changed.get('a')?.seq, 1);
+    assert.equal(scene.socket.closedWith, 4000);
+  });
 });
 
 describe('the deadlines of a connection', () => {
