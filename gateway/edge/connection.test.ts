@@ -225,6 +225,23 @@ describe('the states of a connection', () => {
 });
 
 describe('leaving', () => {
+  it('asks for a proof of what was read, and saves it before it closes', async () => {
+    const scene = new Scene();
+    await scene.say({ type: 'hello', session: 'me' });
+    await scene.say({ type: 'sub', id: 1, topics: [{ topic: 'a' }] });
+    await scene.live(2_000);
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    await scene.stream.publish({ topic: 'a', identity: '', ack: 'leader', data });
+    await turn();
+    const { length } = scene.socket.pings;
+    scene.connection.leave(closeCodes.drain);
+    assert.equal(scene.socket.pings.length, length + 1);
+    assert.equal(scene.socket.closedWith, undefined);
+    scene.connection.onPong(pongOf(scene.socket.pings.at(-1) ?? 0));
+    await scene.clock.advance(100);
+    assert.equal(scene.stream.saved.at(-1)?.changed.get('a')?.seq, 1);
+  });
+
   it('waits for publishes in flight, and not longer than it may', async () => {
     const scene = await new Scene().open();
     scene.stream.holding = true;
