@@ -1,6 +1,6 @@
 import { mutate } from './mutate.ts';
 
-/** The scripts take every master for the same one. */
+/** Scripts and gateways take every master for the same one. */
 mutate([
   {
     file: 'gateway/stream/redis/redis-scripts.ts',
@@ -8,5 +8,10 @@ mutate([
     put: `const whole = preamble + source(name);
     const text = whole.replace('at and string.sub(info, at + 14, at + 53)', "string.rep('0', 40)");
     if (text === whole && name === 'publish') throw new Error('mutant: now.lua has changed');`,
+  },
+  {
+    file: 'gateway/stream/redis/suitability.ts',
+    find: "lineage: id('master_replid'),",
+    put: "lineage: id('master_replid')?.replace(/./g, '0'),",
   },
 ]);
