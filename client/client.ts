@@ -236,8 +236,9 @@ export class Client {
       this.#outbound.end({ code: 'identity_changed', message: 'another identity' });
     }
     this.#setStale(false, this.#settings.clock.wall());
-    this.#subscriptions.onWelcome();
-    this.#outbound.onWelcome(welcome.limits.frameBytes);
+    const { frameBytes } = welcome.limits;
+    this.#subscriptions.onWelcome(frameBytes);
+    this.#outbound.onWelcome(frameBytes);
     this.#connected.resolve();
   }
 

@@ -153,11 +153,23 @@ describe('a client of real gateways', () => {
     assert.deepEqual([reasons, got], [['trimmed'], [402]]);
   });
 
+  it('subscribes to hundreds of topics, and resumes them, where frames are small', async () => {
+    const urls = await gateways(1, { edge: { frameBytes: 16_384 } });
+    const torn = breakable();
+    const client = clientOf(urls, { webSocket: torn.webSocket });
+    const rooms = upTo(600).map((n) => client.subscribe(`${n}-`.padEnd(100, 'x')));
+    const subscribed = () => rooms.every(({ state }) => state === 'subscribed');
+    await reach(subscribed, 'all subscriptions');
+    torn.tear();
+    await reach(() => !subscribed(), 'the loss');
+    await reach(subscribed, 'all subscriptions again');
+  });
+
   it('is told what was wrong with what it asked for', async () => {
-    const urls = await gateways(1, { edge: { frameBytes: 1_024, maxTopics: 1 } });
+    const urls = await gateways(1, { edge: { frameBytes: 16_384, maxTopics: 1 } });
     const client = clientOf(urls);
     await client.connect();
-    await assert.rejects(client.publish('t', 'x'.repeat(2_000)), { code: 'too_large' });
+    await assert.rejects(client.publish('t', 'x'.repeat(20_000)), { code: 'too_large' });
     await client.subscribe('a').ready;
     await assert.rejects(client.subscribe('b').ready, { code: 'too_many_topics' });
     assert.equal(client.state, 'connected');

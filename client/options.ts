@@ -1,5 +1,5 @@
 import { type Clock, foregroundClock, type Random } from '../protocol/clock.ts';
-import { limits } from '../protocol/limits.ts';
+import * as limits from '../protocol/limits.ts';
 import { type OptionProblem, OptionsError } from './errors.ts';
 import { globalSocket, type Platform, pagePlatform, type SocketFactory } from './platform.ts';
 import type { PositionStorage } from './storage.ts';

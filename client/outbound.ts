@@ -2,7 +2,7 @@ import type { Clock } from '../protocol/clock.ts';
 import type { AckLevel } from '../protocol/commands.ts';
 import type { Acked, Err } from '../protocol/events.ts';
 import { commandText } from '../protocol/json-text.ts';
-import { limits } from '../protocol/limits.ts';
+import * as limits from '../protocol/limits.ts';
 import { formatPosition } from '../protocol/position.ts';
 import { topicProblem } from '../protocol/topic.ts';
 import { type Deferred, deferred } from './deferred.ts';

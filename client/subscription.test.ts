@@ -72,6 +72,26 @@ describe('a subscription', () => {
     assert.deepEqual(asked, [1_000, 501]);
   });
 
+  it('splits what is longer than the gateway takes, on each connection', async () => {
+    const started = start({ backoffBaseMs: 1, backoffCapMs: 1 });
+    const { client, network } = started;
+    // The longest that there are: on the wire each quote is two bytes.
+    const position = `${'e'.repeat(32)}:9007199254740991@99999999999`;
+    const names = Array.from({ length: 600 }, (_, i) => `${i}-`.padEnd(256, '"'));
+    for (const name of names) client.subscribe(name, { position });
+    const inForce = [16_384, 1_048_576, 16_384];
+    for (const frameBytes of inForce) {
+      network.last.welcome({ limits: { frameBytes, topics: 1_000 } });
+      const frames = network.last.said('sub');
+      const longest = Math.max(...frames.map((frame) => JSON.stringify(frame).length));
+      assert.ok(longest <= frameBytes && longest > frameBytes / 4, `${longest} of ${frameBytes}`);
+      const asked = frames.flatMap(({ topics }) => topics as { readonly topic: string }[]);
+      assert.deepEqual(asked.map(({ topic }) => topic ?? 't').slice(1), names);
+      network.last.drop();
+      await started.clock.until('another try', () => !network.last.over);
+    }
+  });
+
   it('continues after its position, also on another connection', async () => {
     const started = listening({}, { position: 'e:5@1' });
     const { network, room } = started;

@@ -1,6 +1,6 @@
 import type { Command } from '../protocol/commands.ts';
 import type { Subbed, Tick } from '../protocol/events.ts';
-import { limits } from '../protocol/limits.ts';
+import * as limits from '../protocol/limits.ts';
 import { ClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 import type { Requests } from './requests.ts';
@@ -33,6 +33,7 @@ export class Subscriptions implements SubscriptionOwner {
   readonly #requests: Requests;
   readonly #topics = new Map<string, TopicSubscription>();
   readonly #wanted = new Set<TopicSubscription>();
+  #topicsPerFrame: number = limits.topicsPerCommand;
 
   constructor(parts: SubscriptionsParts) {
     this.settings = parts.settings;
@@ -75,7 +76,9 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   /** There is a connection: everybody who waits asks. */
-  onWelcome(): void {
+  onWelcome(frameBytes: number): void {
+    const fit = Math.max(1, Math.floor(frameBytes / limits.topicRequestBytes));
+    this.#topicsPerFrame = Math.min(fit, limits.topicsPerCommand);
     for (const subscription of this.#topics.values()) this.#wanted.add(subscription);
     this.#flush();
   }
@@ -97,9 +100,7 @@ export class Subscriptions implements SubscriptionOwner {
     // Without a connection nobody is forgotten: the next welcome asks for all who wait.
     const wanted = [...this.#wanted];
     this.#wanted.clear();
-    for (let start = 0; start < wanted.length; start += limits.topicsPerCommand) {
-      this.#send(wanted.slice(start, start + limits.topicsPerCommand));
-    }
+    while (wanted.length > 0) this.#send(wanted.splice(0, this.#topicsPerFrame));
   }
 
   #send(wanted: readonly TopicSubscription[]): void {

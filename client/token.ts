@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
-import { limits } from '../protocol/limits.ts';
+import * as limits from '../protocol/limits.ts';
 import { ClientError } from './errors.ts';
 import { isText } from './text.ts';
 

@@ -5,7 +5,7 @@ import { pack } from 'msgpackr';
 import type { Codec, Decoded } from './codec.ts';
 import { errorCodes } from './codes.ts';
 import { jsonCodec } from './json.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { msgpackCodec } from './msgpack.ts';
 import type { Payload } from './payload.ts';
 import * as arbitrary from './testing/arbitrary.ts';

@@ -1,4 +1,4 @@
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { type Position, parsePosition } from './position.ts';
 import { Refusal } from './refusal.ts';
 import { topicProblem } from './topic.ts';

@@ -1,4 +1,4 @@
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 
 /**
  * Finds where the members of a JSON object stand in its bytes, so that `data` can be passed on as

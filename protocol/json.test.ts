@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { jsonCodec } from './json.ts';
 import { commandText, eventFromText } from './json-text.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 
 const decode = (text: string) => jsonCodec.decodeCommand(new TextEncoder().encode(text));
 

@@ -4,7 +4,7 @@ import type { Msg, ServerEvent } from './events.ts';
 import { type Fields, requestId } from './fields.ts';
 import { type ScanProblem, scanObject } from './json-scan.ts';
 import { commandMembers, eventMembers } from './json-text.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import type { Payload } from './payload.ts';
 import { formatPosition } from './position.ts';
 import { readCommand } from './read-command.ts';

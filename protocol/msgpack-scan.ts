@@ -1,5 +1,5 @@
 import type { Span } from './json-scan.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { isUtf8 } from './utf8.ts';
 
 /**

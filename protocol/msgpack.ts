@@ -5,7 +5,7 @@ import type { ServerEvent } from './events.ts';
 import { type Fields, requestId } from './fields.ts';
 import type { Span } from './json-scan.ts';
 import { commandMembers, eventMembers } from './json-text.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { MsgpackProblem, scanMap } from './msgpack-scan.ts';
 import type { Payload } from './payload.ts';
 import { readCommand } from './read-command.ts';

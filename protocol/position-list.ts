@@ -1,6 +1,6 @@
 import type { TopicPosition } from './commands.ts';
 import * as field from './fields.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 /** A list of (topic, position), as `ack` and `tick` carry it. */

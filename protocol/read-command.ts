@@ -1,6 +1,6 @@
 import type { AckLevel, Command, Hello, Pub, TopicRequest } from './commands.ts';
 import * as field from './fields.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { positions } from './position-list.ts';
 import { Refusal } from './refusal.ts';
 

@@ -1,7 +1,7 @@
 import { type ErrorName, errorRetries, gapReasonNames } from './code-table.ts';
 import type { Acked, Err, GapEvent, Msg, ServerEvent, SubbedTopic, Welcome } from './events.ts';
 import * as field from './fields.ts';
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 import { positions } from './position-list.ts';
 import { Refusal } from './refusal.ts';
 

@@ -1,4 +1,4 @@
-import { limits } from './limits.ts';
+import * as limits from './limits.ts';
 
 /**
  * A topic's name: 1–256 bytes of well-formed UTF-8 without control characters and without `*`.

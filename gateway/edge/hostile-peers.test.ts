@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import type { FakeStream } from './testing/fake-stream.ts';
 import { encodeFrame, RawPeer, type UpgradeOptions, upgradeRequest } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
 import { waitFor } from './testing/wait-for.ts';
 
-const FRAME_BYTES = 4_096;
+const FRAME_BYTES = 16_384;
 const settings = { frameBytes: FRAME_BYTES, helloTimeoutMs: 400, maxTopics: 20 };
 
 describe('hostile peers', () => {
@@ -53,8 +53,8 @@ describe('hostile peers', () => {
 
   it('closes with 1009 when the pieces of a message are too large together', async () => {
     const peer = await welcomed();
-    peer.send({ opcode: 1, payload: 'x'.repeat(3_000), fin: false });
-    peer.send({ opcode: 0, payload: 'x'.repeat(3_000), fin: false });
+    peer.send({ opcode: 1, payload: 'x'.repeat(FRAME_BYTES - 1_000), fin: false });
+    peer.send({ opcode: 0, payload: 'x'.repeat(FRAME_BYTES - 1_000), fin: false });
     assert.equal(await peer.closeCode(), 1009);
     peer.socket.destroy();
   });

@@ -1,6 +1,6 @@
 import { type CloseCode, closeCodes, type ErrorName } from '../../protocol/codes.ts';
 import type { Command } from '../../protocol/commands.ts';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 import type { EdgeContext } from './context.ts';
 import type { Encoding } from './encoding.ts';
 import { pauses } from './pauses.ts';

@@ -1,6 +1,6 @@
 import type { ErrorName } from '../../protocol/codes.ts';
 import { isName } from '../../protocol/fields.ts';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 
 /** What a plain client says in its URL instead of `hello` and `sub`. */
 export interface PlainHello {

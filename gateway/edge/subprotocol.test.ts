@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 import { chooseSubprotocol, tokenOf } from './subprotocol.ts';
 
 it('chooses the first entry that it speaks and never one with a token', () => {

@@ -1,5 +1,5 @@
 import type { Subprotocol } from '../../protocol/codec.ts';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 
 const BEARER = 'bearer.';
 

@@ -1,6 +1,6 @@
 import type { TopicPosition } from '../../protocol/commands.ts';
 import type { ServerEvent } from '../../protocol/events.ts';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Outlet } from '../hub/hub.ts';
 import type { EdgeContext } from './context.ts';

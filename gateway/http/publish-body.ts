@@ -1,7 +1,7 @@
 import type { Pub } from '../../protocol/commands.ts';
 import { type Fields, isFields, isName } from '../../protocol/fields.ts';
 import { type ScanProblem, type Span, scanList, scanObject } from '../../protocol/json-scan.ts';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 import { readCommand } from '../../protocol/read-command.ts';
 import { Refusal } from '../../protocol/refusal.ts';
 

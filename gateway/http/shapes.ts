@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
-import { limits } from '../../protocol/limits.ts';
+import * as limits from '../../protocol/limits.ts';
 
 /**
  * The forms of bodies, for the OpenAPI document. Requests are read by the protocol's own readers

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import * as limits from '../../protocol/limits.ts';
 import { isPort, REDIS_URL_FORM, readRedisUrl } from './redis-url.ts';
 
 /**
@@ -132,7 +133,7 @@ export const edgeSettings = z.strictObject({
     [1, 200_000],
     'Cursors kept for a session. Beyond, those of topics that it left longest ago are forgotten.',
   ),
-  frameBytes: bytes(MIB, [KIB, 64 * MIB], 'Largest frame a client may send.'),
+  frameBytes: bytes(MIB, [limits.helloBytes, 64 * MIB], 'Largest frame a client may send.'),
   outboxBytes: bytes(MIB, [16 * KIB, 256 * MIB], 'Unsent bytes after which a client is slow.'),
   slowTimeoutMs: ms(60_000, [100, 3_600_000], 'A client that reads nothing this long is closed.'),
   messageTimeoutMs: ms(

@@ -1,6 +1,6 @@
 import { type CryptoKey, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Clock } from '../../../protocol/clock.ts';
-import { limits } from '../../../protocol/limits.ts';
+import * as limits from '../../../protocol/limits.ts';
 import type { Authentication } from '../identity.ts';
 import { type Algorithm, algorithms } from './key-set.ts';
 import type { KeySource } from './key-source.ts';
