@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
-import type { Acked, Err, Pong } from '../protocol/events.ts';
+import type { Acked, Err, Pong, Subbed } from '../protocol/events.ts';
 import { type Deferred, deferred } from './deferred.ts';
 import { ClientError } from './errors.ts';
 
 interface Pending {
   readonly done: Deferred<void>;
   readonly timer: Timer;
+  /** Answers that are still to come. */
+  left: number;
 }
 
 /** Numbers of requests, and who waits for their answers: each is settled exactly once. */
@@ -27,19 +29,24 @@ export class Requests {
   }
 
   /**
-   * Resolves when the request is done. Rejects with the gateway's error, with `timeout`, or with
+   * Resolves when so many answers came. Rejects with the gateway's error, with `timeout`, or with
    * `disconnected` when the connection ended first.
    */
-  expect(id: number): Promise<void> {
+  expect(id: number, answers = 1): Promise<void> {
     const done = deferred<void>();
     const late = new ClientError('timeout', 'no answer in time');
     const timer = this.#clock.after(this.#timeoutMs, () => this.#settle(id)?.reject(late));
-    this.#pending.set(id, { done, timer });
+    this.#pending.set(id, { done, timer, left: answers });
     return done.promise;
   }
 
-  /** False: nobody waits for it. */
-  answer(id: number, event: Acked | Err | Pong): boolean {
+  /** False: nobody waits for it. An error is the last answer. */
+  answer(id: number, event: Acked | Err | Pong | Subbed): boolean {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined && event.type !== 'err') {
+      pending.left -= 1;
+      if (pending.left > 0) return true;
+    }
     const done = this.#settle(id);
     if (event.type === 'err') done?.reject(new ClientError(event.code, event.message));
     else done?.resolve();

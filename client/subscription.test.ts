@@ -92,6 +92,24 @@ describe('a subscription', () => {
     }
   });
 
+  it('lets go of its request when every topic of it was answered', async () => {
+    const { client, clock, network } = start();
+    client.subscribe('u');
+    network.last.welcome({ heartbeat: 1_000_000 });
+    const { id } = network.last.asked('sub');
+    const waiting = clock.timers;
+    const answer = (topic: string) =>
+      network.last.say({
+        type: 'subbed',
+        id,
+        topics: [{ topic, position: 'e:5@1', replay: 0 }],
+      });
+    answer('t');
+    assert.equal(clock.timers, waiting);
+    answer('u');
+    assert.equal(clock.timers, waiting - 1);
+  });
+
   it('continues after its position, also on another connection', async () => {
     const started = listening({}, { position: 'e:5@1' });
     const { network, room } = started;

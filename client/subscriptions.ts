@@ -87,8 +87,10 @@ export class Subscriptions implements SubscriptionOwner {
     for (const { topic, position } of positions) this.get(topic)?.onPosition(position);
   }
 
-  onSubbed({ id, topics }: Subbed): void {
+  onSubbed(event: Subbed): void {
+    const { id, topics } = event;
     for (const answer of topics) {
+      this.#requests.answer(id, event);
       const subscription = this.get(answer.topic);
       if ('error' in answer) {
         subscription?.onRefused(id, new ClientError(answer.error, answer.message));
@@ -109,7 +111,7 @@ export class Subscriptions implements SubscriptionOwner {
     const id = this.#requests.next();
     const requests = waiting().map((one) => one.request(id));
     // Where the connection ended, they wait again already and do not heed it.
-    this.#requests.expect(id).catch((error: ClientError) => {
+    this.#requests.expect(id, requests.length).catch((error: ClientError) => {
       for (const one of wanted) one.onRefused(id, error);
     });
     this.#wire.send({ type: 'sub', id, topics: requests });
