@@ -159,7 +159,8 @@ describe('The connection that publishes', () => {
     // Or the gateway would hear of the new master from Sentinel before any probe.
     proxy.swallowThose('+switch-master');
     await a.publish('t', '1');
-    await talk(old.port, (redis) => redis.wait(1, WAIT_MS));
+    const [heir = old] = group.servers.filter((server) => server !== old);
+    await wait('the replica to have it', async () => (await entries(heir)) === 1);
     old.freeze();
     const promoted = await group.promoted(old, 20_000);
     old.thaw();
