@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -17,10 +18,30 @@ import { Client as Source } from './index.ts';
 
 const LIMIT_BYTES = 10 * 1_024;
 const root = join(import.meta.dirname, '..');
+const tsc = join(root, 'node_modules/.bin/tsc');
 /** What is published need not run on the Node that this repository brings. */
 const clientNode = process.env['CLIENT_NODE'] ?? process.execPath;
+const LIMITS = { encoding: 'utf8', timeout: 120_000 } as const;
 const run = (program: string, args: readonly string[], cwd: string) =>
-  execFileSync(program, args, { cwd, encoding: 'utf8', timeout: 120_000 });
+  execFileSync(program, args, { cwd, ...LIMITS });
+
+/** What npm tells the scripts that it runs would lead an npm inside of them to this repository. */
+const plainEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')),
+);
+/** A line of a document, in a shell, without any registry. */
+const follow = (line: string, cwd: string) => {
+  const env = { ...plainEnvironment, npm_config_offline: 'true' };
+  return execFileSync('sh', ['-c', line], { cwd, env, ...LIMITS });
+};
+
+/** The first fenced code of one language behind a heading of a document. */
+function codeIn(document: string, language: string, heading = ''): string {
+  const text = readFileSync(join(root, document), 'utf8');
+  const section = text.slice(text.indexOf(`\n${heading}\n`));
+  const code = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'm').exec(section)?.[1];
+  return code ?? assert.fail(`${document} has no code in ${language}`);
+}
 
 const program = `
 import { Client, OptionsError } from '@wscluster/client';
@@ -57,60 +78,113 @@ async function startGateway(): Promise<Gateway> {
   return gateway;
 }
 
+const urlOf = (gateway: Gateway) => `ws://127.0.0.1:${gateway.address?.port}/ws`;
+
+/** The first line that a program, which does not end by itself, prints. */
+async function firstLineOf(file: string, cwd: string): Promise<string> {
+  const child = spawn(clientNode, [file], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    const [chunk] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(30_000) });
+    return String(chunk).trim();
+  } finally {
+    child.kill();
+  }
+}
+
+async function minified(entry: string): Promise<number> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+  });
+  return gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
+}
+
 describe('the package', () => {
   it('is the sources inside this repository', () => {
     assert.equal(Client, Source);
   });
 
-  it('is at most 10 KB, minified and gzipped', async () => {
-    const { outputFiles } = await build({
-      entryPoints: [join(root, 'client/index.ts')],
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      target: 'es2022',
-      write: false,
-    });
-    const bytes = gzipSync(outputFiles[0]?.contents ?? '', { level: 9 }).length;
-    assert.ok(bytes > 0 && bytes <= LIMIT_BYTES, `${bytes} bytes; at most ${LIMIT_BYTES}`);
+  it('is shown by the same lines wherever it is introduced', () => {
+    const lines = codeIn('README.md', 'js');
+    assert.equal(codeIn('docs/client.md', 'js', '## Ten lines'), lines);
+    assert.equal(codeIn('client/README.md', 'js'), lines);
   });
 });
 
-describe('the package as it is published', () => {
+describe('the package as docs/client.md says to build and install it', () => {
   let folder = '';
-  const installed = () => join(folder, 'node_modules/@wscluster/client');
+  let application = '';
+  const installed = () => join(application, 'node_modules/@wscluster/client');
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'wscluster-client-'));
-    run(process.execPath, [join(root, 'scripts/build-client.ts'), join(folder, 'dist')], root);
-    const [tarball] = run('npm', ['pack', '--silent', join(folder, 'dist')], folder).split('\n');
-    mkdirSync(installed(), { recursive: true });
-    run('tar', ['xzf', String(tarball), '--strip-components=1', '-C', installed()], folder);
-    writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-    writeFileSync(join(folder, 'program.ts'), program);
+    application = join(folder, 'application');
+    mkdirSync(application);
+    symlinkSync(root, join(folder, 'wscluster'));
+    const [building = '', installing = ''] =
+      readFileSync(join(root, 'docs/client.md'), 'utf8').match(/(?<=^```sh\n)npm .+$/gm) ?? [];
+    follow(building, join(folder, 'wscluster'));
+    follow(`npm init --yes && ${installing}`, application);
+    writeFileSync(join(application, 'program.mts'), program);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('has declarations that a strict program compiles with', () => {
-    const options = ['--strict', '--types', '', '--target', 'es2024', '--lib', 'es2024,dom'];
-    const modules = ['--module', 'nodenext', '--ignoreConfig'];
-    const tsc = join(root, 'node_modules/.bin/tsc');
-    assert.equal(run(tsc, [...options, ...modules, 'program.ts'], folder), '');
+  it('holds the bundle, its map, declarations, license and readme, and nothing else', () => {
+    const tree = run('find', ['.', '-type', 'f'], installed()).trim().split('\n').sort();
+    const declarations = tree.filter((path) =>
+      /^\.\/types\/(client|protocol)\/.+\.d\.ts$/.test(path),
+    );
+    assert.ok(declarations.includes('./types/client/index.d.ts'));
+    assert.deepEqual(
+      tree.filter((path) => !declarations.includes(path)),
+      ['./LICENSE', './README.md', './index.js', './index.js.map', './package.json'],
+    );
   });
 
-  it('runs without anything else installed', () => {
-    const output = run(clientNode, ['program.js'], folder);
-    assert.equal(output.trim(), 'idle closed url');
+  it('is at most 10 KB minified and gzipped, from the sources and as installed', async () => {
+    const entry = join(application, 'everything.js');
+    writeFileSync(entry, "export * from '@wscluster/client';\n");
+    for (const from of [join(root, 'client/index.ts'), entry]) {
+      const bytes = await minified(from);
+      assert.ok(bytes > 5_000 && bytes <= LIMIT_BYTES, `${bytes} bytes; at most ${LIMIT_BYTES}`);
+    }
+  });
+
+  it('has declarations that strict programs compile with, for Node and for browsers', () => {
+    const strict = ['--strict', '--ignoreConfig', '--noUncheckedIndexedAccess', 'program.mts'];
+    const common = [...strict, '--exactOptionalPropertyTypes', '--target', 'es2024'];
+    const types = join(root, 'node_modules/@types');
+    const node = ['--lib', 'es2024', '--typeRoots', types, '--types', 'node'];
+    const browser = ['--lib', 'es2024,dom', '--types', '', '--noEmit'];
+    const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler'];
+    assert.equal(run(tsc, [...common, ...node, '--module', 'nodenext'], application), '');
+    assert.equal(run(tsc, [...common, ...browser, ...bundler], application), '');
+    assert.equal(run(clientNode, ['program.mjs'], application).trim(), 'idle closed url');
+  });
+
+  it('runs the ten lines of the README', async () => {
+    const gateway = await startGateway();
+    const lines = codeIn('README.md', 'js').replace(/(?<=url: ')[^']+/, urlOf(gateway));
+    writeFileSync(join(application, 'room.mjs'), lines);
+    try {
+      assert.equal(await firstLineOf('room.mjs', application), "{ hi: 'from the client' }");
+    } finally {
+      await gateway.stop();
+    }
   });
 
   it('talks to a gateway with the WebSocket of its Node, and lets the process end', async () => {
     const gateway = await startGateway();
-    writeFileSync(join(folder, 'conversation.js'), conversation);
-    const url = `ws://127.0.0.1:${gateway.address?.port}/ws`;
-    const where = { cwd: folder, timeout: 30_000 };
+    writeFileSync(join(application, 'conversation.mjs'), conversation);
+    const where = { cwd: application, timeout: 30_000 };
     try {
-      const { stdout } = await promisify(execFile)(clientNode, ['conversation.js', url], where);
-      const version = run(clientNode, ['--version'], folder).trim();
+      const args = ['conversation.mjs', urlOf(gateway)];
+      const { stdout } = await promisify(execFile)(clientNode, args, where);
+      const version = run(clientNode, ['--version'], application).trim();
       assert.equal(stdout.trim(), `${version} 1 {"hi":1}`);
     } finally {
       await gateway.stop();

@@ -1,26 +1,21 @@
-// `node scripts/run.mjs scripts/build-client.ts [folder]`: makes the package `@wscluster/client` as
-// it is published, by default in client/dist: one bundle, its declarations, its own package.json.
-// `npm publish client/dist` publishes it.
+// `npm run build:client [-- folder]`: makes the package `@wscluster/client` as it is published, by
+// default in client/dist: one bundle, its declarations, its own package.json, and beside them the
+// tarball that `npm install` takes. The last line says where that is.
 //
-// It is a folder of its own because npm has no other way to let `@wscluster/client` mean the
-// sources inside this repository and the bundle outside: it ignores `publishConfig.exports`.
+// What is published has a folder and a package.json of its own because npm has no other way to let
+// `@wscluster/client` mean the sources inside this repository and the bundle outside: it ignores
+// `publishConfig.exports`. So client/package.json stays private, for those sources cannot be
+// published; client/dist/package.json is not: `npm publish client/dist`.
 
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'client');
 const target = resolve(process.argv[2] ?? join(source, 'dist'));
+const DEADLINE_MS = 120_000;
 
 async function bundle(): Promise<void> {
   await build({
@@ -49,7 +44,7 @@ function declare(): void {
   ];
   execFileSync(join(root, 'node_modules/.bin/tsc'), [...options, join(source, 'index.ts')], {
     stdio: 'inherit',
-    timeout: 120_000,
+    timeout: DEADLINE_MS,
   });
   // Declarations keep the endings of the sources, which only exist here.
   for (const path of globSync('types/**/*.d.ts', { cwd: target })) {
@@ -69,11 +64,21 @@ function describe(): void {
     ...published,
     exports: { '.': { types, default: './index.js' } },
     types,
+    files: ['index.js', 'index.js.map', 'types'],
   };
   writeFileSync(join(target, 'package.json'), `${JSON.stringify(described, null, 2)}\n`);
   copyFileSync(join(source, 'README.md'), join(target, 'README.md'));
-  const license = join(root, 'LICENSE');
-  if (existsSync(license)) copyFileSync(license, join(target, 'LICENSE'));
+  copyFileSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
+}
+
+/** Packs what is described, and returns where. */
+function pack(): string {
+  const name = execFileSync('npm', ['pack', '--silent', '--offline'], {
+    cwd: target,
+    encoding: 'utf8',
+    timeout: DEADLINE_MS,
+  });
+  return join(target, name.trim());
 }
 
 rmSync(target, { recursive: true, force: true });
@@ -81,4 +86,4 @@ mkdirSync(target, { recursive: true });
 await bundle();
 declare();
 describe();
-process.stdout.write(`${target}\n`);
+process.stdout.write(`${pack()}\n`);
