@@ -12,9 +12,10 @@ import { Lifecycle, type Part } from './lifecycle.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { openSecrets, type Secrets } from './secrets.ts';
 import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
-import { openStore, type Store } from './store.ts';
+import { makeStore, type Store } from './store.ts';
 import type { MemoryStore } from './stream/memory/memory-store.ts';
 import { RETRY_LONGEST_MS } from './stream/redis/redis-connections.ts';
 import type { StreamEvent } from './stream/stream.ts';
@@ -60,6 +61,7 @@ export class Gateway {
   readonly #redisMs: number;
   readonly #lifecycle: Lifecycle;
   readonly #admin: FastifyInstance;
+  #secrets: Secrets | undefined;
   #running: Running | undefined;
   #started = false;
   #draining = false;
@@ -85,14 +87,15 @@ export class Gateway {
   }
 
   /**
-   * Starts everything, in order. Rejects with `BadContent` (a file of the settings), `PortTaken`
-   * or `StreamError`; then nothing is left running.
+   * Starts everything, in order. Rejects with `SettingsError` (what they name cannot be used),
+   * `PortTaken` or `StreamError`; then nothing is left running.
    */
   async start(): Promise<void> {
     const { logger } = this.#parts;
     for (const warning of settingsWarnings(this.#settings)) logger.warn({}, warning);
     let ports = { port: 0, adminPort: 0 };
     await this.#lifecycle.start([
+      this.#secretsPart(),
       this.#adminPart((adminPort) => {
         ports = { ...ports, adminPort };
       }),
@@ -194,6 +197,18 @@ export class Gateway {
     });
   }
 
+  #secretsPart(): Part {
+    return {
+      name: 'the secrets',
+      start: async () => {
+        const { clock, logger } = this.#parts;
+        const parts = { clock, logger, counts: this.#metrics };
+        this.#secrets = await openSecrets(this.#settings, parts);
+      },
+      stop: async () => this.#secrets?.close(),
+    };
+  }
+
   #adminPart(listening: (port: number) => void): Part {
     const { adminHost: host, adminPort: port } = this.#settings;
     return {
@@ -208,7 +223,8 @@ export class Gateway {
     return {
       name: 'the stream',
       start: async () => {
-        const running = await this.#assemble();
+        if (this.#secrets === undefined) throw new Error('the secrets are not there');
+        const running = this.#assemble(this.#secrets);
         this.#running = running;
         this.#observe(running);
         try {
@@ -224,11 +240,10 @@ export class Gateway {
     };
   }
 
-  async #stopCore({ hub, stream, store, authenticator, api }: Running): Promise<void> {
+  async #stopCore({ hub, stream, authenticator, api }: Running): Promise<void> {
     this.#cutOff.stop();
     hub.stop();
     await stream.stop(STOP_MS / 2);
-    store.close();
     authenticator.close();
     await api.close();
     this.#metrics.stop();
@@ -256,19 +271,17 @@ export class Gateway {
     };
   }
 
-  async #assemble(): Promise<Running> {
+  #assemble(secrets: Secrets): Running {
     const settings = this.#settings;
     const metrics = this.#metrics;
     const { clock, random, logger } = this.#parts;
     const { pod } = settings;
     const shared = { clock, random, logger, pod };
-    const authenticator = await ConfiguredAuthenticator.open({
-      settings: settings.auth,
+    const { redisUrl } = secrets;
+    const store = makeStore(settings, { ...this.#parts, metrics, redisUrl });
+    const authenticator = new ConfiguredAuthenticator({
+      ...{ settings: settings.auth, secrets: secrets.auth },
       ...{ clock, counts: metrics.auth, logger, fetch: globalThis.fetch },
-    });
-    const store = await openStore(settings, { ...this.#parts, metrics }).catch((error: unknown) => {
-      authenticator.close();
-      throw error;
     });
     const stream = new TopicStream({
       log: store.log,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it } from 'node:test';
 import { until, within } from '../e2e/deadline.ts';
 import { Child } from '../e2e/processes/child.ts';
 import { freePort } from '../e2e/processes/redis-server.ts';
@@ -61,17 +63,65 @@ describe('the gateway’s process', () => {
     assert.doesNotMatch(child.output, /canary/);
   });
 
-  it('ends with 2 and one line when its port is taken or a file is missing', async () => {
+  it('ends with 2 and one line when its port is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;
-    const attempts = [`--port ${port} --admin-port 0`, '--port 0 --auth-keys-file /none'];
-    for (const line of attempts) {
-      const child = start(line);
-      assert.equal(await exit(child), 2);
-      assert.equal(child.output.trim().split('\n').length, 1, child.output);
-    }
+    const child = start(`--port ${port} --admin-port 0`);
+    assert.equal(await exit(child), 2);
+    assert.equal(child.output.trim().split('\n').length, 1, child.output);
     taken.close();
+  });
+
+  describe('told of secrets that it cannot use', () => {
+    const KEYS = 'a file that holds a JWK Set, not ';
+    const NO_KEY = 'no key that verifies HS256, RS256, ES256 or EdDSA';
+    const FIXED = `auth.keys: a JWK Set, at most 4096 characters, not (hidden): `;
+    let folder = '';
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'wscluster-main-'));
+    });
+    after(() => rm(folder, { recursive: true }));
+
+    async function refused(line: string, started?: Started): Promise<string[]> {
+      const child = start(`--port 0 --admin-port 0 ${line}`, started);
+      assert.equal(await exit(child), 2, child.output);
+      assert.doesNotMatch(child.output, /canary/);
+      return child.output.trim().split('\n').sort();
+    }
+
+    it('names each setting and file, and what is wrong, all at once', async () => {
+      const [keys, apiKeys] = [join(folder, 'keys'), join(folder, 'api-keys')];
+      await writeFile(keys, '{"keys":[{"kty":"oct","k":"canary"}]}');
+      await writeFile(apiKeys, 'canary');
+      const files = `--auth-keys-file ${keys} --auth-api-keys-file ${apiKeys}`;
+      const env = { WSCLUSTER_REDIS_URL_FILE: '/none' };
+      const expected = [
+        'auth.apiKeysFile: a file with one key of 16 to 512 characters per line, ' +
+          `not "${apiKeys}": line 1: a key has 16 to 512 characters without spaces`,
+        `auth.keysFile: ${KEYS}"${keys}": keys[0]: an HS256 secret has at least 32 bytes`,
+        'redis.urlFile: a file that holds redis://[[user]:password@]host[:port][/database], or ' +
+          'rediss:// for TLS, not "/none": cannot be read (ENOENT)',
+      ];
+      assert.deepEqual(await refused(files, { env }), expected);
+      // And beside what is wrong by itself, however it was given.
+      const others = '--edge-max-topics 0 --auth-anonymous maybe --peers h:99999';
+      const lines = await refused(`${files} ${others}`, { env });
+      assert.deepEqual(lines.slice(3), expected, lines.join('\n'));
+      assert.match(lines[0] ?? '', /^--auth-anonymous: .*"maybe"/);
+      assert.match(lines[1] ?? '', /^--edge-max-topics: /);
+      assert.match(lines[2] ?? '', /^--peers: .*"h:99999"/);
+    });
+
+    it('names the setting that holds keys itself', async () => {
+      assert.deepEqual(await refused('--auth-keys {"keys":[]} --edge-max-topics 0'), [
+        '--edge-max-topics: a whole number from 1 to 100000, not "0"',
+        FIXED + NO_KEY,
+      ]);
+      const env = { WSCLUSTER_AUTH_KEYS: '{}' };
+      const noSet = 'not a JWK Set: an object with a list "keys"';
+      assert.deepEqual(await refused('', { env }), [FIXED + noSet]);
+    });
   });
 
   it('drains at SIGTERM and ends with 0', async () => {

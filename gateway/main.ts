@@ -2,11 +2,11 @@ import { pino } from 'pino';
 import { systemClock } from '../protocol/clock.ts';
 import { PortTaken } from './listen.ts';
 import { loggedError } from './logged-error.ts';
+import { silentLogger } from './logger.ts';
 import type { Settings } from './settings/declaration.ts';
 import { helpText } from './settings/help.ts';
-import { asksForHelp, loadSettings } from './settings/load.ts';
+import { asksForHelp, readSettings } from './settings/load.ts';
 import { SettingsError } from './settings/problem.ts';
-import { BadContent } from './settings/secret-file.ts';
 
 // One gateway as a process. Exit codes: 0 drained; 1 failed; 2 it was told something impossible.
 
@@ -15,20 +15,21 @@ const SAME_SIGNAL_MS = 500;
 
 const argv = process.argv.slice(2);
 if (asksForHelp(argv)) process.stdout.write(helpText());
-else await run(settingsOrExit());
+else await run(await settingsOrExit());
 
-function settingsOrExit(): Settings {
-  try {
-    return loadSettings({ argv, env: process.env });
-  } catch (error) {
-    return refuse(error);
-  }
+async function settingsOrExit(): Promise<Settings> {
+  const { settings, problems } = readSettings({ argv, env: process.env });
+  if (settings === undefined) return refuse(new SettingsError(problems));
+  if (problems.length === 0) return settings;
+  // What the right ones among them name may be wrong too: that is said now, not in a second round.
+  const { wrongSecrets } = await import('./secrets.ts');
+  const more = await wrongSecrets(settings, { clock: systemClock, logger: silentLogger });
+  return refuse(new SettingsError([...problems, ...more]));
 }
 
 /** Says why, one line for each reason, without a stack when it is not our mistake. */
 function refuse(error: unknown): never {
-  const theirs =
-    error instanceof SettingsError || error instanceof PortTaken || error instanceof BadContent;
+  const theirs = error instanceof SettingsError || error instanceof PortTaken;
   const known = theirs || (error instanceof Error && error.name === 'StreamError');
   process.stderr.write(`${known && error instanceof Error ? error.message : stackOf(error)}\n`);
   process.exit(theirs ? 2 : 1);

@@ -10,6 +10,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { systemClock } from '../../protocol/clock.ts';
+import { openAuthSecrets } from '../edge/auth/auth-secrets.ts';
 import { ConfiguredAuthenticator } from '../edge/auth/authenticator.ts';
 import { silentAuthCounts } from '../edge/auth/counts.ts';
 import type { SettingsInput } from '../settings/declaration.ts';
@@ -52,12 +53,10 @@ async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Pro
   const log = new MemoryLog(new MemoryStore(shared), 'pod');
   const stream = new TopicStream({ ...shared, log, replicas: 0, listener: { onStream() {} } });
   await stream.start(5_000);
-  const authenticator = await ConfiguredAuthenticator.open({
-    settings: settings.auth,
-    clock: systemClock,
-    counts: silentAuthCounts,
-    logger,
-    fetch: globalThis.fetch,
+  const parts = { clock: systemClock, counts: silentAuthCounts, logger };
+  const secrets = await openAuthSecrets(settings.auth, parts);
+  const authenticator = new ConfiguredAuthenticator({
+    ...{ ...parts, settings: settings.auth, secrets, fetch: globalThis.fetch },
   });
   const probe: Pick<Stream, 'publish' | 'read' | 'latest'> = {
     publish: (draft) => stream.publish(draft),

@@ -23,7 +23,7 @@ const flag = (fallback: boolean, text: string) =>
   z.boolean().default(fallback).meta({ description: text });
 const words = (text: string, item: z.ZodString = z.string().min(1).max(512)) =>
   z.array(item).max(64).default([]).meta({ description: text });
-const optional = (text: string, extra: { secret?: true } = {}) =>
+const optional = (text: string, extra: { secret?: true; form?: string } = {}) =>
   z
     .string()
     .min(1)
@@ -71,7 +71,9 @@ const redisSettings = z.strictObject({
       description: 'Redis to use, `redis://` or `rediss://`.',
       absent: 'memory, for one process only',
     }),
-  urlFile: optional('File that holds the Redis URL; re-read when it changes.'),
+  urlFile: optional('File that holds the Redis URL; re-read when it changes.', {
+    form: `a file that holds ${REDIS_URL_FORM}`,
+  }),
   sentinels: words('`host:port` of each Sentinel; then `sentinelName` is needed too.', hostAndPort),
   sentinelName: optional('Name of the master group that the Sentinels watch.'),
   keyPrefix: z
@@ -175,12 +177,16 @@ const httpSettings = z.strictObject({
 const authSettings = z.strictObject({
   keys: optional('Keys that verify tokens, as a JWK Set; secret ones (HS256) included.', {
     secret: true,
+    form: 'a JWK Set, at most 4096 characters',
   }),
-  keysFile: optional('File that holds the JWK Set; re-read when it changes.'),
+  keysFile: optional('File that holds the JWK Set; re-read when it changes.', {
+    form: 'a file that holds a JWK Set',
+  }),
   jwksUrl: z
     .string()
     .max(4096)
     .regex(/^https?:\/\/\S+$/)
+    .refine((text) => URL.canParse(text))
     .optional()
     .meta({
       form: 'https://… (or http://…)',
@@ -205,7 +211,9 @@ const authSettings = z.strictObject({
     'What a token without the claim `wsc` may publish to: topic patterns. None: nothing.',
     pattern,
   ),
-  apiKeysFile: optional('File with one API key for the HTTP API per line; re-read.'),
+  apiKeysFile: optional('File with one API key for the HTTP API per line; re-read.', {
+    form: 'a file with one key of 16 to 512 characters per line',
+  }),
   anonymous: flag(false, 'Serve clients without a token from everywhere, read only.'),
   anonymousPublish: flag(false, 'Anonymous clients may publish too.'),
   allowedOrigins: words(

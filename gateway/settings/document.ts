@@ -19,9 +19,9 @@ line; the option wins. An empty variable counts as not given. Lists are separate
 setting whose value is a secret can be read from a file instead, which is read again within a second
 of a change; a new content that cannot be used is refused and counted, and the old one stays.
 
-Wrong values are reported all at once, each with what would be right, and the gateway ends with exit
-code 2. Unknown options and unknown \`WSCLUSTER_…\` variables are refused too (except
-\`WSCLUSTER_TEST_…\`, which belong to the test suite).
+Wrong values, and files that cannot be used, are reported all at once, each with what would be
+right, and the gateway ends with exit code 2. Unknown options and unknown \`WSCLUSTER_…\` variables
+are refused too (except \`WSCLUSTER_TEST_…\`, which belong to the test suite).
 `;
 
 const TOKENS = `

@@ -115,6 +115,7 @@ describe('wrong settings', () => {
     ],
     ['--auth-allowed-origins app.example.com', {}, /^--auth-allowed-origins: .*https:\/\//],
     ['--auth-jwks-url ftp://x', {}, /^--auth-jwks-url: https:/],
+    ['--auth-jwks-url https://[', {}, /^--auth-jwks-url: https:/],
     ['--edge-frame-bytes 16383', {}, /^--edge-frame-bytes: a whole number from 16384 /],
     ['--edge-pong-timeout-ms 15000', {}, /^edge\.pongTimeoutMs: must be below edge\.heartbeatMs/],
     [

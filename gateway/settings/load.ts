@@ -21,12 +21,26 @@ export function asksForHelp(argv: readonly string[]): boolean {
   return argv.includes('--help') || argv.includes('-h');
 }
 
+export interface ReadSettings {
+  /**
+   * What is right by itself, with defaults for the rest; in force only where nothing is wrong, else
+   * good for finding out what more is. Undefined where not even that can be told.
+   */
+  readonly settings: Settings | undefined;
+  readonly problems: readonly Problem[];
+}
+
 /**
  * All settings of one gateway, checked, completed and frozen.
  *
  * @throws SettingsError with everything that is wrong.
  */
-export function loadSettings({ argv, env }: Sources): Settings {
+export function loadSettings(sources: Sources): Settings {
+  return orThrow(readSettings(sources));
+}
+
+/** The same for who wants to know what is wrong with the files that they name, too. */
+export function readSettings({ argv, env }: Sources): ReadSettings {
   const fromArguments = readArguments(argv);
   const fromEnvironment = readEnvironment(env);
   const given = new Map<string, Given>();
@@ -43,7 +57,12 @@ export function loadSettings({ argv, env }: Sources): Settings {
  * @throws SettingsError with everything that is wrong.
  */
 export function settingsFrom(input: SettingsInput): Settings {
-  return settle(input, new Map(), []);
+  return orThrow(settle(input, new Map(), []));
+}
+
+function orThrow({ settings, problems }: ReadSettings): Settings {
+  if (settings === undefined || problems.length > 0) throw new SettingsError(problems);
+  return settings;
 }
 
 /** The nested object that the texts stand for. */
@@ -79,26 +98,25 @@ function settle(
   input: object,
   given: ReadonlyMap<string, Given>,
   problems: readonly Problem[],
-): Settings {
+): ReadSettings {
   const parsed = gatewaySettings.safeParse(input);
-  if (!parsed.success) {
-    const reasons = reasonsBySetting(parsed.error.issues);
-    const names = new Set(reasons.keys());
-    const refused = [...reasons].map(([name, why]) => {
-      const problem = refusal(name, given.get(name), input);
-      return why.length === 0
-        ? problem
-        : { ...problem, value: `${problem.value}: ${why.join('; ')}` };
-    });
-    // What is right by itself may still be wrong together: that is said now, not in a second round.
-    const rest = gatewaySettings.safeParse(without(input, names));
-    const broken = rest.success ? brokenRelations(completed(rest.data), names) : [];
-    throw new SettingsError([...problems, ...refused, ...broken]);
+  if (parsed.success) {
+    const settings = deepFreeze(completed(parsed.data));
+    return { settings, problems: [...problems, ...brokenRelations(settings, new Set())] };
   }
-  const settings = completed(parsed.data);
-  const all = [...problems, ...brokenRelations(settings, new Set())];
-  if (all.length > 0) throw new SettingsError(all);
-  return deepFreeze(settings);
+  const reasons = reasonsBySetting(parsed.error.issues);
+  const names = new Set(reasons.keys());
+  const refused = [...reasons].map(([name, why]) => {
+    const problem = refusal(name, given.get(name), input);
+    return why.length === 0
+      ? problem
+      : { ...problem, value: `${problem.value}: ${why.join('; ')}` };
+  });
+  // What is right by itself may still be wrong together: that is said now, not in a second round.
+  const rest = gatewaySettings.safeParse(without(input, names));
+  const settings = rest.success ? deepFreeze(completed(rest.data)) : undefined;
+  const broken = settings === undefined ? [] : brokenRelations(settings, names);
+  return { settings, problems: [...problems, ...refused, ...broken] };
 }
 
 /** With the defaults that follow from other settings. */

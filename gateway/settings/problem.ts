@@ -1,3 +1,5 @@
+import { catalogue } from './catalogue.ts';
+
 /** One thing that is wrong with what was given. */
 export interface Problem {
   /** How it was given: `--port`, `WSCLUSTER_PORT`, or the setting's name where neither was. */
@@ -31,4 +33,14 @@ export class SettingsError extends Error {
     super(problems.map(problemLine).join('\n'));
     this.problems = problems;
   }
+}
+
+/**
+ * What a setting names was read and cannot be used. `where`: the path of its file, or undefined for
+ * a secret that the setting itself holds. `why` quotes nothing of it.
+ */
+export function unusable(name: string, where: string | undefined, why: string): SettingsError {
+  const wanted = catalogue.find((field) => field.name === name)?.wanted ?? 'what is right';
+  const value = where === undefined ? shown('', true) : shown(where, false);
+  return new SettingsError([{ field: name, value: `${value}: ${why}`, wanted }]);
 }

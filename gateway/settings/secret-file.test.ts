@@ -31,6 +31,7 @@ describe('a secret in a file', () => {
     const clock = new ManualClock();
     const readings: Reading[] = [];
     const file = await SecretFile.open({
+      setting: 'auth.keysFile',
       path,
       parse,
       clock,
@@ -103,15 +104,32 @@ describe('a secret in a file', () => {
     file.close();
   });
 
-  it('refuses at the start what is missing, too large or bad, and names the path', async () => {
+  it('refuses at the start what is missing, too large or bad: setting, path and why', async () => {
     await rm(path, { force: true });
-    const attempt = () => SecretFile.open({ path, parse, clock: new ManualClock() });
-    const named = (error: unknown) => error instanceof BadContent && error.message.includes(path);
-    await assert.rejects(attempt, named);
+    const clock = new ManualClock();
+    const attempt = () => SecretFile.open({ setting: 'auth.keysFile', path, parse, clock });
+    const named = (why: string) => ({
+      name: 'SettingsError',
+      message: `auth.keysFile: a file that holds a JWK Set, not "${path}": ${why}`,
+    });
+    await assert.rejects(attempt, named('cannot be read (ENOENT)'));
     await writeFile(path, 'bad');
-    await assert.rejects(attempt, named);
+    await assert.rejects(attempt, named('does not begin with good'));
     await writeFile(path, `good${'x'.repeat(1_048_576)}`);
-    await assert.rejects(attempt, named);
+    await assert.rejects(attempt, named('larger than 1048576 bytes'));
+  });
+
+  it('tells who listens of each new content that can be used', async () => {
+    await writeFile(path, 'good 1');
+    const { clock, file } = await opened();
+    const heard: string[] = [];
+    file.onChange((value) => heard.push(value));
+    for (const text of ['good 22', 'bad', 'good 333']) {
+      await writeFile(path, text);
+      await tick(clock);
+    }
+    assert.deepEqual(heard, ['good 22', 'good 333']);
+    file.close();
   });
 
   it('sets no timer any more once it is closed', async () => {

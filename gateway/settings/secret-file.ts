@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../../protocol/clock.ts';
+import { unusable } from './problem.ts';
 
 const POLL_MS = 1_000;
 /** No key set, key list or URL is larger; a device file or a log would be. */
@@ -11,6 +12,8 @@ export class BadContent extends Error {
 }
 
 export interface SecretFileOptions<T> {
+  /** The setting that names the file, such as `auth.keysFile`. */
+  readonly setting: string;
   readonly path: string;
   /** Throws `BadContent`. */
   readonly parse: (text: string) => T | Promise<T>;
@@ -38,6 +41,7 @@ export class SecretFile<T> {
   #state: string;
   #timer: Timer | undefined;
   #closed = false;
+  #changed: (value: T) => void = () => {};
 
   private constructor(options: SecretFileOptions<T>, first: Content<T>) {
     this.#options = options;
@@ -46,14 +50,21 @@ export class SecretFile<T> {
     this.#poll();
   }
 
-  /** Reads the file. Rejects with `BadContent` when that cannot be done, naming the path. */
+  /** Reads the file. Rejects with a SettingsError that names setting and path. */
   static async open<T>(options: SecretFileOptions<T>): Promise<SecretFile<T>> {
-    return new SecretFile(options, await read(options));
+    const content = await read(options).catch(reasonOf);
+    if (typeof content === 'string') throw unusable(options.setting, options.path, content);
+    return new SecretFile(options, content);
   }
 
   /** The newest content that could be used. */
   get value(): T {
     return this.#value;
+  }
+
+  /** Called with each new content from now on. One may listen. */
+  onChange(changed: (value: T) => void): void {
+    this.#changed = changed;
   }
 
   close(): void {
@@ -77,12 +88,14 @@ export class SecretFile<T> {
     const content = await read(this.#options).catch(reasonOf);
     if (this.#closed) return;
     if (typeof content === 'string') {
-      this.#options.onRead?.({ outcome: 'refused', reason: content });
+      const reason = `${this.#options.path}: ${content}`;
+      this.#options.onRead?.({ outcome: 'refused', reason });
       return;
     }
     this.#value = content.value;
     this.#state = content.state;
     this.#options.onRead?.({ outcome: 'changed' });
+    this.#changed(content.value);
   }
 }
 
@@ -94,17 +107,7 @@ interface Content<T> {
 async function read<T>({ path, parse }: SecretFileOptions<T>): Promise<Content<T>> {
   // Taken before the reading: a change during it is seen by the next poll.
   const state = await stateOf(path);
-  let text: string;
-  try {
-    text = await readBounded(path);
-  } catch (error) {
-    throw new BadContent(`${path}: ${reasonOf(error)}`);
-  }
-  try {
-    return { value: await parse(text), state };
-  } catch (error) {
-    throw new BadContent(`${path}: ${reasonOf(error)}`);
-  }
+  return { value: await parse(await readBounded(path)), state };
 }
 
 async function readBounded(path: string): Promise<string> {

@@ -19,7 +19,7 @@ export class ApiKeys {
     this.#file = file;
   }
 
-  /** Rejects with `BadContent`. */
+  /** Rejects with a SettingsError. */
   static async open(options: Omit<SecretFileOptions<unknown>, 'parse'>): Promise<ApiKeys> {
     return new ApiKeys(await SecretFile.open({ ...options, parse: readApiKeys }));
   }

@@ -10,6 +10,7 @@ import { silentLogger } from '../../logger.ts';
 import type { SettingsInput } from '../../settings/declaration.ts';
 import { settingsFrom } from '../../settings/load.ts';
 import type { Authentication } from '../identity.ts';
+import { openAuthSecrets } from './auth-secrets.ts';
 import { ConfiguredAuthenticator } from './authenticator.ts';
 import { silentAuthCounts } from './counts.ts';
 import { algorithms } from './key-set.ts';
@@ -39,8 +40,9 @@ const noFetch = () => assert.fail('a request was sent');
 
 async function open(auth: Auth): Promise<ConfiguredAuthenticator> {
   const settings = settingsFrom({ auth }).auth;
-  const parts = { settings, clock, counts: silentAuthCounts, logger: silentLogger, fetch: noFetch };
-  return ConfiguredAuthenticator.open(parts);
+  const parts = { clock, counts: silentAuthCounts, logger: silentLogger };
+  const secrets = await openAuthSecrets(settings, parts);
+  return new ConfiguredAuthenticator({ ...parts, settings, secrets, fetch: noFetch });
 }
 
 const rules = { issuer: 'https://id.example', audience: 'wscluster' };
@@ -327,7 +329,8 @@ describe('API keys and clients without credentials', () => {
     ];
     for (const keys of sets) {
       const error: unknown = await open({ keys }).catch((e) => e);
-      assert.ok(error instanceof Error && error.name === 'BadContent', `${keys}: ${error}`);
+      assert.ok(error instanceof Error && error.name === 'SettingsError', `${keys}: ${error}`);
+      assert.match(error.message, /^auth\.keys: a JWK Set.*, not \(hidden\): /);
       assert.ok(!error.message.includes('canary'), error.message);
     }
   });

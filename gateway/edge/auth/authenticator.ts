@@ -1,17 +1,19 @@
 import type { Clock } from '../../../protocol/clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { AuthSettings } from '../../settings/declaration.ts';
-import type { Reading } from '../../settings/secret-file.ts';
 import type { Authentication, Authenticator } from '../identity.ts';
-import { ApiKeys } from './api-keys.ts';
+import type { ApiKeys } from './api-keys.ts';
+import type { AuthSecrets } from './auth-secrets.ts';
 import type { AuthCounts, Credential } from './counts.ts';
-import { FileKeys, FixedKeys, type KeySource } from './key-source.ts';
+import type { KeySource } from './key-source.ts';
 import { full, PermissionReader, type Permissions, readOnly } from './permissions.ts';
 import { RemoteKeys } from './remote-keys.ts';
 import { TokenVerifier } from './tokens.ts';
 
 export interface AuthParts {
   readonly settings: AuthSettings;
+  /** Somebody else's to close. */
+  readonly secrets: AuthSecrets;
   readonly clock: Clock;
   readonly counts: AuthCounts;
   readonly logger: Logger;
@@ -26,34 +28,25 @@ export class ConfiguredAuthenticator implements Authenticator {
   readonly #keys: KeySource | undefined;
   readonly #tokens: TokenVerifier | undefined;
   readonly #apiKeys: ApiKeys | undefined;
+  readonly #remote: RemoteKeys | undefined;
 
-  private constructor(parts: AuthParts, sources: Sources) {
-    const { settings, clock } = parts;
+  constructor(parts: AuthParts) {
+    const { settings, secrets, clock } = parts;
     this.#settings = settings;
     this.#counts = parts.counts;
-    this.#keys = sources.keys;
-    this.#apiKeys = sources.apiKeys;
-    this.configured =
-      sources.keys !== undefined || sources.apiKeys !== undefined || settings.anonymous;
-    if (sources.keys === undefined) return;
+    this.#remote = remoteKeys(parts);
+    const keys = secrets.keys ?? this.#remote;
+    this.#keys = keys;
+    this.#apiKeys = secrets.apiKeys;
+    this.configured = keys !== undefined || secrets.apiKeys !== undefined || settings.anonymous;
+    if (keys === undefined) return;
     const fallback = { sub: settings.defaultSubscribe, pub: settings.defaultPublish };
     this.#tokens = new TokenVerifier({
-      keys: sources.keys,
+      keys,
       permissions: new PermissionReader(fallback),
       rules: settings,
       clock,
     });
-  }
-
-  /** Reads what the settings name. Rejects with `BadContent`. */
-  static async open(parts: AuthParts): Promise<ConfiguredAuthenticator> {
-    const keys = await openKeys(parts);
-    try {
-      return new ConfiguredAuthenticator(parts, { keys, apiKeys: await openApiKeys(parts) });
-    } catch (error) {
-      keys?.close();
-      throw error;
-    }
   }
 
   /**
@@ -81,8 +74,7 @@ export class ConfiguredAuthenticator implements Authenticator {
   }
 
   close(): void {
-    this.#keys?.close();
-    this.#apiKeys?.close();
+    this.#remote?.close();
   }
 
   #judgeAnonymous(loopback: boolean): Authentication {
@@ -99,11 +91,6 @@ export class ConfiguredAuthenticator implements Authenticator {
   }
 }
 
-interface Sources {
-  readonly keys: KeySource | undefined;
-  readonly apiKeys: ApiKeys | undefined;
-}
-
 const refused = (detail: string): Authentication => ({
   ok: false,
   code: 'unauthenticated',
@@ -117,12 +104,8 @@ const granted = (permissions: Permissions, name: string): Authentication => ({
   identity: { name, ...permissions, expiresAt: undefined },
 });
 
-async function openKeys(parts: AuthParts): Promise<KeySource | undefined> {
+function remoteKeys(parts: AuthParts): RemoteKeys | undefined {
   const { settings, clock, counts, logger, fetch } = parts;
-  if (settings.keys !== undefined) return FixedKeys.read(settings.keys);
-  if (settings.keysFile !== undefined) {
-    return FileKeys.open({ path: settings.keysFile, clock, onRead: noted(parts, 'keys') });
-  }
   if (settings.jwksUrl === undefined) return undefined;
   return new RemoteKeys({
     url: settings.jwksUrl,
@@ -135,18 +118,4 @@ async function openKeys(parts: AuthParts): Promise<KeySource | undefined> {
     logger,
     fetch,
   });
-}
-
-async function openApiKeys(parts: AuthParts): Promise<ApiKeys | undefined> {
-  const { settings, clock } = parts;
-  if (settings.apiKeysFile === undefined) return undefined;
-  return ApiKeys.open({ path: settings.apiKeysFile, clock, onRead: noted(parts, 'api_keys') });
-}
-
-function noted({ counts, logger }: AuthParts, file: 'keys' | 'api_keys') {
-  return (reading: Reading) => {
-    counts.reread(file, reading.outcome);
-    if (reading.outcome === 'changed') logger.info({ file }, 'keys were read again');
-    else logger.error({ file, reason: reading.reason }, 'new keys are refused, the old ones stay');
-  };
 }

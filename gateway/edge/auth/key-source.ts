@@ -46,7 +46,7 @@ export class FileKeys implements KeySource {
     this.#file = file;
   }
 
-  /** Rejects with `BadContent`. */
+  /** Rejects with a SettingsError. */
   static async open(options: Omit<SecretFileOptions<KeySet>, 'parse'>): Promise<FileKeys> {
     const parse = (text: string) => readKeySet(text, { own: true });
     return new FileKeys(await SecretFile.open({ ...options, parse }));

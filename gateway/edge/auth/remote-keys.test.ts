@@ -12,6 +12,7 @@ import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { silentLogger } from '../../logger.ts';
 import type { SettingsInput } from '../../settings/declaration.ts';
 import { settingsFrom } from '../../settings/load.ts';
+import { openAuthSecrets } from './auth-secrets.ts';
 import { ConfiguredAuthenticator } from './authenticator.ts';
 import { silentAuthCounts } from './counts.ts';
 
@@ -73,8 +74,9 @@ describe('keys from a URL', () => {
         expired += 1;
       },
     };
-    const parts = { settings, clock, counts, logger: silentLogger, fetch: globalThis.fetch };
-    authenticator = await ConfiguredAuthenticator.open(parts);
+    const secrets = await openAuthSecrets(settings, { clock, counts, logger: silentLogger });
+    const parts = { settings, secrets, clock, counts, logger: silentLogger };
+    authenticator = new ConfiguredAuthenticator({ ...parts, fetch: globalThis.fetch });
     await until(() => requests === 1, 'the first request');
   }
 
@@ -236,8 +238,10 @@ describe('keys from a file', () => {
       ...silentAuthCounts,
       reread: (file: string, outcome: string) => void reread.push(`${file} ${outcome}`),
     };
-    const parts = { settings, clock, counts, logger: silentLogger, fetch: globalThis.fetch };
-    const authenticator = await ConfiguredAuthenticator.open(parts);
+    const parts = { clock, counts, logger: silentLogger };
+    const secrets = await openAuthSecrets(settings, parts);
+    const fetch = globalThis.fetch;
+    const authenticator = new ConfiguredAuthenticator({ ...parts, settings, secrets, fetch });
     const verified = async () => {
       const kids = ['one', 'two'] as const;
       const answers = kids.map(async (kid) =>
@@ -259,7 +263,7 @@ describe('keys from a file', () => {
     await change(await setOf({ two: pairs.two.publicKey }));
     assert.deepEqual(await verified(), [false, true]);
     assert.deepEqual(reread, ['keys changed', 'keys refused', 'keys changed']);
-    authenticator.close();
+    secrets.close();
     await rm(folder, { recursive: true });
   });
 });
