@@ -67,3 +67,8 @@ export const gapReasonNames = [
 ] as const;
 
 export type GapReason = (typeof gapReasonNames)[number];
+
+/** Why a client is asked to go on at another gateway. */
+export const moveReasonNames = ['drain', 'rebalance', 'rollout', 'redirect'] as const;
+
+export type MoveReason = (typeof moveReasonNames)[number];

@@ -4,6 +4,7 @@ import {
   type ErrorName,
   errorRetries,
   type GapReason,
+  type MoveReason,
   NORMAL,
   SILENT,
   TOKEN_EXPIRED,
@@ -128,3 +129,11 @@ export const gapReasons = {
   epoch_unknown: 'The position belongs to a history that the server does not know.',
   slow: 'Reserved: gateways of this version never send it; what was not read comes later.',
 } as const satisfies Record<GapReason, string>;
+
+/** Why a client is asked to go on at another gateway. */
+export const moveReasons = {
+  drain: 'This gateway is leaving.',
+  rebalance: 'Another gateway owns the client’s shard now.',
+  rollout: 'A gateway of the new revision takes over.',
+  redirect: 'The client has just connected, and another gateway owns its shard.',
+} as const satisfies Record<MoveReason, string>;

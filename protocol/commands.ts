@@ -22,6 +22,8 @@ export interface Hello {
    * its acks alone.
    */
   readonly features?: readonly string[];
+  /** The token of the `move` that brought the client here. */
+  readonly move?: string;
   /** Name and version of the client, for logs. */
   readonly client?: string;
 }

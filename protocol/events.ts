@@ -1,4 +1,4 @@
-import type { ErrorName, GapReason } from './code-table.ts';
+import type { ErrorName, GapReason, MoveReason } from './code-table.ts';
 import type { TopicPosition } from './commands.ts';
 import type { Payload } from './payload.ts';
 import type { Position } from './position.ts';
@@ -13,6 +13,7 @@ export type ServerEvent<Data = Payload> =
   | GapEvent
   | Stale
   | Tick
+  | Move
   | Pong;
 
 export interface Welcome {
@@ -101,6 +102,21 @@ export interface Tick {
   readonly type: 'tick';
   readonly at: number;
   readonly positions: readonly TopicPosition[];
+}
+
+/**
+ * Asks a client that announced `move` to go on at another gateway: connect there, resume, then
+ * leave here. Until then, and if the other one cannot be reached, this connection is served.
+ */
+export interface Move {
+  readonly type: 'move';
+  /** Where to; absent: any of the addresses that the client knows. */
+  readonly to?: string;
+  /** Milliseconds that it may take. After that the gateway may close. */
+  readonly within: number;
+  readonly reason: MoveReason;
+  /** To be given back in the `hello` of the new connection. */
+  readonly token: string;
 }
 
 export interface Pong {

@@ -16,6 +16,8 @@ export const topicRequestBytes = 640;
 export const positionsPerTick = 256;
 /** A JWT. */
 export const tokenBytes = 8_192;
+/** The token of a `move`. */
+export const moveTokenBytes = 1_024;
 /** Session and producer ids, characters of `[0-9A-Za-z_-]`. */
 export const nameLength = 64;
 /** Features in `hello`, and the length of each. */
@@ -43,7 +45,9 @@ function assertRelation(holds: () => boolean, why: string): void {
   'a command that names the most topics allowed must fit into a frame of the default size',
 );
 /* @__PURE__ */ assertRelation(
-  () => tokenBytes + features * (nameLength + 3) + clientLength * 6 < helloBytes - 1_024,
+  () =>
+    tokenBytes + moveTokenBytes + features * (nameLength + 3) + clientLength * 6 <
+    helloBytes - 1_024,
   'the longest hello must fit into the frame that is allowed for it',
 );
 /* @__PURE__ */ assertRelation(

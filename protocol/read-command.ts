@@ -50,6 +50,9 @@ function readHello(fields: field.Fields): Hello {
     ...field.optional(fields, 'token', (all, name) => field.secret(all, name, limits.tokenBytes)),
     ...field.optional(fields, 'session', field.identifier),
     ...field.optional(fields, 'features', (all, name) => field.list(all[name], name, features)),
+    ...field.optional(fields, 'move', (all, name) =>
+      field.secret(all, name, limits.moveTokenBytes),
+    ),
     ...field.optional(fields, 'client', (all, name) => field.text(all, name, limits.clientLength)),
   };
 }

@@ -1,5 +1,14 @@
-import { type ErrorName, errorRetries, gapReasonNames } from './code-table.ts';
-import type { Acked, Err, GapEvent, Msg, ServerEvent, SubbedTopic, Welcome } from './events.ts';
+import { type ErrorName, errorRetries, gapReasonNames, moveReasonNames } from './code-table.ts';
+import type {
+  Acked,
+  Err,
+  GapEvent,
+  Move,
+  Msg,
+  ServerEvent,
+  SubbedTopic,
+  Welcome,
+} from './events.ts';
 import * as field from './fields.ts';
 import * as limits from './limits.ts';
 import { positions } from './position-list.ts';
@@ -7,6 +16,8 @@ import { Refusal } from './refusal.ts';
 
 /** Longer than any text a server sends in one member; bounds what a client will hold. */
 const MAX_TEXT = 1_024;
+
+const text = (fields: field.Fields, name: string) => field.text(fields, name, MAX_TEXT);
 
 /** An event from the members of a frame. Throws `Refusal`; unknown members are ignored. */
 export function readEvent<Data>(fields: field.Fields, data: Data | undefined): ServerEvent<Data> {
@@ -35,6 +46,8 @@ export function readEvent<Data>(fields: field.Fields, data: Data | undefined): S
         at: field.finite(fields, 'at'),
         positions: field.list(fields['positions'], 'positions', positions),
       };
+    case 'move':
+      return readMove(fields);
     case 'pong':
       return { type: 'pong', at: field.finite(fields, 'at') };
     default:
@@ -48,15 +61,15 @@ function readWelcome(fields: field.Fields): Welcome {
   return {
     type: 'welcome',
     ...field.optional(fields, 'id', (all, name) => field.integer(all, name, 1)),
-    session: field.text(fields, 'session', MAX_TEXT),
-    ...field.optional(fields, 'identity', (all, name) => field.text(all, name, MAX_TEXT)),
+    session: text(fields, 'session'),
+    ...field.optional(fields, 'identity', text),
     heartbeat: field.integer(fields, 'heartbeat', 1),
     limits: {
       frameBytes: field.integer(served, 'frameBytes', 1),
       topics: field.integer(served, 'topics', 1),
     },
     features: field.list(fields['features'], 'features', featureNames),
-    pod: field.text(fields, 'pod', MAX_TEXT),
+    pod: text(fields, 'pod'),
   };
 }
 
@@ -77,7 +90,7 @@ const subbedTopics: field.ListOf<SubbedTopic> = {
     const topic = field.topic(value['topic'], `${where}.topic`);
     if (value['error'] !== undefined) {
       const error = known(errorNames, value['error'], 'internal');
-      return { topic, error, message: field.text(value, 'message', MAX_TEXT) };
+      return { topic, error, message: text(value, 'message') };
     }
     const position = field.position(value['position'], `${where}.position`);
     return { topic, position, replay: field.integer(value, 'replay', 0) };
@@ -98,7 +111,7 @@ function readMsg<Data>(fields: field.Fields, data: Data | undefined): Msg<Data> 
     topic: field.topic(fields['topic'], 'topic'),
     position: field.position(fields['position'], 'position'),
     data,
-    ...field.optional(fields, 'id', (all, name) => field.text(all, name, MAX_TEXT)),
+    ...field.optional(fields, 'id', text),
     at: field.finite(fields, 'at'),
   };
 }
@@ -118,9 +131,9 @@ function readErr(fields: field.Fields): Err {
     ...field.optional(fields, 'id', (all, name) => field.integer(all, name, 1)),
     ...field.optional(fields, 'topic', (all, name) => field.topic(all[name], name)),
     code: known(errorNames, fields['code'], 'internal'),
-    message: field.text(fields, 'message', MAX_TEXT),
+    message: text(fields, 'message'),
     at: field.finite(fields, 'at'),
-    request: field.text(fields, 'request', MAX_TEXT),
+    request: text(fields, 'request'),
   };
 }
 
@@ -132,5 +145,15 @@ function readGap(fields: field.Fields): GapEvent {
     ...field.optional(fields, 'from', (all, name) => field.integer(all, name, 1)),
     ...field.optional(fields, 'to', (all, name) => field.integer(all, name, 1)),
     position: field.position(fields['position'], 'position'),
+  };
+}
+
+function readMove(fields: field.Fields): Move {
+  return {
+    type: 'move',
+    ...field.optional(fields, 'to', text),
+    within: field.integer(fields, 'within', 0),
+    reason: known(moveReasonNames, fields['reason'], 'drain'),
+    token: text(fields, 'token'),
   };
 }

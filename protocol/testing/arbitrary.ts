@@ -1,7 +1,9 @@
 import fc from 'fast-check';
+import { moveReasonNames } from '../code-table.ts';
 import { errorCodes, gapReasons } from '../codes.ts';
 import type { Command } from '../commands.ts';
 import type { ServerEvent } from '../events.ts';
+import * as limits from '../limits.ts';
 import type { Payload } from '../payload.ts';
 import type { Position } from '../position.ts';
 import { topicProblem } from '../topic.ts';
@@ -47,6 +49,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
       session: name,
       features: fc.array(name, { maxLength: 32 }),
       client: fc.string({ minLength: 1, maxLength: 128 }),
+      move: fc.string({ minLength: 1, maxLength: limits.moveTokenBytes }),
     },
     { requiredKeys: ['type'] },
   ),
@@ -160,6 +163,16 @@ const anyEvent: fc.Arbitrary<ServerEvent> = fc.oneof(
     at: milliseconds,
     positions: fc.array(topicPosition, { maxLength: 20 }),
   }),
+  fc.record(
+    {
+      type: fc.constant('move' as const),
+      to: fc.string({ minLength: 1, maxLength: 1_024 }),
+      within: fc.nat(),
+      reason: fc.constantFrom(...moveReasonNames),
+      token: fc.string({ minLength: 1, maxLength: limits.moveTokenBytes }),
+    },
+    { requiredKeys: ['type', 'within', 'reason', 'token'] },
+  ),
   fc.record({ type: fc.constant('pong' as const), at: milliseconds }),
 );
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { closeCodes, errorCodes, gapReasons } from '../../protocol/codes.ts';
+import { closeCodes, errorCodes, gapReasons, moveReasons } from '../../protocol/codes.ts';
 import { withCodeTables } from './codes.ts';
 
-const names = ['close-codes', 'error-codes', 'gap-reasons'];
+const names = ['close-codes', 'error-codes', 'gap-reasons', 'move-reasons'];
 const section = (name: string) => `<!-- generated:${name} -->\nOUTDATED\n<!-- /generated -->\n`;
 const page = `before\n${names.map(section).join('text\n')}after\n`;
 
@@ -13,7 +13,7 @@ describe('the tables of codes in docs/protocol.md', () => {
     for (const { code, name } of Object.values(closeCodes)) {
       assert.ok(made.includes(`| ${code} | \`${name}\` |`), name);
     }
-    for (const name of [...Object.keys(errorCodes), ...Object.keys(gapReasons)]) {
+    for (const name of Object.keys({ ...errorCodes, ...gapReasons, ...moveReasons })) {
       assert.ok(made.includes(`| \`${name}\` |`), name);
     }
     assert.ok(

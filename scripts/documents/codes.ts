@@ -1,4 +1,10 @@
-import { type AfterClose, closeCodes, errorCodes, gapReasons } from '../../protocol/codes.ts';
+import {
+  type AfterClose,
+  closeCodes,
+  errorCodes,
+  gapReasons,
+  moveReasons,
+} from '../../protocol/codes.ts';
 
 const AFTER_CLOSE: Record<AfterClose, string> = {
   'come-back': 'comes back with backoff',
@@ -21,7 +27,8 @@ export function withCodeTables(page: string): string {
   const tables = {
     'close-codes': closeTable(),
     'error-codes': errorTable(),
-    'gap-reasons': gapTable(),
+    'gap-reasons': reasonTable(gapReasons),
+    'move-reasons': reasonTable(moveReasons),
   };
   let result = page;
   for (const [name, table] of Object.entries(tables)) result = fill(result, name, table);
@@ -64,7 +71,7 @@ function errorTable(): string {
   return table(['code', 'met in', 'HTTP status', 'again', 'meaning'], rows);
 }
 
-function gapTable(): string {
-  const rows = Object.entries(gapReasons).map(([name, text]) => [`\`${name}\``, text]);
+function reasonTable(reasons: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(reasons).map(([name, text]) => [`\`${name}\``, text]);
   return table(['reason', 'meaning'], rows);
 }
