@@ -4,8 +4,8 @@ import { mutate } from './mutate.ts';
 mutate([
   {
     file: 'gateway/stream/redis/redis-scripts.ts',
-    find: 'const text = preamble + source(name);',
-    put: `const whole = preamble + source(name);
+    find: 'const text = preamble + source(folder, name);',
+    put: `const whole = preamble + source(folder, name);
     const text = whole.replace('at and string.sub(info, at + 14, at + 53)', "string.rep('0', 40)");
     if (text === whole && name === 'publish') throw new Error('mutant: now.lua has changed');`,
   },

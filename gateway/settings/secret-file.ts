@@ -107,14 +107,15 @@ interface Content<T> {
 async function read<T>({ path, parse }: SecretFileOptions<T>): Promise<Content<T>> {
   // Taken before the reading: a change during it is seen by the next poll.
   const state = await stateOf(path);
-  return { value: await parse(await readBounded(path)), state };
+  return { value: await parse(await readBounded(path, MAX_BYTES)), state };
 }
 
-async function readBounded(path: string): Promise<string> {
+/** The file's text. Rejects with the system's error, or with `BadContent` when it is larger. */
+export async function readBounded(path: string, maxBytes: number): Promise<string> {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES + 1), 0, MAX_BYTES + 1);
-    if (bytesRead > MAX_BYTES) throw new BadContent(`larger than ${MAX_BYTES} bytes`);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1), 0, maxBytes + 1);
+    if (bytesRead > maxBytes) throw new BadContent(`larger than ${maxBytes} bytes`);
     return buffer.toString('utf8', 0, bytesRead);
   } finally {
     await file.close();

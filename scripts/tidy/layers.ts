@@ -31,6 +31,15 @@ const layers: readonly Layer[] = [
     'gateway/settings',
     'gateway/logger.ts',
   ]),
+  // The board on Redis speaks to it by the stream's rules for connections, keys and scripts.
+  layer('gateway/ring/redis', /^gateway\/ring\/redis\//, [
+    'protocol',
+    'gateway/settings',
+    'gateway/stream',
+    'gateway/stream/redis',
+    'gateway/ring',
+  ]),
+  layer('gateway/ring', /^gateway\/ring\//, ['protocol', 'gateway/settings', 'gateway/logger.ts']),
   layer('gateway/hub', /^gateway\/hub\//, [
     'protocol',
     'gateway/settings',
@@ -51,6 +60,7 @@ const layers: readonly Layer[] = [
     'gateway/stream',
     'gateway/hub',
     'gateway/edge',
+    'gateway/ring',
   ]),
   layer('gateway', /^gateway\/(metrics\/)?[^/]+\.ts$/, [
     'protocol',
@@ -59,6 +69,8 @@ const layers: readonly Layer[] = [
     'gateway/stream',
     'gateway/stream/redis',
     'gateway/stream/memory',
+    'gateway/ring',
+    'gateway/ring/redis',
     'gateway/hub',
     'gateway/edge',
     'gateway/http',
@@ -73,6 +85,7 @@ const layers: readonly Layer[] = [
     'gateway/logger.ts',
     'gateway/stream',
     'gateway/stream/memory',
+    'gateway/ring',
     'embedded/contract',
   ]),
   layer('e2e', /^e2e\//, ['*']),

@@ -15,6 +15,8 @@ export interface Keys {
   /** Two hashes that take turns: what producers were answered in even and in odd windows. */
   answers(topic: string): readonly [even: string, odd: string];
   session(key: SessionKey): string;
+  /** What the pods of a cluster tell each other (`gateway/ring/redis`). Its UID needs no coding. */
+  board(cluster: string): readonly [board: string, beats: string, facts: string];
   topicChannel(topic: string): string;
   podChannel(pod: string): string;
 }
@@ -30,6 +32,11 @@ export function redisKeys(prefix: string): Keys {
       return [`${base}ids0:${name}`, `${base}ids1:${name}`];
     },
     session: ({ identity, session }) => `${base}cur:${encodeName(identity)}:${session}`,
+    board: (cluster) => [
+      `${base}ring:${cluster}`,
+      `${base}ring-beats:${cluster}`,
+      `${base}ring-facts:${cluster}`,
+    ],
     topicChannel: (topic) => `${base}on:${encodeName(topic)}`,
     podChannel: (pod) => `${base}pod:${encodeName(pod)}`,
   };

@@ -7,8 +7,8 @@ import { chainBounds } from '../chain.ts';
  * The scripts in `lua/`, ready to be loaded. `--@include name` is replaced by that file; what
  * settings decide is written into the text as constants, so that a call carries only its own.
  */
-export interface Script {
-  readonly name: ScriptName;
+export interface Script<Name extends string = string> {
+  readonly name: Name;
   readonly text: string;
   readonly sha: string;
 }
@@ -24,7 +24,7 @@ const NAMES = [
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];
-export type Scripts = Readonly<Record<ScriptName, Script>>;
+export type Scripts = Readonly<Record<ScriptName, Script<ScriptName>>>;
 
 /** Lives are prolonged, and old entries cut, this many times per retention. */
 const STEPS_PER_RETENTION = 8;
@@ -38,17 +38,28 @@ const MEMBER_INTERVALS = 10;
 const FORGET_INTERVALS = 100;
 
 export function redisScripts(settings: StreamSettings): Scripts {
-  const preamble = constants(settings);
-  const scripts = NAMES.map((name): [ScriptName, Script] => {
-    const text = preamble + source(name);
-    return [name, { name, text, sha: createHash('sha1').update(text).digest('hex') }];
-  });
-  return Object.fromEntries(scripts) as Record<ScriptName, Script>;
+  return luaScripts(new URL('lua/', import.meta.url), NAMES, constants(settings));
 }
 
-function constants(settings: StreamSettings): string {
+/** The scripts of a folder, each with these constants before its text. */
+export function luaScripts<Name extends string>(
+  folder: URL,
+  names: readonly Name[],
+  values: Readonly<Record<string, number>>,
+): Readonly<Record<Name, Script<Name>>> {
+  const preamble = Object.entries(values)
+    .map(([name, value]) => `local ${name} = ${value}\n`)
+    .join('');
+  const scripts = names.map((name): [Name, Script<Name>] => {
+    const text = preamble + source(folder, name);
+    return [name, { name, text, sha: createHash('sha1').update(text).digest('hex') }];
+  });
+  return Object.fromEntries(scripts) as Record<Name, Script<Name>>;
+}
+
+function constants(settings: StreamSettings): Readonly<Record<string, number>> {
   const retentionMs = settings.retentionS * 1000;
-  const values = {
+  return {
     RETENTION_MS: retentionMs,
     STEP_MS: Math.floor(retentionMs / STEPS_PER_RETENTION),
     META_MS: 2 * retentionMs + META_SLACK_MS,
@@ -63,19 +74,16 @@ function constants(settings: StreamSettings): string {
     CHAIN_LINKS: chainBounds.links,
     CHAIN_EPOCHS: chainBounds.epochsPerLink,
   };
-  return Object.entries(values)
-    .map(([name, value]) => `local ${name} = ${value}\n`)
-    .join('');
 }
 
 /** The file without its comments, which Redis would only keep in memory. */
-function source(name: string): string {
-  const text = readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+function source(folder: URL, name: string): string {
+  const text = readFileSync(new URL(`${name}.lua`, folder), 'utf8');
   return text
     .split('\n')
     .map((line) => {
       const included = /^\s*--@include (\S+)$/.exec(line)?.[1];
-      return included === undefined ? line : source(included);
+      return included === undefined ? line : source(folder, included);
     })
     .filter((line) => !/^\s*(--.*)?$/.test(line))
     .join('\n');

@@ -1,0 +1,4 @@
+import { memoryBoards } from './testing/board-world.ts';
+import { selfOrganisedConformance } from './testing/self-organised.conformance.ts';
+
+selfOrganisedConformance('MemoryBoard', memoryBoards);
