@@ -1,5 +1,6 @@
 import { Gateway } from '../gateway/gateway.ts';
 import type { Logger } from '../gateway/logger.ts';
+import { MemoryBoard } from '../gateway/ring/memory-board.ts';
 import type { SettingsInput } from '../gateway/settings/declaration.ts';
 import { settingsFrom } from '../gateway/settings/load.ts';
 import { MemoryStore } from '../gateway/stream/memory/memory-store.ts';
@@ -11,6 +12,8 @@ import { pageOrigins } from './page-server.ts';
 /** Clients notice a silent gateway after two heartbeats: somebody watches, so they are short. */
 const HEARTBEAT_MS = 2_000;
 const PONG_TIMEOUT_MS = 1_500;
+/** A gateway that comes or goes is seen in the ring before somebody looks away. */
+const RING_HEARTBEAT_MS = 500;
 
 /** Quiet when all is well; a page is watched, not a log. */
 const logger: Logger = {
@@ -29,8 +32,9 @@ export function launcher(options: Options): Launch {
   const parts = { clock: systemClock, random: Math.random, logger };
   const memory = { port: 0, name: 'memory' };
   const store = new MemoryStore({ ...parts, settings: settingsOf(options, memory).stream });
+  const board = new MemoryBoard(systemClock);
   return async (place) => {
-    const gateway = new Gateway(settingsOf(options, place), { ...parts, store });
+    const gateway = new Gateway(settingsOf(options, place), { ...parts, store, board });
     await gateway.start();
     return { connections: () => gateway.connections(), stop: () => gateway.stop() };
   };
@@ -46,6 +50,7 @@ function settingsOf({ port, redis }: Options, place: Place) {
     redis: redis === undefined ? {} : { url: redis },
     edge: { heartbeatMs: HEARTBEAT_MS, pongTimeoutMs: PONG_TIMEOUT_MS },
     auth: { allowedOrigins: pageOrigins(port) },
+    ring: { heartbeatMs: RING_HEARTBEAT_MS },
   };
   return settingsFrom(input);
 }

@@ -12,10 +12,13 @@ import { type RedisServer, startRedis } from '../e2e/processes/redis-server.ts';
 import { TcpProxy } from '../e2e/processes/tcp-proxy.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { closeCodes } from '../protocol/codes.ts';
+import { firstRing } from '../protocol/ring.ts';
+import { encodeRing } from '../protocol/ring-document.ts';
 import { TestClient } from './edge/testing/test-client.ts';
 import { Gateway, type GatewayParts } from './gateway.ts';
 import { PortTaken } from './listen.ts';
 import { silentLogger } from './logger.ts';
+import { MemoryBoard } from './ring/memory-board.ts';
 import type { SettingsInput } from './settings/declaration.ts';
 import { settingsFrom } from './settings/load.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
@@ -162,6 +165,59 @@ describe('a gateway', () => {
     assert.deepEqual(await drained, { forced: 0 });
     await one.gateway.stop();
     await assert.rejects(one.get('/livez'));
+  });
+
+  it('shares a ring with others, and owns nothing as soon as it drains', async () => {
+    const board = new MemoryBoard(systemClock);
+    const input = { ...fast, edge: { ...fast.edge, drainGraceMs: 400 }, ring: { heartbeatMs: 20 } };
+    const one = await started({ ...input, pod: 'one' }, { board });
+    const other = await started(
+      { ...input, pod: 'other', ring: { ...input.ring, zone: 'z' } },
+      { board },
+    );
+    const membersAt = async ({ port }: Started) => {
+      const response = await fetch(`http://127.0.0.1:${port}/v1/ring`);
+      return ((await response.json()) as { members: Record<string, unknown>[] }).members;
+    };
+    const owned = (members: Record<string, unknown>[]) =>
+      members.map(({ id, shards }) => `${id} ${shards}`).join();
+    await becomes(async () => owned(await membersAt(other)) === 'one 8192,other 8192', 'a ring');
+    const { load, ...member } = (await membersAt(one))[1] ?? assert.fail('no second member');
+    const address = `127.0.0.1:${other.port}`;
+    assert.deepEqual(member, { id: 'other', weight: 100, zone: 'z', address, shards: 8_192 });
+    const status = JSON.parse((await other.get('/admin/status')).text) as { ring: object };
+    const { digest, version, ...rest } = status.ring as Record<string, unknown>;
+    assert.ok(typeof digest === 'string' && version !== undefined);
+    assert.deepEqual(rest, { source: 'self-organised', writer: 'one', members: 2, owned: 8_192 });
+    assert.match((await one.get('/metrics')).text, /^wscluster_ring_shards_owned 8192$/m);
+    assert.match((await one.get('/metrics')).text, /^wscluster_ring_lease_held 1$/m);
+    const drained = one.gateway.drain();
+    await becomes(async () => owned(await membersAt(other)) === 'other 16384', 'one to be out');
+    await drained;
+    await one.gateway.stop();
+    // The last one keeps what it has.
+    await other.gateway.drain();
+    assert.equal(owned(await membersAt(other)), 'other 16384');
+  });
+
+  it('takes the ring from a file when somebody else decides', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wscluster-gateway-'));
+    const file = join(folder, 'ring.json');
+    const members = ['a', 'b'].map((id) => ({ id, weight: 1, zone: '', address: `${id}:1` }));
+    const start = { cluster: 'chat', version: { generation: 3, counter: 1 } };
+    await writeFile(file, encodeRing(firstRing(start, members)));
+    const one = await started({
+      ring: { source: 'given', cluster: 'chat', file, heartbeatMs: 20 },
+    });
+    await becomes(
+      async () => /wscluster_ring_generation 3/.test((await one.get('/metrics')).text),
+      'the ring of the file',
+    );
+    const { owner } = (await (
+      await fetch(`http://127.0.0.1:${one.port}/v1/route?key=alice`)
+    ).json()) as { owner: string };
+    assert.ok(['a', 'b'].includes(owner));
+    await rm(folder, { recursive: true });
   });
 
   it('stops when it was never started, and twice', async () => {

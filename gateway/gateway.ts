@@ -6,12 +6,14 @@ import { askPeer, CutOff } from './cut-off.ts';
 import { ConfiguredAuthenticator } from './edge/auth/authenticator.ts';
 import type { Drained } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
+import { GatewayRing } from './gateway-ring.ts';
 import { createApi } from './http/api.ts';
 import { TopicHub } from './hub/topic-hub.ts';
 import { Lifecycle, type Part } from './lifecycle.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics/metrics.ts';
+import type { MemoryBoard } from './ring/memory-board.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
@@ -25,8 +27,9 @@ export interface GatewayParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Shared by several gateways of one process. Default without Redis: one of its own. */
+  /** Both shared by several gateways of one process. Default without Redis: one of its own. */
   readonly store?: MemoryStore;
+  readonly board?: MemoryBoard;
 }
 
 export interface GatewayAddress {
@@ -45,12 +48,13 @@ interface Running {
   readonly stream: TopicStream;
   readonly hub: TopicHub;
   readonly edge: Edge;
+  readonly ring: GatewayRing;
   readonly api: FastifyInstance;
 }
 
 /**
- * One gateway: edge → hub → stream, the HTTP API beside the edge, and the admin port. The only
- * place that knows all parts; what each does is theirs to know.
+ * One gateway: edge → hub → stream, the ring and the HTTP API beside them, and the admin port. The
+ * only place that knows all parts; what each does is theirs to know.
  */
 export class Gateway {
   readonly #settings: Settings;
@@ -103,6 +107,7 @@ export class Gateway {
       this.#clientPart((port) => {
         ports = { ...ports, port };
       }),
+      this.#ringPart(() => ports.port),
     ]);
     this.#address = ports;
     this.#started = true;
@@ -122,6 +127,7 @@ export class Gateway {
   /** Leaves in the order of `Drain`: not ready first, then client by client. Does not stop it. */
   async drain(): Promise<Drained> {
     this.#draining = true;
+    this.#running?.ring.source.leave();
     return (await this.#running?.edge.drain()) ?? { forced: 0 };
   }
 
@@ -170,6 +176,7 @@ export class Gateway {
       edge: running.edge.status(),
       hub: running.hub.state,
       stream: { kind: running.store.kind, connected, downMs, unsuitable, lineage },
+      ring: running.ring.status(),
     };
   }
 
@@ -271,6 +278,15 @@ export class Gateway {
     };
   }
 
+  /** Last to start, since others are told to come here; first to stop. */
+  #ringPart(port: () => number): Part {
+    return {
+      name: 'the ring',
+      start: async () => this.#running?.ring.start(port()),
+      stop: async () => this.#running?.ring.source.stop(),
+    };
+  }
+
   #assemble(secrets: Secrets): Running {
     const settings = this.#settings;
     const metrics = this.#metrics;
@@ -298,6 +314,10 @@ export class Gateway {
       page: { entries: pageEntries, bytes: pageBytes },
       ...{ clock, random, counts: metrics.hub },
     });
+    const ring = new GatewayRing({
+      ...{ settings, clock, logger, board: store.board, counts: metrics.ring },
+      connections: () => this.connections(),
+    });
     const { allowedOrigins } = settings.auth;
     const front = { ...shared, stream, authenticator, allowedOrigins };
     const edge = new Edge({
@@ -307,12 +327,14 @@ export class Gateway {
     const api = createApi({
       ...front,
       ...{ settings: settings.http, edge: settings.edge, pageBytes, counts: metrics.http },
+      ...{ ring: ring.source, placement: settings.placement },
     });
-    return { authenticator, store, stream, hub, edge, api };
+    return { authenticator, store, stream, hub, edge, ring, api };
   }
 
-  #observe({ hub, stream }: Running): void {
+  #observe({ hub, stream, ring }: Running): void {
     this.#metrics.observe({
+      ring: () => ring.state(),
       hub: () => hub.state,
       ready: () => this.checks().every(({ ok }) => ok),
       cutOff: () => this.#cutOff.cutOff,

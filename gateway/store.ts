@@ -1,5 +1,8 @@
 import type { Clock, Random } from '../protocol/clock.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { MemoryBoard } from './ring/memory-board.ts';
+import type { PodBoard } from './ring/pod-board.ts';
+import { RedisBoard } from './ring/redis/redis-board.ts';
 import type { RedisSettings, Settings } from './settings/declaration.ts';
 import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
@@ -7,10 +10,11 @@ import { MemoryStore } from './stream/memory/memory-store.ts';
 import { RedisLog } from './stream/redis/redis-log.ts';
 import type { UrlFile } from './url-file.ts';
 
-/** Where the messages are. */
+/** Where the messages are, and where gateways tell each other of themselves. */
 export interface Store {
   readonly kind: 'memory' | 'redis';
   readonly log: Log;
+  readonly board: PodBoard;
 }
 
 export interface StoreParts {
@@ -18,6 +22,7 @@ export interface StoreParts {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly store?: MemoryStore;
+  readonly board?: MemoryBoard;
   /** Somebody else's to close. */
   readonly redisUrl: UrlFile | undefined;
 }
@@ -29,17 +34,30 @@ export function makeStore(settings: Settings, parts: StoreParts): Store {
   if (redis.url === undefined && file === undefined && redis.sentinels.length === 0) {
     return memory(settings, parts);
   }
-  const log = redisLog(settings, parts, { ...redis, url: file?.value ?? redis.url });
-  file?.onChange((url) => log.useUrl(url));
-  return { kind: 'redis', log };
+  const { log, board } = onRedis(settings, parts, { ...redis, url: file?.value ?? redis.url });
+  file?.onChange((url) => {
+    log.useUrl(url);
+    board.useUrl(url);
+  });
+  return { kind: 'redis', log, board };
 }
 
-function memory({ stream, pod }: Settings, { clock, random, store }: StoreParts): Store {
-  const shared = store ?? new MemoryStore({ clock, random, settings: stream });
-  return { kind: 'memory', log: new MemoryLog(shared, pod) };
+function memory({ stream, pod }: Settings, parts: StoreParts): Store {
+  const { clock, random } = parts;
+  const shared = parts.store ?? new MemoryStore({ clock, random, settings: stream });
+  const board = parts.board ?? new MemoryBoard(clock);
+  return { kind: 'memory', log: new MemoryLog(shared, pod), board };
 }
 
-function redisLog({ stream, pod }: Settings, parts: StoreParts, redis: RedisSettings): RedisLog {
+function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: RedisSettings) {
   const { clock, random, metrics } = parts;
-  return new RedisLog({ redis, stream, pod, clock, random, counts: metrics.redis });
+  const shared = { redis, pod, clock, random };
+  return {
+    log: new RedisLog({ ...shared, stream, counts: metrics.redis }),
+    board: new RedisBoard({
+      ...shared,
+      cluster: ring.cluster,
+      onLost: () => metrics.redis.disconnected('ring'),
+    }),
+  };
 }

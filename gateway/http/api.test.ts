@@ -9,10 +9,15 @@ import { after, before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
+import { until } from '../../e2e/deadline.ts';
 import { systemClock } from '../../protocol/clock.ts';
+import { SHARDS, shardOf } from '../../protocol/ring.ts';
 import { openAuthSecrets } from '../edge/auth/auth-secrets.ts';
 import { ConfiguredAuthenticator } from '../edge/auth/authenticator.ts';
 import { silentAuthCounts } from '../edge/auth/counts.ts';
+import { MemoryBoard } from '../ring/memory-board.ts';
+import type { RingSource } from '../ring/ring-source.ts';
+import { RingPod } from '../ring/testing/fleet.ts';
 import type { SettingsInput } from '../settings/declaration.ts';
 import { settingsFrom } from '../settings/load.ts';
 import { MemoryLog } from '../stream/memory/memory-log.ts';
@@ -20,7 +25,7 @@ import { MemoryStore } from '../stream/memory/memory-store.ts';
 import { type Stream, StreamError } from '../stream/stream.ts';
 import { TopicStream } from '../stream/topic-stream.ts';
 import { createApi } from './api.ts';
-import { failure, history, published, publishedAll } from './shapes.ts';
+import { failure, history, published, publishedAll, ring, route } from './shapes.ts';
 
 const secret = Buffer.alloc(32, 3);
 const apiKey = 'a-key-of-the-test-suite';
@@ -47,7 +52,14 @@ const note = (fields: object, message: string) => {
 };
 const logger = { debug: note, info: note, warn: note, error: note };
 
-async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Promise<Served> {
+const ringPod = (name: string, board = new MemoryBoard(systemClock)) =>
+  new RingPod({ name, board, clock: systemClock, intervalMs: 20 });
+
+async function serve(
+  input: SettingsInput = {},
+  over: Partial<Stream> = {},
+  source: RingSource = ringPod('pod').source,
+): Promise<Served> {
   const settings = settingsFrom({ pod: 'pod', ...input });
   const shared = { clock: systemClock, random: Math.random, settings: settings.stream };
   const log = new MemoryLog(new MemoryStore(shared), 'pod');
@@ -66,6 +78,8 @@ async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Pro
   const app = createApi({
     stream: { ...probe, sessions: stream.sessions, health: stream.health, ...unused, ...over },
     authenticator,
+    ring: source,
+    placement: settings.placement,
     settings: settings.http,
     edge: settings.edge,
     pageBytes: settings.stream.pageBytes,
@@ -78,6 +92,7 @@ async function serve(input: SettingsInput = {}, over: Partial<Stream> = {}): Pro
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   const stop = async () => {
     await app.close();
+    await source.stop();
     authenticator.close();
     await stream.stop(1_000);
   };
@@ -364,6 +379,64 @@ describe('history over HTTP', () => {
   });
 });
 
+describe('the ring over HTTP', () => {
+  it('is told with its members, their shares and how busy they are', async (t) => {
+    const board = new MemoryBoard(systemClock);
+    const [one, other] = [ringPod('one', board), ringPod('other', board)];
+    const served = await serve({}, {}, one.source);
+    t.after(() => Promise.all([served.stop(), other.source.stop()]));
+    await until(() => one.members.length === 2 && other.members.length === 2, {
+      for: 'a ring of two',
+      deadlineMs: 5_000,
+    });
+    const answer = await ask(`${served.url}/v1/ring`);
+    assert.equal(answer.status, 200);
+    const body = read(ring, answer);
+    assert.deepEqual([body.source, body.cluster, body.writer], ['self-organised', 'chat', 'one']);
+    assert.deepEqual(body.version, one.keeper.current?.version);
+    assert.equal(body.digest, one.keeper.current?.digest);
+    const { load, ...member } = body.members[1] ?? assert.fail('no second member');
+    assert.deepEqual(member, {
+      ...{ id: 'other', weight: 1, zone: '', address: 'other:8001', shards: SHARDS / 2 },
+    });
+    assert.deepEqual([load?.connections, load?.utilisation], [0, 0]);
+  });
+
+  it('says where a key belongs', async (t) => {
+    const pod = ringPod('one');
+    const placement = { podEndpoint: 'wss://{pod}.example.com/ws' };
+    const served = await serve({ placement }, {}, pod.source);
+    t.after(() => served.stop());
+    await until(() => pod.members.length === 1, { for: 'a ring', deadlineMs: 5_000 });
+    for (const key of ['alice', 'ünï', 'a b&c=d']) {
+      const answer = await ask(`${served.url}/v1/route?key=${encodeURIComponent(key)}`);
+      const url = 'wss://one.example.com/ws';
+      assert.deepEqual(read(route, answer), { key, shard: shardOf(key), owner: 'one', url });
+    }
+  });
+
+  it('is served also while there is none', async (t) => {
+    const board = new MemoryBoard(systemClock);
+    board.beat = () => Promise.reject(new Error('no store'));
+    board.pods = () => Promise.reject(new Error('no store'));
+    const served = await serve({}, {}, ringPod('one', board).source);
+    t.after(() => served.stop());
+    const body = read(ring, await ask(`${served.url}/v1/ring`));
+    assert.deepEqual(body, { source: 'self-organised', shards: SHARDS, members: [] });
+    const where = read(route, await ask(`${served.url}/v1/route?key=alice`));
+    assert.deepEqual(where, { key: 'alice', shard: 2_806 });
+  });
+
+  const bad = ['/v1/ring?x=1', '/v1/route', '/v1/route?key=', '/v1/route?key=a&key=b'];
+  for (const path of [...bad, '/v1/route?key=a&x=1', `/v1/route?key=${'a'.repeat(1_025)}`]) {
+    it(`refuses ${path.slice(0, 40)}`, async (t) => {
+      const served = await serve();
+      t.after(() => served.stop());
+      assertFails(await ask(served.url + path), 400, 'bad_request');
+    });
+  }
+});
+
 describe('who may use the HTTP API', () => {
   let folder = '';
   let guarded: Served;
@@ -395,6 +468,15 @@ describe('who may use the HTTP API', () => {
     const read = (topic: string) => ask(`${guarded.url}/v1/topics/${topic}/history`, { headers });
     assert.equal((await read('news')).status, 200);
     assertFails(await read('room.1'), 403, 'forbidden');
+  });
+
+  it('tells of the ring whoever has a token or a key, and nobody else', async () => {
+    for (const path of ['/v1/ring', '/v1/route?key=a']) {
+      assertFails(await ask(guarded.url + path), 401, 'unauthenticated');
+      for (const headers of [bearer({}), { 'x-api-key': apiKey }]) {
+        assert.equal((await ask(guarded.url + path, { headers })).status, 200);
+      }
+    }
   });
 
   it('writes nothing when one of several topics is not granted', async () => {

@@ -9,7 +9,8 @@ import { originProblem } from '../edge/origin.ts';
 import { answerNoRequest } from '../edge/raw-answer.ts';
 import { REQUEST_ID, RequestIds } from '../edge/request-id.ts';
 import type { Logger } from '../logger.ts';
-import type { EdgeSettings, HttpSettings } from '../settings/declaration.ts';
+import type { RingSource } from '../ring/ring-source.ts';
+import type { EdgeSettings, HttpSettings, PlacementSettings } from '../settings/declaration.ts';
 import type { Outcome, Stream } from '../stream/stream.ts';
 import { ApiError, apiErrorOf } from './api-error.ts';
 import { addCors } from './cors.ts';
@@ -17,11 +18,14 @@ import type { HttpCounts, Route } from './counts.ts';
 import { historyPage, readHistory } from './history.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Message, readPublish } from './publish-body.ts';
+import { addRing, ringPaths } from './ring.ts';
 import { Visitors } from './visitors.ts';
 
 export interface ApiParts {
   readonly stream: Stream;
   readonly authenticator: Authenticator;
+  readonly ring: RingSource;
+  readonly placement: PlacementSettings;
   readonly settings: HttpSettings;
   readonly edge: EdgeSettings;
   /** `stream.pageBytes` of the settings. */
@@ -43,12 +47,15 @@ const paths = {
   publish: '/v1/publish',
   history: '/v1/topics/:topic/history',
   openapi: '/v1/openapi.json',
+  ...ringPaths,
 } as const;
 
 const methods = {
   [paths.publish]: 'POST',
   [paths.history]: 'GET',
   [paths.openapi]: 'GET',
+  [paths.ring]: 'GET',
+  [paths.route]: 'GET',
 } as const;
 
 /**
@@ -83,6 +90,8 @@ export function createApi(parts: ApiParts): FastifyInstance {
   const visitors = new Visitors(parts);
   addPublish(app, parts, visitors);
   addHistory(app, parts, visitors);
+  const { ring, placement } = parts;
+  addRing(app, { ring, placement, admit: visitors.admit });
   return app;
 }
 
@@ -165,6 +174,10 @@ function routeOf({ method, routeOptions }: FastifyRequest): Route {
       return 'publish';
     case paths.history:
       return 'history';
+    case paths.ring:
+      return 'ring';
+    case paths.route:
+      return 'route';
     case paths.openapi:
       return 'openapi';
     default:

@@ -7,5 +7,13 @@ export interface HttpCounts {
 }
 
 /** `preflight`: a browser asks what a page may do. `other`: a path that is none of the API's. */
-export const routes = ['publish', 'history', 'openapi', 'preflight', 'other'] as const;
+export const routes = [
+  'publish',
+  'history',
+  'ring',
+  'route',
+  'openapi',
+  'preflight',
+  'other',
+] as const;
 export type Route = (typeof routes)[number];

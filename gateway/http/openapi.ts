@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { errorCodes } from '../../protocol/codes.ts';
 import type { HttpSettings } from '../settings/declaration.ts';
-import { failure, history, message, messagesOf, published, publishedAll } from './shapes.ts';
+import { KEY_LENGTH } from './ring.ts';
+import {
+  failure,
+  history,
+  message,
+  messagesOf,
+  published,
+  publishedAll,
+  ring,
+  route,
+} from './shapes.ts';
 
 const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (name: string) => ({ 'application/json': { schema: schema(name) } });
@@ -21,6 +31,8 @@ export function openApiDocument(settings: HttpSettings): object {
     paths: {
       '/v1/publish': { post: publishOperation(settings) },
       '/v1/topics/{topic}/history': { get: historyOperation(settings) },
+      '/v1/ring': { get: ringOperation() },
+      '/v1/route': { get: routeOperation() },
       '/v1/openapi.json': { get: documentOperation() },
     },
     components: {
@@ -44,7 +56,8 @@ export function openApiDocument(settings: HttpSettings): object {
 }
 
 const description = ({ requestsPerSecond, requestsBurst }: HttpSettings) =>
-  'Publishes messages to topics and reads their history. Any gateway answers.\n\n' +
+  'Publishes messages to topics, reads their history, and says which gateway owns what. Any ' +
+  'gateway answers.\n\n' +
   `An identity, or the address of a client without one, may send ${requestsPerSecond} requests a ` +
   `second and ${requestsBurst} at once to each gateway; a publish of several messages counts as ` +
   'many. What is over that is answered with 429 and `Retry-After`.\n\n' +
@@ -59,6 +72,8 @@ function schemas(settings: HttpSettings): Record<string, object> {
     PublishedAll: publishedAll,
     Error: failure,
     History: history,
+    Ring: ring,
+    Route: route,
   };
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
@@ -160,6 +175,37 @@ function historyOperation({ historyEntries }: HttpSettings): object {
       query('latest', 'Without `after`: how many. Default: 100.', count),
     ],
     responses: { ...success('One page.', json('History')), ...failures() },
+  };
+}
+
+function ringOperation(): object {
+  return {
+    operationId: 'ring',
+    summary: 'Which gateways there are, and how much each owns',
+    description: 'As this gateway knows it; a newer ring reaches all of them within seconds.',
+    parameters: [requestId],
+    responses: { ...success('The ring.', json('Ring')), ...failures() },
+  };
+}
+
+function routeOperation(): object {
+  return {
+    operationId: 'route',
+    summary: 'Where a key belongs',
+    description:
+      'A key belongs to a shard, and a shard to a gateway. Whoever connects elsewhere is served ' +
+      'all the same.',
+    parameters: [
+      requestId,
+      {
+        name: 'key',
+        in: 'query',
+        required: true,
+        description: 'What connections are placed by, such as the `sub` of a token.',
+        schema: { type: 'string', minLength: 1, maxLength: KEY_LENGTH },
+      },
+    ],
+    responses: { ...success('Where it belongs.', json('Route')), ...failures() },
   };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
 import * as limits from '../../protocol/limits.ts';
+import { SHARDS } from '../../protocol/ring.ts';
 
 /**
  * The forms of bodies, for the OpenAPI document. Requests are read by the protocol's own readers
@@ -107,4 +108,50 @@ export const history = z.object({
   next: position.meta({ description: 'Give it as `after` for the next page.' }),
   head: position.meta({ description: 'The newest place of the topic at that moment.' }),
   more: z.boolean().meta({ description: 'Whether there is a next page now.' }),
+});
+
+const count = z.int().min(0);
+const shard = z
+  .int()
+  .min(0)
+  .max(SHARDS - 1);
+const pod = z.string().meta({ description: 'Name of a gateway.' });
+
+const ringMember = z.object({
+  id: pod,
+  weight: z.int().min(1).meta({ description: 'Its share, compared with those of the others.' }),
+  zone: z.string().meta({ description: 'Where it runs; empty when that is not known.' }),
+  address: z.string().meta({ description: '`host:port` at which other gateways reach it.' }),
+  shards: count.meta({ description: 'How many it owns.' }),
+  load: z
+    .object({
+      connections: count,
+      utilisation: z.number().min(0).max(1).meta({ description: 'How busy its event loop is.' }),
+      ageMs: count.meta({ description: 'When it said so.' }),
+    })
+    .optional()
+    .meta({ description: 'Absent when it has not been heard of.' }),
+});
+
+export const ring = z.object({
+  source: z.enum(['self-organised', 'given']).meta({ description: 'Who decides.' }),
+  shards: z.literal(SHARDS),
+  cluster: z.string().optional(),
+  version: z
+    .object({ generation: count, counter: count })
+    .optional()
+    .meta({ description: 'Ordered by generation first. Absent while there is no ring.' }),
+  digest: z.string().optional().meta({ description: 'SHA-256 of the ring’s document.' }),
+  writer: pod.optional().meta({ description: 'Who writes the next ring, if that is known.' }),
+  members: z.array(ringMember).meta({ description: 'By id; empty while there is no ring.' }),
+});
+
+export const route = z.object({
+  key: z.string(),
+  shard: shard.meta({ description: 'The first 14 bits of the SHA-256 of the key.' }),
+  owner: pod.optional().meta({ description: 'Absent: there is no ring, any gateway will do.' }),
+  url: z
+    .string()
+    .optional()
+    .meta({ description: 'Where clients reach the owner, if `placement.podEndpoint` says so.' }),
 });

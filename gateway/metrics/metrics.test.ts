@@ -39,6 +39,9 @@ describe('metrics', () => {
     metrics.edge.roundTrip(30);
     metrics.http.answered('publish', 503, 0.2);
     metrics.auth.authenticated('token', 'token_expired');
+    metrics.ring.document('other_cluster');
+    metrics.ring.conflict();
+    metrics.ring.offered('fenced');
     const all = await samples(metrics);
     const expected: Record<string, string> = {
       wscluster_messages_delivered_total: '30',
@@ -56,6 +59,9 @@ describe('metrics', () => {
       wscluster_round_trip_seconds_count: '1',
       'wscluster_http_requests_total{route="publish",status="5xx"}': '1',
       'wscluster_authentications_total{by="token",outcome="token_expired"}': '1',
+      'wscluster_ring_documents_total{outcome="other_cluster"}': '1',
+      wscluster_ring_conflicts_total: '1',
+      'wscluster_ring_offers_total{outcome="fenced"}': '1',
     };
     for (const [name, value] of Object.entries(expected)) assert.equal(all.get(name), value, name);
   });
@@ -68,12 +74,15 @@ describe('metrics', () => {
       cutOff: () => false,
       connected: () => true,
       unsuitable: () => 3,
+      ring: () => ({ generation: 4, counter: 2, members: 3, owned: 5_461, writes: true }),
     });
     const all = await samples(metrics);
     assert.equal(all.get('wscluster_topics'), '2');
     assert.equal(all.get('wscluster_subscriptions'), '5');
     assert.equal(all.get('wscluster_ready'), '1');
     assert.equal(all.get('wscluster_redis_unsuitable'), '3');
+    assert.equal(all.get('wscluster_ring_shards_owned'), '5461');
+    assert.equal(all.get('wscluster_ring_lease_held'), '1');
     assert.ok(Number(all.get('wscluster_process_resident_bytes')) > 1e6);
     metrics.stop();
     assert.equal((await samples(metrics)).get('wscluster_topics'), '0');

@@ -8,11 +8,13 @@ import { type Health, healths } from '../edge/health.ts';
 import { type HttpCounts, routes } from '../http/counts.ts';
 import type { HubCounts } from '../hub/counts.ts';
 import type { HubState } from '../hub/topic-hub.ts';
+import type { RingCounts } from '../ring/counts.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
 import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
 import type { Outcome } from '../stream/stream.ts';
 import { authCounts } from './auth-series.ts';
 import { ProcessSeries } from './process-series.ts';
+import { type RingState, ringCounts, ringGauges } from './ring-series.ts';
 import { allOf, type Label, SeriesMaker } from './series.ts';
 
 /** What a gateway has, read when somebody asks for the metrics. */
@@ -22,12 +24,13 @@ export interface MetricSources {
   readonly cutOff: () => boolean;
   readonly connected: () => boolean;
   readonly unsuitable: () => number;
+  readonly ring: () => RingState;
 }
 
 /**
- * Every series of a gateway, declared here (those of the process in `process-series.ts`, those of
- * tokens and keys in `auth-series.ts`) and nowhere else, in a registry of the gateway's own:
- * several run in one process. The parts count through the narrow interfaces that they declare.
+ * Every series of a gateway, declared here (those of the process, of tokens and keys and of the
+ * ring in files beside it) and nowhere else, in a registry of the gateway's own: several run in one
+ * process. The parts count through the narrow interfaces that they declare.
  */
 export class Metrics {
   readonly hub: HubCounts;
@@ -36,6 +39,7 @@ export class Metrics {
   readonly edge: EdgeCounts;
   readonly http: HttpCounts;
   readonly auth: AuthCounts;
+  readonly ring: RingCounts;
   readonly registry = new Registry();
   /** The file that holds the Redis URL changed. */
   readonly redisUrlReread: (outcome: 'changed' | 'refused') => void;
@@ -50,6 +54,7 @@ export class Metrics {
     this.edge = edgeCounts(make);
     this.http = httpCounts(make);
     this.auth = authCounts(make);
+    this.ring = ringCounts(make);
     this.redisUrlReread = make.counters(
       'redis_url_rereads_total',
       'Changes of the file with the Redis URL.',
@@ -92,6 +97,7 @@ const gauges: readonly Gauge[] = [
     'Points in which the configuration of Redis endangers the promises.',
     ({ unsuitable }) => unsuitable(),
   ],
+  ...ringGauges.map(([name, help, read]): Gauge => [name, help, ({ ring }) => read(ring())]),
 ];
 
 const codes: Label<ErrorName> = {
@@ -215,7 +221,7 @@ function redisCounts(make: SeriesMaker): RedisLogCounts {
   return {
     disconnected: make.counters('redis_disconnects_total', 'Connections to Redis that were lost.', {
       label: 'connection',
-      values: allOf<ConnectionName>({ publish: true, control: true, bell: true }),
+      values: allOf<ConnectionName>({ publish: true, control: true, bell: true, ring: true }),
     }),
     lateLossReports: make.counter(
       'late_loss_reports_total',

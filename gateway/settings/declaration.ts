@@ -43,7 +43,7 @@ const address = (text: string) =>
     .meta({ form: 'an IP address or a host name', description: text });
 const hostAndPort = z
   .string()
-  .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/)
+  .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9]\d{0,4}$/)
   .refine((text) => isPort(Number(text.slice(text.lastIndexOf(':') + 1))))
   .meta({ form: 'host:port' });
 const origin = z
@@ -222,6 +222,56 @@ const authSettings = z.strictObject({
   ),
 });
 
+const ringSettings = z.strictObject({
+  source: z.enum(['self-organised', 'given']).default('self-organised').meta({
+    description:
+      'Who decides which gateway owns what: the gateways among themselves, or `file` and pushes.',
+  }),
+  cluster: z
+    .string()
+    .regex(/^[0-9A-Za-z-]{1,64}$/)
+    .optional()
+    .meta({
+      form: '1 to 64 of 0-9 A-Z a-z -',
+      description: 'Name of the cluster; rings of another one are refused.',
+      absent: 'from `redis.keyPrefix`',
+    }),
+  weight: count(
+    100,
+    [1, 10_000],
+    'Share of this gateway, compared with the weights of the others.',
+  ),
+  zone: z
+    .string()
+    .regex(/^[0-9A-Za-z._-]{1,63}$/)
+    .optional()
+    .meta({ form: '1 to 63 of 0-9 A-Z a-z . _ -', description: 'Where this gateway runs.' }),
+  address: hostAndPort.optional().meta({
+    form: 'host:port',
+    description: 'Where other gateways reach the client port.',
+    absent: '`POD_IP` of the environment, or `host`, or the name of the machine; and `port`',
+  }),
+  heartbeatMs: ms(
+    2_000,
+    [20, 60_000],
+    'How often gateways tell each other that they live; who misses three is out of the ring.',
+  ),
+  file: optional('File with the ring, for the source `given`; re-read. It may come later.'),
+});
+
+const placementSettings = z.strictObject({
+  podEndpoint: z
+    .string()
+    .max(512)
+    .regex(/^(address|wss?:\/\/[^\s]*\{pod\}[^\s]*)$/)
+    .optional()
+    .meta({
+      form: 'address, or ws://… or wss://… with {pod} in it',
+      description: 'How a client reaches one gateway and no other.',
+      absent: 'it cannot',
+    }),
+});
+
 /** All settings of one gateway, as they are given. */
 export const gatewaySettings = z.strictObject({
   pod: z
@@ -230,7 +280,7 @@ export const gatewaySettings = z.strictObject({
     .optional()
     .meta({
       form: '1 to 63 of 0-9 A-Z a-z _ . -',
-      description: 'Name of this gateway in logs, metrics and `welcome`.',
+      description: 'Name of this gateway in logs, metrics, `welcome` and the ring.',
       absent: 'host name and port',
     }),
   host: address('Address to listen on; `::` for all.'),
@@ -251,6 +301,8 @@ export const gatewaySettings = z.strictObject({
   edge: edgeSettings.prefault({}),
   http: httpSettings.prefault({}),
   auth: authSettings.prefault({}),
+  ring: ringSettings.prefault({}),
+  placement: placementSettings.prefault({}),
 });
 
 /** What may be given, everything optional. */
@@ -260,13 +312,20 @@ export type SettingsInput = z.input<typeof gatewaySettings>;
 export type GivenSettings = z.infer<typeof gatewaySettings>;
 
 /** All settings of one gateway, in force: checked against each other and completed. */
-export type Settings = Omit<GivenSettings, 'pod' | 'adminPort'> & {
+export type Settings = Omit<GivenSettings, 'pod' | 'adminPort' | 'ring'> & {
   readonly pod: string;
   readonly adminPort: number;
+  readonly ring: RingSettings;
 };
 export type RedisSettings = z.infer<typeof redisSettings>;
 export type StreamSettings = z.infer<typeof streamSettings>;
 export type HubSettings = z.infer<typeof hubSettings>;
 export type EdgeSettings = z.infer<typeof edgeSettings>;
 export type HttpSettings = z.infer<typeof httpSettings>;
+export type RingSettings = Omit<z.infer<typeof ringSettings>, 'cluster' | 'zone'> & {
+  readonly cluster: string;
+  /** Empty when it is not known. */
+  readonly zone: string;
+};
+export type PlacementSettings = z.infer<typeof placementSettings>;
 export type AuthSettings = z.infer<typeof authSettings>;

@@ -8,6 +8,8 @@ const sections: Readonly<Record<string, string>> = {
   edge: 'Edge: connections',
   http: 'HTTP API',
   auth: 'Who may do what',
+  ring: 'Ring: which gateway owns what',
+  placement: 'Placement: where clients connect',
 };
 
 const HEAD = `# Settings

@@ -63,6 +63,38 @@ describe('settings', () => {
     assert.equal(load('--port 0').adminPort, 0);
   });
 
+  it('names the cluster after the prefix of its keys, and keeps a name that is given', () => {
+    assert.equal(load('').ring.cluster, 'wscluster');
+    assert.equal(load('--redis-key-prefix shop/chat_1.x').ring.cluster, 'shop-chat-1-x');
+    const uid = '5f0c7a52-0b57-4d0c-8ea1-1f6c2c4a9d11';
+    const long = load(`--redis-key-prefix ${'n'.repeat(40)}/${'m'.repeat(40)}/${uid}`).ring.cluster;
+    assert.ok(long.length === 64 && long.endsWith(`-${uid}`), long);
+    assert.equal(load('--ring-cluster other').ring.cluster, 'other');
+  });
+
+  it('finds the address of a pod, unless one is given or the port is not known yet', () => {
+    const env = { POD_IP: '10.1.2.3' };
+    assert.equal(load('', env).ring.address, '10.1.2.3:8001');
+    assert.equal(load('--port 9', { POD_IP: 'fd00::7' }).ring.address, '[fd00::7]:9');
+    assert.equal(load('--ring-address a:7', env).ring.address, 'a:7');
+    assert.equal(load('--port 0', env).ring.address, undefined);
+    assert.equal(load('', { POD_IP: 'somewhere' }).ring.address, undefined);
+    assert.equal(load('').ring.address, undefined);
+    for (const bad of ['a:70000', 'a:08001', 'a', 'ä:1']) {
+      assert.deepEqual(
+        linesOf(() => load(`--ring-address ${bad}`)),
+        [`--ring-address: host:port, not ${JSON.stringify(bad)}`],
+      );
+    }
+  });
+
+  it('refuses a file of the ring for gateways that organise themselves', () => {
+    const lines = linesOf(() => load('--ring-file ring.json'));
+    assert.deepEqual(lines, ['ring.file: means nothing unless ring.source is given']);
+    const { source, file } = load('--ring-file ring.json --ring-source given').ring;
+    assert.deepEqual([source, file], ['given', 'ring.json']);
+  });
+
   it('is frozen, sections and lists included', () => {
     const settings = load('--peers a:1');
     for (const part of [settings, settings.redis, settings.edge, settings.peers]) {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { catalogue, type Field } from './catalogue.ts';
 import {
@@ -48,7 +49,8 @@ export function readSettings({ argv, env }: Sources): ReadSettings {
     given.set(one.field.name, one);
   }
   const problems = [...fromArguments.problems, ...fromEnvironment.problems];
-  return settle(inputOf(given.values()), given, problems);
+  const input = inputOf(given.values());
+  return settle(input, { given, problems, podIp: env['POD_IP'] });
 }
 
 /**
@@ -57,7 +59,7 @@ export function readSettings({ argv, env }: Sources): ReadSettings {
  * @throws SettingsError with everything that is wrong.
  */
 export function settingsFrom(input: SettingsInput): Settings {
-  return orThrow(settle(input, new Map(), []));
+  return orThrow(settle(input, { given: new Map(), problems: [], podIp: undefined }));
 }
 
 function orThrow({ settings, problems }: ReadSettings): Settings {
@@ -94,14 +96,17 @@ function parsedValue(field: Field, text: string): unknown {
   }
 }
 
-function settle(
-  input: object,
-  given: ReadonlyMap<string, Given>,
-  problems: readonly Problem[],
-): ReadSettings {
+interface Origin {
+  readonly given: ReadonlyMap<string, Given>;
+  readonly problems: readonly Problem[];
+  /** Under this name a pod's own address is commonly given to it on Kubernetes. */
+  readonly podIp: string | undefined;
+}
+
+function settle(input: object, { given, problems, podIp }: Origin): ReadSettings {
   const parsed = gatewaySettings.safeParse(input);
   if (parsed.success) {
-    const settings = deepFreeze(completed(parsed.data));
+    const settings = deepFreeze(completed(parsed.data, podIp));
     return { settings, problems: [...problems, ...brokenRelations(settings, new Set())] };
   }
   const reasons = reasonsBySetting(parsed.error.issues);
@@ -114,18 +119,33 @@ function settle(
   });
   // What is right by itself may still be wrong together: that is said now, not in a second round.
   const rest = gatewaySettings.safeParse(without(input, names));
-  const settings = rest.success ? deepFreeze(completed(rest.data)) : undefined;
+  const settings = rest.success ? deepFreeze(completed(rest.data, podIp)) : undefined;
   const broken = settings === undefined ? [] : brokenRelations(settings, names);
   return { settings, problems: [...problems, ...refused, ...broken] };
 }
 
 /** With the defaults that follow from other settings. */
-function completed({ pod, adminPort, ...rest }: GivenSettings): Settings {
+function completed({ pod, adminPort, ...rest }: GivenSettings, podIp?: string): Settings {
+  const { port, ring, redis } = rest;
+  const address = ring.address ?? addressOf(podIp, port);
   return {
     ...rest,
-    pod: pod ?? defaultPod(rest.port),
-    adminPort: adminPort ?? (rest.port === 0 ? 0 : rest.port + 1_000),
+    pod: pod ?? defaultPod(port),
+    adminPort: adminPort ?? (port === 0 ? 0 : port + 1_000),
+    ring: {
+      ...ring,
+      ...(address === undefined ? {} : { address }),
+      // Its end, where a prefix names what is unlike everything else.
+      cluster: ring.cluster ?? redis.keyPrefix.replace(/[^0-9A-Za-z-]/g, '-').slice(-64),
+      zone: ring.zone ?? '',
+    },
   };
+}
+
+function addressOf(podIp: string | undefined, port: number): string | undefined {
+  // With port 0 nobody knows it before the gateway listens.
+  if (podIp === undefined || port === 0 || isIP(podIp) === 0) return undefined;
+  return isIP(podIp) === 6 ? `[${podIp}]:${port}` : `${podIp}:${port}`;
 }
 
 /** The input without these settings. */

@@ -62,6 +62,11 @@ const relations: readonly Relation[] = [
     holds: ({ auth }) => auth.anonymous || !auth.anonymousPublish,
     wanted: () => 'means nothing without auth.anonymous',
   },
+  {
+    names: ['ring.file', 'ring.source'],
+    holds: ({ ring }) => ring.file === undefined || ring.source === 'given',
+    wanted: () => 'means nothing unless ring.source is given',
+  },
   below('edge.pongTimeoutMs', 'edge.heartbeatMs', [
     ({ edge }) => edge.pongTimeoutMs,
     ({ edge }) => edge.heartbeatMs,

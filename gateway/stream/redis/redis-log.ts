@@ -45,7 +45,8 @@ export interface RedisLogCounts {
   foreignMessage(): void;
 }
 
-export type ConnectionName = 'publish' | 'control' | 'bell';
+/** `ring`: not of the log itself, but beside it on the same Redis. */
+export type ConnectionName = 'publish' | 'control' | 'bell' | 'ring';
 
 export interface RedisLogOptions {
   readonly redis: RedisSettings;

@@ -1,0 +1,83 @@
+import { hostname } from 'node:os';
+import { type EventLoopUtilization, performance } from 'node:perf_hooks';
+import type { Clock } from '../protocol/clock.ts';
+import type { Logger } from './logger.ts';
+import type { RingState } from './metrics/ring-series.ts';
+import type { RingCounts } from './ring/counts.ts';
+import { GivenRing } from './ring/given.ts';
+import type { PodBoard, PodLoad } from './ring/pod-board.ts';
+import { RingKeeper } from './ring/ring-keeper.ts';
+import type { RingSource } from './ring/ring-source.ts';
+import { SelfOrganised } from './ring/self-organised.ts';
+import { shardCounts } from './ring/shard-counts.ts';
+import type { Settings } from './settings/declaration.ts';
+
+export interface GatewayRingOptions {
+  readonly settings: Settings;
+  readonly board: PodBoard;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counts: RingCounts;
+  /** WebSocket connections now. */
+  readonly connections: () => number;
+}
+
+/** The ring of a gateway: its source, as the settings choose it, and what is told of it. */
+export class GatewayRing {
+  readonly source: RingSource;
+  readonly #options: GatewayRingOptions;
+  #utilisation: EventLoopUtilization = performance.eventLoopUtilization();
+
+  constructor(options: GatewayRingOptions) {
+    this.#options = options;
+    const { settings, board, clock, logger, counts } = options;
+    const { source, cluster, heartbeatMs, file } = settings.ring;
+    const shared = { clock, logger, counts, board, cluster, pod: settings.pod };
+    const keeper = new RingKeeper(shared);
+    const parts = { ...shared, keeper, intervalMs: heartbeatMs, load: () => this.#load() };
+    this.source = source === 'given' ? new GivenRing({ ...parts, file }) : new SelfOrganised(parts);
+  }
+
+  /** Begins; `port` is the one on which clients are served. */
+  start(port: number): void {
+    const { host, ring } = this.#options.settings;
+    const { weight, zone, address = `${hostOf(host)}:${port}` } = ring;
+    this.source.start({ weight, zone, address });
+  }
+
+  /** For metrics. */
+  state(): RingState {
+    const { keeper, writer } = this.source;
+    const { pod } = this.#options.settings;
+    const { generation = 0, counter = 0 } = keeper.current?.version ?? {};
+    const counts = keeper.current === undefined ? undefined : shardCounts(keeper.current.ring);
+    return {
+      ...{ generation, counter, writes: writer === pod },
+      members: counts?.size ?? 0,
+      owned: counts?.get(pod) ?? 0,
+    };
+  }
+
+  /** For `/admin/status`. */
+  status(): object {
+    const { keeper, kind, writer } = this.source;
+    const { members, owned } = this.state();
+    const { version, digest } = keeper.current ?? {};
+    return { source: kind, writer, version, digest, members, owned };
+  }
+
+  #load(): PodLoad {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#utilisation);
+    this.#utilisation = now;
+    // Twice within one turn there is nothing to divide by.
+    const utilisation = Number.isFinite(utilization) ? utilization : 0;
+    return { connections: this.#options.connections(), utilisation };
+  }
+}
+
+/** Who listens everywhere is reached by the name of its machine. */
+function hostOf(host: string): string {
+  if (host === '::' || host === '0.0.0.0') return hostname();
+  return host.includes(':') ? `[${host}]` : host;
+}
