@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
@@ -81,6 +82,11 @@ describe('shards of keys', () => {
   it('are the same in every language', () => {
     const golden = { '': 14_572, alice: 2_806, bob: 8_301, ünï: 14_941, 'room.1': 8_950 };
     for (const [key, shard] of Object.entries(golden)) assert.equal(shardOf(key), shard, key);
+    // Whoever writes a client in another language finds them there.
+    const page = readFileSync(new URL('../docs/ring.md', import.meta.url), 'utf8');
+    const rows = [...page.matchAll(/^\| (?:`(.+)`|\(the empty text\)) \| (\d+) \|$/gm)];
+    const documented = rows.map(([, key = '', shard]) => [key, Number(shard)]);
+    assert.deepEqual(Object.fromEntries(documented), golden);
   });
 
   it('are hit evenly by keys that look alike', () => {
