@@ -4,7 +4,7 @@ import { mutate } from './mutate.ts';
 mutate([
   {
     file: 'gateway/edge/session.ts',
-    find: 'if (!this.#acks && this.#marker === 0) this.#mark(now);',
+    find: 'if (!this.#acks) this.#mark(now);',
     put: `for (const [topic, position] of this.#parts.owner.positions()) {
       this.#unsaved.set(topic, { ...position, seq: position.seq + 1 });
     }`,

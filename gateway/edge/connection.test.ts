@@ -126,6 +126,19 @@ async function longestSilence(duration: number, askAfter: number) {
   return { longest, ticks };
 }
 
+/** A connection that is not read from: as many of its publishes as may be wait for the stream. */
+async function unread(): Promise<Scene> {
+  const scene = await new Scene().open();
+  scene.stream.holding = true;
+  const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+  const { publishesInFlight } = edgeSettings.parse({});
+  for (let id = 1; id <= publishesInFlight; id += 1) {
+    await scene.say({ type: 'pub', id, topic: 'a', data });
+  }
+  assert.equal(scene.socket.paused, true);
+  return scene;
+}
+
 describe('the states of a connection', () => {
   it('go from opening over open and draining to closed', async () => {
     const scene = new Scene();
@@ -216,6 +229,27 @@ describe('the states of a connection', () => {
     assert.deepEqual(scene.closed, [4003]);
   });
 
+  it('end when more waits to be handled than one read of the socket brings', async () => {
+    const [flood, large] = [await unread(), await unread()];
+    const frame = Buffer.alloc(16 * 1024, ' ');
+    // The newest is not counted: alone it may be larger than a read.
+    for (let bytes = 0; bytes <= 128 * 1024; bytes += frame.length) {
+      flood.connection.onMessage(frame, false);
+    }
+    assert.equal(flood.socket.closedWith, undefined);
+    flood.connection.onMessage(frame, false);
+    assert.equal(flood.socket.closedWith, 4006);
+    large.connection.onMessage(Buffer.alloc(1024 * 1024, ' '), false);
+    assert.equal(large.socket.closedWith, undefined);
+    const tiny = await unread();
+    for (let frames = 0; frames < 2_048; frames += 1) {
+      tiny.connection.onMessage(jsonCodec.encodeCommand({ type: 'ping', at: 1 }), false);
+    }
+    assert.equal(tiny.socket.closedWith, undefined);
+    tiny.connection.onMessage(jsonCodec.encodeCommand({ type: 'ping', at: 1 }), false);
+    assert.equal(tiny.socket.closedWith, 4006);
+  });
+
   it('answer hello once', async () => {
     const scene = await new Scene().open();
     await scene.say({ type: 'hello', id: 7 });
@@ -225,23 +259,6 @@ describe('the states of a connection', () => {
 });
 
 describe('leaving', () => {
-  it('asks for a proof of what was read, and saves it before it closes', async () => {
-    const scene = new Scene();
-    await scene.say({ type: 'hello', session: 'me' });
-    await scene.say({ type: 'sub', id: 1, topics: [{ topic: 'a' }] });
-    await scene.live(2_000);
-    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
-    await scene.stream.publish({ topic: 'a', identity: '', ack: 'leader', data });
-    await turn();
-    const { length } = scene.socket.pings;
-    scene.connection.leave(closeCodes.drain);
-    assert.equal(scene.socket.pings.length, length + 1);
-    assert.equal(scene.socket.closedWith, undefined);
-    scene.connection.onPong(pongOf(scene.socket.pings.at(-1) ?? 0));
-    await scene.clock.advance(100);
-    assert.equal(scene.stream.saved.at(-1)?.changed.get('a')?.seq, 1);
-  });
-
   it('waits for publishes in flight, and not longer than it may', async () => {
     const scene = await new Scene().open();
     scene.stream.holding = true;
@@ -281,6 +298,30 @@ describe('leaving', () => {
     scene.connection.onPong(pongOf(marker));
     await scene.clock.advance(2_000);
     assert.equal(scene.stream.saved.at(-1)?.changed.get('a')?.seq, 1);
+    assert.equal(scene.socket.closedWith, 4000);
+  });
+
+  it('has what was written behind a marker under way proved by one more', async () => {
+    const scene = new Scene();
+    const { markerMs } = edgeSettings.parse({});
+    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
+    const savedSeq = () => scene.stream.saved.at(-1)?.changed.get('a')?.seq;
+    await scene.say({ type: 'hello', session: 's' });
+    await scene.say({ type: 'sub', id: 1, topics: [{ topic: 'a' }] });
+    await scene.say({ type: 'pub', id: 2, topic: 'a', data });
+    await scene.clock.advance(markerMs);
+    assert.equal(scene.socket.pings.length, 1);
+    await scene.say({ type: 'pub', id: 3, topic: 'a', data });
+    scene.connection.leave(closeCodes.drain);
+    const [first = 0, last = 0, ...more] = scene.socket.pings;
+    assert.deepEqual(more, []);
+    scene.connection.onPong(pongOf(first));
+    await scene.clock.advance(markerMs);
+    assert.equal(savedSeq(), 1);
+    assert.equal(scene.socket.closedWith, undefined, 'the second message is not proved');
+    scene.connection.onPong(pongOf(last));
+    await scene.clock.advance(markerMs);
+    assert.equal(savedSeq(), 2);
     assert.equal(scene.socket.closedWith, 4000);
   });
 });
@@ -337,14 +378,7 @@ describe('the deadlines of a connection', () => {
   });
 
   it('do not count the time in which a message waits for us', async () => {
-    const scene = await new Scene().open();
-    scene.stream.holding = true;
-    const data = { encoding: 'json', bytes: Buffer.from('1') } as const;
-    const { publishesInFlight } = edgeSettings.parse({});
-    for (let id = 1; id <= publishesInFlight; id += 1) {
-      await scene.say({ type: 'pub', id, topic: 'a', data });
-    }
-    assert.equal(scene.socket.paused, true);
+    const scene = await unread();
     scene.socket.receiving = true;
     await scene.live(120_000);
     assert.equal(scene.socket.closedWith, undefined);

@@ -38,7 +38,8 @@ const RETRY_MS = 1_000;
  * read: the positions at a marker (a ping behind the messages) once a pong for it came, or those
  * of an `ack`. A client that acks is moved by its acks alone.
  *
- * One marker is under way at a time; the next covers everything since.
+ * One marker is under way at a time; the next covers everything since. Who settles sends one more
+ * behind it, or what was written since the first would come again.
  */
 export class Session implements SessionHolder {
   readonly key: SessionKey;
@@ -48,9 +49,8 @@ export class Session implements SessionHolder {
   readonly #cursors: Map<string, Position>;
   /** Proved and not yet in the store. Undefined: to be removed. */
   #unsaved = new Map<string, Position | undefined>();
-  /** What the marker under way covers. */
-  #covered: Map<string, Position> | undefined = undefined;
-  #marker = 0;
+  /** Under way, in the order in which they were sent. */
+  #markers: Marker[] = [];
   #markAt = NEVER;
   #markedAt = Number.NEGATIVE_INFINITY;
   #saveAt = NEVER;
@@ -85,7 +85,7 @@ export class Session implements SessionHolder {
 
   /** The client left the topic. */
   forget(topic: string, now: number): void {
-    this.#covered?.delete(topic);
+    for (const { covered } of this.#markers) covered.delete(topic);
     if (this.cursor(topic) === undefined) return;
     this.#unsaved.set(topic, undefined);
     this.#planSave(now);
@@ -93,18 +93,19 @@ export class Session implements SessionHolder {
 
   /** Messages were written. */
   written(now: number): void {
-    if (this.#acks || this.#marker !== 0 || this.#markAt !== NEVER) return;
+    if (this.#acks || this.#markers.length > 0 || this.#markAt !== NEVER) return;
     this.#markAt = Math.max(now, this.#markedAt + this.#parts.markerMs);
     this.#parts.owner.plan();
   }
 
   /** The client answered every ping up to `counter`. */
   answered(counter: number, now: number): void {
-    if (this.#marker === 0 || counter < this.#marker) return;
-    this.#marker = 0;
-    const covered = this.#covered ?? new Map<string, Position>();
-    this.#covered = undefined;
-    if (!this.#acks) for (const [topic, position] of covered) this.#unsaved.set(topic, position);
+    const answered = this.#markers.filter((marker) => marker.counter <= counter);
+    if (answered.length === 0) return;
+    this.#markers = this.#markers.filter((marker) => marker.counter > counter);
+    for (const { covered } of this.#acks ? [] : answered) {
+      for (const [topic, position] of covered) this.#unsaved.set(topic, position);
+    }
     this.#planSave(now);
     // What was written behind the marker needs one of its own.
     this.written(now);
@@ -148,14 +149,14 @@ export class Session implements SessionHolder {
 
   /** Proves and saves what can be; `owner.onSettled` follows unless it is settled already. */
   settle(now: number): void {
-    if (!this.#acks && this.#marker === 0) this.#mark(now);
+    if (!this.#acks) this.#mark(now);
     if (this.#unsaved.size > 0 && this.#saving === undefined) this.#save(now);
   }
 
   /** Nothing is unproved or unsaved. */
   get settled(): boolean {
     if (this.#taken) return true;
-    return this.#marker === 0 && this.#unsaved.size === 0 && this.#saving === undefined;
+    return this.#markers.length === 0 && this.#unsaved.size === 0 && this.#saving === undefined;
   }
 
   superseded(): void {
@@ -173,14 +174,16 @@ export class Session implements SessionHolder {
 
   #mark(now: number): void {
     this.#markAt = NEVER;
+    const { owner, refreshS } = this.#parts;
+    const before = this.#markers.at(-1)?.covered;
     const covered = new Map<string, Position>();
-    for (const [topic, position] of this.#parts.owner.positions()) {
-      if (isNews(this.cursor(topic), position, this.#parts.refreshS)) covered.set(topic, position);
+    for (const [topic, position] of owner.positions()) {
+      const known = before?.get(topic) ?? this.cursor(topic);
+      if (isNews(known, position, refreshS)) covered.set(topic, position);
     }
     if (covered.size === 0) return;
-    this.#covered = covered;
     this.#markedAt = now;
-    this.#marker = this.#parts.owner.mark();
+    this.#markers.push({ counter: owner.mark(), covered });
   }
 
   #planSave(now: number): void {
@@ -259,6 +262,12 @@ export class Session implements SessionHolder {
     this.#parts.owner.plan();
     if (this.settled) this.#parts.owner.onSettled();
   }
+}
+
+/** A ping behind messages, and what is proved to be read once it is answered. */
+interface Marker {
+  readonly counter: number;
+  readonly covered: Map<string, Position>;
 }
 
 function isNews(known: Position | undefined, position: Position, refreshS: number): boolean {
