@@ -9,6 +9,8 @@ import { TestClient } from './testing/test-client.ts';
 import { waitFor } from './testing/wait-for.ts';
 
 const FRAME_BYTES = 16_384;
+/** In which the bytes of one message may come. */
+const MOST_CHUNKS = 16_384;
 const settings = { frameBytes: FRAME_BYTES, helloTimeoutMs: 400, maxTopics: 20 };
 
 describe('hostile peers', () => {
@@ -283,6 +285,36 @@ describe('large frames', () => {
     peer.say({ type: 'ping', at: 11, pad: 'x'.repeat(400_000) });
     await waitFor(() => peer.events.length === 12, 'the last pong');
     assert.equal(limited(), 1);
+    peer.socket.destroy();
+  });
+
+  it('are charged by the topics that they name', async () => {
+    const topics = Array.from({ length: 200 }, (_, n) => `t${n}`);
+    const before = fixture.counted.get('limited:connection') ?? 0;
+    for (const [at, type] of ['sub', 'unsub'].entries()) {
+      const peer = await RawPeer.upgraded(fixture.port);
+      peer.say({ type: 'hello' });
+      peer.say({ type, id: 1, topics });
+      await waitFor(() => peer.events.length >= 2, 'an answer');
+      assert.equal(fixture.counted.get('limited:connection'), before + at + 1, type);
+      peer.socket.destroy();
+    }
+  });
+
+  it('may not come in as many chunks as they have bytes', async () => {
+    const peer = await RawPeer.upgraded(fixture.port);
+    peer.socket.setNoDelay(true);
+    const frame = encodeFrame({ opcode: 1, payload: ' '.repeat(4 * MOST_CHUNKS) });
+    const refused = () => peer.frames.some(({ opcode }) => opcode === 8);
+    let sent = 0;
+    // One byte a turn: each is read by itself, since both ends live in this process.
+    while (sent < frame.length && !refused()) {
+      peer.socket.write(frame.subarray(sent, sent + 1));
+      sent += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(await peer.closeCode(), 1008);
+    assert.ok(sent > MOST_CHUNKS, `after ${sent} bytes`);
     peer.socket.destroy();
   });
 

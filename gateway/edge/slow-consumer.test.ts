@@ -73,6 +73,31 @@ describe('a slow consumer', () => {
     await fixture.stop();
   });
 
+  it('gets no pongs on top of what it does not read', async () => {
+    const fixture = await startEdge({ settings });
+    const writer = await TestClient.ready(fixture.port);
+    const peer = await RawPeer.upgraded(fixture.port);
+    const pongs = () =>
+      peer.frames.filter(({ opcode }) => opcode === 10).map(({ payload }) => String(payload));
+    const served = () => fixture.stream.drafts.some(({ topic }) => topic === 'elsewhere');
+    peer.say({ type: 'hello' });
+    peer.say({ type: 'sub', id: 1, topics: [TOPIC] });
+    await waitFor(() => peer.events.length === 2, 'subbed');
+    peer.socket.pause();
+    await flood(writer, 1);
+    await waitFor(() => fixture.edge.status().slow === 1, 'a slow one');
+    peer.send({ opcode: 9, payload: 'unread' });
+    peer.say({ type: 'pub', id: 2, topic: 'elsewhere', data: 1 });
+    await waitFor(served, 'what was said behind the ping');
+    peer.socket.resume();
+    await waitFor(() => fixture.edge.status().slow === 0, 'nobody slow');
+    peer.send({ opcode: 9, payload: 'read' });
+    await waitFor(() => pongs().includes('read'), 'a pong');
+    assert.deepEqual(pongs(), ['read']);
+    peer.socket.destroy();
+    await fixture.stop();
+  });
+
   it('stops reading from a publisher whose publishes are not answered', async () => {
     const fixture = await startEdge({ settings: { ...settings, publishesInFlight: 8 } });
     const { stream } = fixture;

@@ -186,6 +186,19 @@ describe('tokens', () => {
     }
   });
 
+  it('tries one that names no key against the first four of its algorithm', async () => {
+    const secrets = [1, 2, 3, 4, 5].map((byte) => Buffer.alloc(32, byte));
+    const keys = secrets.map((key) => ({ kty: 'oct', k: key.toString('base64url') }));
+    const many = await open({ ...rules, keys: JSON.stringify({ keys }) });
+    const codes: string[] = [];
+    for (const key of secrets) {
+      const jwt = await new SignJWT(claims()).setProtectedHeader({ alg: 'HS256' }).sign(key);
+      codes.push(codeOf(await many.token(jwt)));
+    }
+    assert.deepEqual(codes, ['ok', 'ok', 'ok', 'ok', 'unauthenticated']);
+    many.close();
+  });
+
   it('refuses other algorithms of a key that is known', async () => {
     for (const alg of ['RS384', 'RS512', 'PS256']) {
       const jwt = await new SignJWT(claims())
