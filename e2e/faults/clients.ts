@@ -2,8 +2,8 @@ import { WebSocket } from 'ws';
 import { pickOne } from '../../protocol/testing/chance.ts';
 import { pause, until } from '../deadline.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
-import { noGaps } from './judges.ts';
-import type { Evidence, Row } from './row.ts';
+import { type Evidence, noGaps } from './judges.ts';
+import type { Row } from './row.ts';
 import { baseSettings, HEARTBEAT_MS } from './settings.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,8 +1,9 @@
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
 import { info, type SentinelGroup, talk } from '../processes/sentinel.ts';
-import { backWithin, lostAndSignalled, noneSilent } from './judges.ts';
-import type { Evidence, Row } from './row.ts';
+import { atLeast, atMost } from './demands.ts';
+import { backWithin, type Evidence, lostAndSignalled, noneSilent } from './judges.ts';
+import type { Row } from './row.ts';
 import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';
 import { command, newLineage, since } from './stores.ts';
@@ -28,9 +29,9 @@ export const failoverRows: readonly Row[] = [
     expect: { mayLose: true },
     bites: { gaps: 6 },
     inject: (stage) => newLineage(stage, (all) => laggingFailover(all, 30)),
-    judge: (stage, verdict, evidence) => [
-      ...lostAndSignalled(stage, verdict),
-      ...backWithin(verdict, evidence, { since: 'detectionMs', ms: PROMOTED_MS }),
+    judge: (run) => [
+      ...lostAndSignalled(run),
+      ...backWithin(run, { since: 'detectionMs', ms: PROMOTED_MS }),
     ],
   },
   {
@@ -49,13 +50,7 @@ export const failoverRows: readonly Row[] = [
         await demote(stage.redis, await stage.master());
         return evidence;
       }),
-    judge: (stage, verdict) => {
-      const { ackedLost } = verdict.figures;
-      return [
-        ...(ackedLost === 0 ? [] : [`${ackedLost} replicated messages were lost`]),
-        ...noneSilent(stage, verdict),
-      ];
-    },
+    judge: (run) => [atMost('replicated and lost', run.figures.ackedLost, 0), ...noneSilent(run)],
   },
   {
     row: '26',
@@ -78,9 +73,9 @@ export const failoverRows: readonly Row[] = [
         await demoted;
         return { detectionMs };
       }),
-    judge: (stage, verdict, evidence) => [
-      ...noneSilent(stage, verdict),
-      ...backWithin(verdict, evidence, { since: 'detectionMs', ms: PROMOTED_MS }),
+    judge: (run) => [
+      ...noneSilent(run),
+      ...backWithin(run, { since: 'detectionMs', ms: PROMOTED_MS }),
     ],
   },
   {
@@ -105,11 +100,9 @@ export const failoverRows: readonly Row[] = [
         await command(stage, ['replicaof', 'no', 'one']);
         return undefined;
       }),
-    judge: ({ load: { counts } }) => [
-      ...(counts.failed > 0 ? [] : ['no publish was answered as failed']),
-      ...(counts.unknown === 0
-        ? []
-        : [`${counts.unknown} publishes were unknown, ${counts.failed} failed`]),
+    judge: ({ counts }) => [
+      atLeast('publishes that failed', counts.failed, 1),
+      atMost('publishes unknown', counts.unknown, 0),
     ],
   },
   {

@@ -1,6 +1,19 @@
-import type { Verdict } from '../history/verdict.ts';
-import type { Evidence } from './row.ts';
-import type { Stage } from './stage.ts';
+import type { Figures } from '../history/verdict.ts';
+import type { LoadCounts } from '../load/counts.ts';
+import { atLeast, atMost, type Demand } from './demands.ts';
+
+/** What shows that a fault bit, counted. */
+export type Evidence = Readonly<Record<string, number>>;
+
+/** What a row is judged by beside the invariants. */
+export interface Run {
+  readonly figures: Figures;
+  readonly counts: LoadCounts;
+  readonly evidence: Evidence;
+}
+
+/** What a row requires beyond the invariants. */
+export type Judge = (run: Run) => readonly Demand[];
 
 /**
  * Gateways are back so long after Redis is, at most: they wait up to 2 s between two tries, however
@@ -8,38 +21,42 @@ import type { Stage } from './stage.ts';
  */
 export const BACK_MS = 2_500;
 
-/** What several rows require beyond the invariants: complaints, none when it holds. */
+export function noGaps({ figures: { gaps } }: Run): Demand[] {
+  const told = Object.entries(gaps);
+  if (told.length === 0) return [atMost('gaps', 0, 0)];
+  return told.map(([reason, times]) => atMost(`gaps ${reason}`, times, 0));
+}
 
-export function noGaps(_stage: Stage, { figures }: Verdict): string[] {
-  return Object.entries(figures.gaps).map(([reason, times]) => `${times} gaps ${reason}, none due`);
+/** At least one; undefined: whatever its reason. */
+export function someGap({ figures: { gaps } }: Run, reason?: string): Demand[] {
+  if (reason !== undefined) return [atLeast(`gaps ${reason}`, gaps[reason] ?? 0, 1)];
+  const all = Object.values(gaps).reduce((sum, times) => sum + times, 0);
+  return [atLeast('gaps', all, 1)];
 }
 
 /** Publishers and subscribers went on within `ms` of what the evidence says took `since`. */
 export function backWithin(
-  { figures: { publishOutageMs, recoveryMs } }: Verdict,
-  evidence: Evidence,
+  { figures: { publishOutageMs, recoveryMs }, evidence }: Run,
   { since, ms }: { since: string; ms: number },
-): string[] {
-  const began = evidence[since];
-  if (began === undefined) return [`nothing says how long ${since} was`];
-  const limit = began + ms;
-  const late = `later than ${since} (${began} ms) + ${ms} ms`;
+): Demand[] {
+  const limit = (evidence[since] ?? Number.NaN) + ms;
   return [
-    ...(publishOutageMs <= limit ? [] : [`no publish for ${publishOutageMs} ms, ${late}`]),
-    ...(recoveryMs.max <= limit ? [] : [`a client had nothing for ${recoveryMs.max} ms, ${late}`]),
+    atMost(`publish outage ms (${since} + ${ms})`, publishOutageMs, limit),
+    atMost(`recovery max ms (${since} + ${ms})`, recoveryMs.max, limit),
   ];
+}
+
+/** Clients went on within `ms`, whatever the fault took. */
+export function resumedWithin({ figures: { catchUpMs, recoveryMs } }: Run, ms: number): Demand[] {
+  return [atMost('recovery p99 ms', recoveryMs.p99, ms), atMost('level after ms', catchUpMs, ms)];
 }
 
 /** Whatever was lost, nobody who should have had it was left in the dark. */
-export function noneSilent(_stage: Stage, { figures: { silent } }: Verdict): string[] {
-  return silent === 0 ? [] : [`${silent} losses were not signalled`];
+export function noneSilent({ figures: { silent } }: Run): Demand[] {
+  return [atMost('losses not signalled', silent, 0)];
 }
 
 /** Something acknowledged was lost, and all who should have had it were told. */
-export function lostAndSignalled(stage: Stage, verdict: Verdict): string[] {
-  const bit = verdict.figures.ackedLost > 0;
-  return [
-    ...(bit ? [] : ['nothing acknowledged was lost: the fault did not bite']),
-    ...noneSilent(stage, verdict),
-  ];
+export function lostAndSignalled(run: Run): Demand[] {
+  return [atLeast('acknowledged and lost', run.figures.ackedLost, 1), ...noneSilent(run)];
 }

@@ -3,8 +3,9 @@ import { pause, until } from '../deadline.ts';
 import type { GapRecord } from '../history/records.ts';
 import type { ProtocolSubscriber } from '../load/socket-subscriber.ts';
 import { info } from '../processes/sentinel.ts';
-import { noGaps } from './judges.ts';
-import type { Evidence, Row } from './row.ts';
+import { atMost } from './demands.ts';
+import { type Evidence, noGaps } from './judges.ts';
+import type { Row } from './row.ts';
 import { KEY_PREFIX, type Stage } from './stage.ts';
 import { command } from './stores.ts';
 
@@ -46,10 +47,9 @@ export const limitRows: readonly Row[] = [
       const refused = await info(stage.redis, 'errorstat_NOSCRIPT');
       return { noscript: Number(refused?.replace('count=', '') ?? 0) };
     },
-    judge: (stage, verdict) => {
-      const { failed, unknown } = stage.load.counts;
-      const seen = failed + unknown;
-      return [...noGaps(stage, verdict), ...(seen === 0 ? [] : [`${seen} publishers noticed`])];
+    judge: (run) => {
+      const { failed, unknown } = run.counts;
+      return [...noGaps(run), atMost('publishes that failed or are unknown', failed + unknown, 0)];
     },
   },
 ];

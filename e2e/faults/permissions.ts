@@ -1,8 +1,8 @@
 import { until } from '../deadline.ts';
 import { nanoseconds } from '../history/recorder.ts';
 import { tokenFor, tokenKeys } from '../load/token-subscriber.ts';
-import { noGaps } from './judges.ts';
-import type { Evidence, Row } from './row.ts';
+import { type Evidence, noGaps } from './judges.ts';
+import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
 /** Faults of whoever grants permissions. */

@@ -1,9 +1,8 @@
-import type { Expectations, Verdict } from '../history/verdict.ts';
+import type { Expectations } from '../history/verdict.ts';
 import type { LoadShape } from '../load/load.ts';
+import type { Judgement } from './judgement.ts';
+import type { Evidence, Judge } from './judges.ts';
 import type { Stage, StageOptions, StagePlan } from './stage.ts';
-
-/** What shows that a fault bit, counted. */
-export type Evidence = Readonly<Record<string, number>>;
 
 /** One fault of the list: how it is set up, done, and what it may do. */
 export interface Row extends StagePlan {
@@ -18,8 +17,7 @@ export interface Row extends StagePlan {
   readonly inject: (stage: Stage) => Promise<Evidence>;
   /** What of the evidence shows that the fault bit as hard as it was meant to, and how much. */
   readonly bites: Evidence;
-  /** What the row requires beyond the invariants, as complaints. */
-  readonly judge?: (stage: Stage, verdict: Verdict, evidence: Evidence) => readonly string[];
+  readonly judge?: Judge;
 }
 
 export interface RowOptions extends StageOptions {
@@ -28,12 +26,9 @@ export interface RowOptions extends StageOptions {
   readonly progress?: (line: string) => void;
 }
 
-export interface RowResult {
+export interface RowResult extends Judgement {
   readonly row: Row;
   readonly seed: number;
-  readonly verdict: Verdict;
   readonly evidence: Evidence;
-  /** Invariants, vacuity and the row's own demands, in words; empty: it passed. */
-  readonly complaints: readonly string[];
   readonly seconds: number;
 }

@@ -1,15 +1,12 @@
 import { until, within } from '../deadline.ts';
-import { check } from '../history/checker.ts';
 import { nanoseconds } from '../history/recorder.ts';
-import { strict, type Verdict } from '../history/verdict.ts';
-import type { Evidence, Row, RowOptions, RowResult } from './row.ts';
-import { HEARTBEAT_MS } from './settings.ts';
+import { judged } from './judgement.ts';
+import type { Evidence } from './judges.ts';
+import type { Row, RowOptions, RowResult } from './row.ts';
 import { Stage } from './stage.ts';
 
 const RUN_MS = 600_000;
 const STALLED_MS = 60_000;
-/** Two heartbeats and what a busy machine may add. */
-const SILENCE_MS = 2 * HEARTBEAT_MS + 2_500;
 
 /** Sets a row up, does the fault under load, judges the history. */
 export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
@@ -21,21 +18,16 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
       for: `row ${row.row} to end`,
       deadlineMs: RUN_MS,
     });
-    const verdict = check(stage.recorder.records, {
-      ...strict,
-      silenceMs: SILENCE_MS,
+    const judgement = judged(row, {
+      records: stage.recorder.records,
+      counts: stage.load.counts,
+      evidence,
+      stuck,
       perPhase: perPhase(options),
-      evidence: row.bites,
-      ...row.expect,
     });
-    const complaints = [
-      ...stuck.map((reason) => `did not go as it must: ${reason}`),
-      ...complaintsOf(verdict),
-      ...(row.judge?.(stage, verdict, evidence) ?? []),
-    ];
-    await keepHistory(stage, row, complaints);
+    await keepHistory(stage, row, judgement.complaints);
     const seconds = (performance.now() - begin) / 1_000;
-    return { row, seed: options.seed, verdict, evidence, complaints, seconds };
+    return { row, seed: options.seed, ...judgement, evidence, seconds };
   } catch (error) {
     const outputs = stage.gateways.map(({ name, output }) => `${name}: ${output.slice(-1_500)}`);
     throw new Error(`row ${row.row}, seed ${options.seed}\n${outputs.join('\n')}`, {
@@ -103,16 +95,6 @@ async function settle(stage: Stage): Promise<void> {
   await stage.settled().catch(() => {
     // The records say how many files were left open.
   });
-}
-
-function complaintsOf({ violations, violated, inconclusive }: Verdict): string[] {
-  const counts = [...violated].map(([invariant, times]) => `${invariant} violated ${times} times`);
-  const examples = violations
-    .slice(0, 8)
-    .map(({ invariant, subscriber, topic, detail }) =>
-      [invariant, subscriber, topic, detail].filter((part) => part !== undefined).join(' '),
-    );
-  return [...inconclusive.map((reason) => `inconclusive: ${reason}`), ...counts, ...examples];
 }
 
 /** WSCLUSTER_TEST_HISTORY=<directory> keeps the records of runs that failed. */

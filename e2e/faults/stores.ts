@@ -4,8 +4,8 @@ import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { pause, until } from '../deadline.ts';
 import type { RedisServer } from '../processes/redis-server.ts';
 import { talk } from '../processes/sentinel.ts';
-import { BACK_MS, backWithin, lostAndSignalled, noGaps } from './judges.ts';
-import type { Evidence, Row } from './row.ts';
+import { BACK_MS, backWithin, type Evidence, lostAndSignalled, noGaps, someGap } from './judges.ts';
+import type { Row } from './row.ts';
 import { KEY_PREFIX, type Stage } from './stage.ts';
 
 /** Faults of what Redis keeps: restarts, lost tails, deleted keys, old backups. */
@@ -28,10 +28,7 @@ export const storeRows: readonly Row[] = [
         await redis.restart();
         return { restartMs: since(begin) };
       }),
-    judge: (stage, verdict, evidence) => [
-      ...noGaps(stage, verdict),
-      ...backWithin(verdict, evidence, { since: 'restartMs', ms: BACK_MS }),
-    ],
+    judge: (run) => [...noGaps(run), ...backWithin(run, { since: 'restartMs', ms: BACK_MS })],
   },
   {
     row: '24',
@@ -56,7 +53,7 @@ export const storeRows: readonly Row[] = [
     expect: { mayForget: true, mayLose: true },
     bites: { gaps: 6 },
     inject: (stage) => withSomeAway(stage, () => command(stage, ['flushall'])),
-    judge: (_stage, { figures }) => someGap(figures),
+    judge: (run) => someGap(run),
   },
   {
     row: '31b',
@@ -66,7 +63,7 @@ export const storeRows: readonly Row[] = [
     settings: { hub: { recentTopicBytes: 0 } },
     bites: { gaps: 3 },
     inject: (stage) => withSomeAway(stage, () => command(stage, ['del', ...keysOf(stage, 'log')])),
-    judge: (_stage, { figures }) => someGap(figures, 'trimmed'),
+    judge: (run) => someGap(run, 'trimmed'),
   },
   {
     row: '31c',
@@ -75,7 +72,7 @@ export const storeRows: readonly Row[] = [
     expect: { mayForget: true, mayLose: true },
     bites: { gaps: 6 },
     inject: (stage) => withSomeAway(stage, () => command(stage, ['del', ...keysOf(stage, 'meta')])),
-    judge: (_stage, { figures }) => someGap(figures),
+    judge: (run) => someGap(run),
   },
   {
     row: '31d',
@@ -176,10 +173,4 @@ async function cutTail({ directory }: RedisServer, bytes: number): Promise<numbe
     await handle.close();
   }
   return cut;
-}
-
-function someGap(figures: { gaps: Readonly<Record<string, number>> }, reason?: string): string[] {
-  const reasons = Object.keys(figures.gaps);
-  const found = reason === undefined ? reasons.length > 0 : reasons.includes(reason);
-  return found ? [] : [`no gap ${reason ?? ''}, but ${reasons.join(', ') || 'none at all'}`];
 }

@@ -1,6 +1,7 @@
+import { holds } from './demands.ts';
 import type { RowResult } from './row.ts';
 
-const HEADINGS = [
+const HEADINGS: readonly string[] = [
   'row',
   'fault',
   'result',
@@ -37,8 +38,33 @@ export function tableOf(results: readonly RowResult[]): string {
     String(figures.catchUpMs),
     seconds.toFixed(1),
   ]);
-  const all = [HEADINGS, ...lines];
-  const widths = HEADINGS.map((_, at) => Math.max(...all.map((line) => line[at]?.length ?? 0)));
-  const padded = all.map((line) => line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  '));
-  return padded.join('\n');
+  return `${aligned([HEADINGS, ...lines])}\n\n${demandsOf(results)}`;
+}
+
+/** What was measured in each row, beside the bound that it had to keep. */
+function demandsOf(results: readonly RowResult[]): string {
+  const lines = results.flatMap(({ row, demands }) =>
+    demands.map((demand) => [
+      row.row,
+      demand.what,
+      String(demand.measured),
+      `${demand.is} ${demand.bound}`,
+      holds(demand) ? '' : 'NOT KEPT',
+    ]),
+  );
+  return aligned([['row', 'measured', '', 'bound', ''], ...lines]);
+}
+
+function aligned(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, at) =>
+    Math.max(...lines.map((line) => line[at]?.length ?? 0)),
+  );
+  return lines
+    .map((line) =>
+      line
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

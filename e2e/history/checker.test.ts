@@ -77,6 +77,84 @@ describe('the history checker', () => {
   });
 });
 
+describe('a client that the load held', () => {
+  /** Two clients hear nothing for a hundred seconds; `held` says what the load says of it. */
+  const silence = (...held: readonly HistoryRecord[]) => {
+    const open = { kind: 'conn', t: 0, state: 'open' } as const;
+    const heard = { kind: 'heard', t: 100e9, what: 'tick' } as const;
+    const evidence = { reconnects: 1 };
+    const records: HistoryRecord[] = [
+      { ...open, subscriber: 'a' },
+      { ...open, subscriber: 'b' },
+      ...held,
+      { ...heard, subscriber: 'a' },
+      { ...heard, subscriber: 'b', t: 50e9 },
+      { kind: 'fault', fault: 'test', target: 'all', start: 2e9, end: 3e9, evidence },
+      { kind: 'quiet', t: 100e9, absent: [] },
+    ];
+    return check(records, { ...lenient, perPhase: 0 });
+  };
+  const hold = (subscriber: string, from: number, to?: number): HistoryRecord[] => [
+    { kind: 'held', t: from * 1e9, subscriber, held: true },
+    ...(to === undefined ? [] : [{ kind: 'held', t: to * 1e9, subscriber, held: false } as const]),
+  ];
+
+  it('may be silent meanwhile', () => {
+    assert.ok(silence(...hold('a', 1, 99)).passed);
+  });
+
+  it('may not be silent before or after, nor may another', () => {
+    for (const held of [[], hold('a', 80, 99), hold('a', 1, 20), hold('b', 1, 99)]) {
+      const { violations } = silence(...held);
+      const found = violations.map(({ invariant, subscriber }) => `${invariant} ${subscriber}`);
+      assert.deepEqual(found, ['I9 a'], JSON.stringify(held));
+    }
+  });
+
+  it('must be let go', () => {
+    const [found] = silence(...hold('a', 1)).violations;
+    assert.deepEqual(found, { invariant: 'I9', subscriber: 'a', detail: 'was held to the end' });
+  });
+});
+
+describe('the figures of a fault', () => {
+  const LATE = 5e9;
+  const history = tell(small);
+  const start = history.find((record) => record.kind === 'fault')?.start ?? 0;
+  const waits = (records: readonly HistoryRecord[]) => {
+    const { publishOutageMs, recoveryMs } = check(records, lenient).figures;
+    return [publishOutageMs, recoveryMs.p50, recoveryMs.max];
+  };
+  /** What happened during the fault and after it happens later. */
+  const delayed = (is: (record: HistoryRecord) => boolean) =>
+    history.map((record): HistoryRecord => {
+      if (!is(record)) return record;
+      if (record.kind === 'pub' && record.inv > start) {
+        return { ...record, inv: record.inv + LATE, ret: record.ret + LATE };
+      }
+      if (record.kind === 'fault') return { ...record, end: record.end + LATE };
+      return 't' in record && record.t > start ? { ...record, t: record.t + LATE } : record;
+    });
+
+  it('are what everybody had to wait for', () => {
+    assert.deepEqual(waits(history), [0, 0, 0]);
+    assert.deepEqual(waits(delayed(() => true)), [5_000, 5_000, 5_000]);
+  });
+
+  it('tell of publishers alone, and of one client alone', () => {
+    const publishing = (record: HistoryRecord) => record.kind === 'pub';
+    assert.deepEqual(waits(delayed(publishing)), [5_000, 0, 0]);
+    const first = (record: HistoryRecord) => 'subscriber' in record && record.subscriber === 's0';
+    assert.deepEqual(waits(delayed(first)), [0, 0, 5_000]);
+  });
+
+  it('tell of a publisher that was never answered again', () => {
+    const last = delayed((record) => record.kind === 'quiet');
+    const cut = last.filter((record) => record.kind !== 'pub' || record.inv < start);
+    assert.equal(waits(cut)[0], 5_000);
+  });
+});
+
 /** The same happenings again, later, in a store that forgot everything. */
 function wipe(record: HistoryRecord): HistoryRecord {
   const later = 't' in record ? { ...record, t: record.t + 1e9 } : { ...record };
@@ -146,6 +224,10 @@ describe('the checker of the checker', () => {
     const few = check(history, { ...lenient, perPhase: 1_000 });
     assert.match(few.inconclusive.join(), /96 deliveries before the fault, not 1000/);
     for (const spoilt of [harmless, calm]) assert.equal(check(spoilt, lenient).passed, false);
+    const more = check(history, { ...lenient, evidence: { reconnects: 2, cut: 1 } });
+    assert.deepEqual(more.inconclusive, ['test: reconnects is 1, not 2', 'test: cut is 0, not 1']);
+    assert.equal(more.passed, false);
+    assert.ok(check(history, { ...lenient, evidence: { reconnects: 1 } }).passed);
   });
 
   it('judges a million deliveries in a few seconds', () => {

@@ -244,8 +244,12 @@ class Checker {
       if (absent.has(subscriber)) continue;
       if (connection.open) this.#heard({ subscriber, t: record.t });
       else this.#findings.add({ invariant: 'I9', subscriber, detail: 'never came back' });
+      // What is held is not judged: it must end.
+      if (!connection.held) continue;
+      this.#findings.add({ invariant: 'I9', subscriber, detail: 'was held to the end' });
     }
     this.#judgeEnd(absent);
+    this.#recovery.ended(record.t, absent);
     const catchUp = this.#catchUp / 1e6;
     if (catchUp <= this.#expect.catchUpMs) return;
     const detail = `the last one was level ${Math.round(catchUp)} ms after the fault`;

@@ -54,6 +54,15 @@ export class Recovery {
     for (const topic of client.topics.keys()) client.topics.set(topic, t);
   }
 
+  /** Nothing comes any more: whoever still waits has waited until now; those named owe nothing. */
+  ended(t: number, absent: ReadonlySet<string>): void {
+    this.acknowledged(t);
+    for (const [subscriber, { topics }] of this.#clients) {
+      if (absent.has(subscriber)) continue;
+      for (const topic of topics.keys()) this.heard({ subscriber, topic, t });
+    }
+  }
+
   get waits(): Waits {
     const longest = [...this.#clients.values()].map((client) => client.longest);
     const sorted = longest.sort((a, b) => a - b);

@@ -63,6 +63,7 @@ export class ClientPublisher implements Publisher {
     const hash = hashOfMessage(message);
     const said = { kind: 'pub', topic, id, hash, publisher: name, pn, attempt: 1, level } as const;
     this.#speaking = true;
+    const asked = this.#target;
     try {
       const published = await this.#client.publish(topic, message, {
         ack: level,
@@ -74,6 +75,7 @@ export class ClientPublisher implements Publisher {
       recorder.write({ ...said, inv, ret: nanoseconds(), out: 'ok', ...place });
       counts.acknowledge(this.#target?.name ?? '');
       if (published.duplicate) counts.duplicateAnswers += 1;
+      if (published.duplicate && this.#target !== asked) counts.askedAgain += 1;
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
       const { outcome: out, code } = error;

@@ -11,6 +11,8 @@ export class LoadCounts {
   failed = 0;
   unknown = 0;
   duplicateAnswers = 0;
+  /** Those of them that a client had to ask for again; the others, a gateway asked for itself. */
+  askedAgain = 0;
   /** Acknowledged publishes, by the gateway that answered. */
   readonly acknowledgedBy = new Map<string, number>();
   /** Close codes, how often each. */

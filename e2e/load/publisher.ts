@@ -105,7 +105,7 @@ export class HttpPublisher implements Publisher {
       this.#speaking = false;
       const said = { topic, id: message.id, hash, publisher: name, pn, attempt, level } as const;
       recorder.write(asRecord({ ...said, inv, ret: nanoseconds() }, answer));
-      count(counts, answer, this.#target);
+      count(counts, answer, { target: this.#target, attempt });
       if (answer.out === 'ok') return;
       const again = answer.out === 'unknown' || (answer.retry && random() < 0.5);
       if (!again || this.#abandoned || performance.now() > end) return;
@@ -139,10 +139,15 @@ function asRecord(
   return { kind: 'pub', ...said, out: 'ok', epoch: answer.epoch, seq: answer.seq };
 }
 
-function count(counts: LoadCounts, answer: Answer, { name }: Target): void {
+function count(
+  counts: LoadCounts,
+  answer: Answer,
+  { target, attempt }: { target: Target; attempt: number },
+): void {
   if (answer.out === 'ok') {
-    counts.acknowledge(name);
+    counts.acknowledge(target.name);
     if (answer.again) counts.duplicateAnswers += 1;
+    if (answer.again && attempt > 1) counts.askedAgain += 1;
     return;
   }
   counts[answer.out] += 1;

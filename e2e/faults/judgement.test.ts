@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { tell } from '../history/story.ts';
+import { type Figures, vacuity } from '../history/verdict.ts';
+import { LoadCounts } from '../load/counts.ts';
+import { holds } from './demands.ts';
+import { type Ended, judged } from './judgement.ts';
+import type { Run } from './judges.ts';
+import type { Row } from './row.ts';
+import { rows } from './rows.ts';
+import { tableOf } from './table.ts';
+
+const LONG_MS = 60_000;
+
+/** Nothing was lost, nobody waited. */
+const calm: Figures = {
+  ...{ published: 100, acknowledged: 100, unknown: 0, deliveries: 1_000 },
+  ...{ perPhase: [400, 300, 300], wireDuplicates: 0, gaps: {}, falseGaps: 0 },
+  ...{ ackedLost: 0, signalled: 0, silent: 0, reconnects: 0, longestSilenceMs: 0, catchUpMs: 0 },
+  ...{ publishOutageMs: 0, recoveryMs: { p50: 0, p99: 0, max: 0 } },
+};
+
+const outages = { restartMs: 500, detectionMs: 500, cutOffMs: 500, awayMs: 500 };
+
+function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void = () => {}): Run {
+  const counts = new LoadCounts();
+  spoil(counts);
+  return { figures: { ...calm, ...figures }, counts, evidence: outages };
+}
+
+type Judged = readonly [good: Run, bad: Readonly<Record<string, Run>>];
+
+const wait = (ms: number) => ({ p50: 0, p99: ms, max: ms });
+const gap = { 'a gap that was not due': run({ gaps: { trimmed: 1 } }) };
+const late = {
+  'publishers waited too long': run({ publishOutageMs: LONG_MS }),
+  'a client waited too long': run({ recoveryMs: { p50: 0, p99: 0, max: LONG_MS } }),
+};
+const unhurried = {
+  'one client in fifty waited too long': run({ recoveryMs: wait(LONG_MS) }),
+  'somebody was level too late': run({ catchUpMs: LONG_MS }),
+};
+const lost = { ackedLost: 3 };
+const losing = (more: Readonly<Record<string, Run>> = {}): Judged => [
+  run(lost),
+  { 'nothing was lost': run(), 'a loss was silent': run({ ...lost, silent: 1 }), ...more },
+];
+const lateLoss = {
+  'publishers waited too long': run({ ...lost, publishOutageMs: LONG_MS }),
+  'a client waited too long': run({ ...lost, recoveryMs: wait(LONG_MS) }),
+};
+const silent = { 'a loss was silent': run({ silent: 1 }) };
+const forgetful: Judged = [run({ gaps: { epoch_unknown: 6 } }), { 'nobody was told': run() }];
+const trimmed: Judged = [
+  run({ gaps: { trimmed: 3 } }),
+  { 'nobody was told': run(), 'something else was told': run({ gaps: { lost: 3 } }) },
+];
+const undisturbed: Judged = [run(), gap];
+
+/** What each row's own judge takes, and what it must refuse. */
+const judgements: Readonly<Record<string, Judged>> = {
+  1: [run(), { ...gap, ...unhurried }],
+  2: [
+    run(),
+    {
+      ...gap,
+      ...unhurried,
+      'a connection broke': run({}, (counts) => counts.closed(1006)),
+      'a plain client had something twice': run({ wireDuplicates: 1 }),
+      'a publish was not answered': run({}, (counts) => {
+        counts.askedAgain = 1;
+      }),
+    },
+  ],
+  11: undisturbed,
+  13: undisturbed,
+  23: [run(), { ...gap, ...late }],
+  24: losing(),
+  25: losing(lateLoss),
+  '25r': [run(), { ...silent, 'something replicated was lost': run(lost) }],
+  26: [run(), { ...silent, ...late }],
+  '26t': [run(), silent],
+  28: [
+    run({}, (counts) => {
+      counts.failed = 3;
+    }),
+    {
+      'no publish failed': run(),
+      'a publish was unknown': run({}, (counts) => {
+        counts.failed = 3;
+        counts.unknown = 1;
+      }),
+    },
+  ],
+  '28s': [run(), silent],
+  29: undisturbed,
+  '31a': forgetful,
+  '31b': trimmed,
+  '31c': forgetful,
+  '31d': losing(),
+  33: [run(), { ...gap, ...late }],
+  '33t': trimmed,
+  34: undisturbed,
+  35: [run(), { ...gap, ...late }],
+  37: trimmed,
+  39: [
+    run(),
+    {
+      ...gap,
+      'a publish failed': run({}, (counts) => {
+        counts.failed = 1;
+      }),
+      'a publish was unknown': run({}, (counts) => {
+        counts.unknown = 1;
+      }),
+    },
+  ],
+  41: undisturbed,
+  42: undisturbed,
+  60: undisturbed,
+  65: undisturbed,
+};
+
+const refusals = (row: Row, one: Run) => (row.judge?.(one) ?? []).filter((each) => !holds(each));
+
+describe('the judge of each row', () => {
+  for (const row of rows.filter(({ judge }) => judge !== undefined)) {
+    it(`${row.row} takes a good run and refuses: ${row.title}`, () => {
+      const [good, bad] = judgements[row.row] ?? assert.fail('no run is known that it refuses');
+      assert.deepEqual(refusals(row, good), []);
+      for (const [what, one] of Object.entries(bad)) {
+        assert.equal(refusals(row, one).length, 1, what);
+      }
+      const timed = row.judge?.(run({ publishOutageMs: 1 })) ?? [];
+      if (!timed.some(({ what }) => what.startsWith('publish outage'))) return;
+      const unmeasured = refusals(row, { ...good, evidence: {} });
+      assert.equal(unmeasured.length, 2, 'nothing says how long it took');
+    });
+  }
+
+  it('asks for evidence, and refuses a run that shows less of any of it', () => {
+    for (const { row, bites } of rows) {
+      const fault = { kind: 'fault', fault: row, target: 'all', start: 1, end: 2 } as const;
+      const reasons = (evidence: Run['evidence']) =>
+        vacuity([{ ...fault, evidence }], [1, 1, 1], { perPhase: 1, evidence: bites });
+      assert.ok(Object.keys(bites).length > 0, row);
+      assert.deepEqual(reasons(bites), []);
+      for (const [name, count] of Object.entries(bites)) {
+        assert.ok(count > 0, `${row}: ${name}`);
+        const less = reasons({ ...bites, other: 1, [name]: count - 1 });
+        assert.deepEqual(less, [`${row}: ${name} is ${count - 1}, not ${count}`]);
+      }
+    }
+  });
+});
+
+describe('the judgement of a run', () => {
+  const row: Row = {
+    row: '0',
+    title: 'test',
+    store: 'memory',
+    bites: { reconnects: 1 },
+    inject: async () => ({ reconnects: 1 }),
+  };
+  const silence = { what: 'silence', measured: 1, is: 'at most', bound: 1 } as const;
+  const records = tell({ topics: 2, subscribers: 4, messages: 12 });
+  const evidence = { reconnects: 1 };
+  const ended: Ended = { records, counts: new LoadCounts(), evidence, stuck: [], perPhase: 96 };
+  const complaints = (changes: Partial<Ended>, of = row) =>
+    judged(of, { ...ended, ...changes }).complaints;
+
+  it('is a pass when nothing is to be complained about', () => {
+    const { verdict, demands } = judged(row, ended);
+    assert.deepEqual(complaints({}), []);
+    assert.ok(verdict.passed);
+    assert.ok(demands.every(holds));
+  });
+
+  it('complains about what was stuck, violated, inconclusive, or not as the row asks', () => {
+    const dropped = records.filter((record) => record.kind !== 'del' || record.seq !== 3);
+    const cases: readonly (readonly [readonly string[], RegExp])[] = [
+      [complaints({ stuck: ['a gateway ended'] }), /did not go as it must: a gateway ended/],
+      [complaints({ records: dropped }), /I6 violated/],
+      [complaints({ perPhase: 97 }), /inconclusive: 96 deliveries before/],
+      [complaints({}, { ...row, bites: { reconnects: 2 } }), /reconnects is 1, not 2/],
+      [complaints({}, { ...row, judge: () => [{ ...silence, bound: 0 }] }), /silence: 1, not at/],
+    ];
+    for (const [all, what] of cases) assert.match(all.join('\n'), what);
+  });
+
+  it('is shown with every figure beside its bound', () => {
+    const judge = () => [silence, { ...silence, what: 'recovery', bound: 0 }];
+    const judgement = judged({ ...row, judge }, ended);
+    const table = tableOf([{ row, seed: 1, evidence, seconds: 1, ...judgement }]);
+    assert.match(table, /^0 +reconnects +1 +at least 1$/m);
+    assert.match(table, /^0 +silence +1 +at most 1$/m);
+    assert.match(table, /^0 +recovery +1 +at most 0 +NOT KEPT$/m);
+    assert.match(table, /^0 +deliveries before +96 +at least 96$/m);
+  });
+});

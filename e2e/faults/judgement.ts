@@ -1,0 +1,75 @@
+import { check } from '../history/checker.ts';
+import type { HistoryRecord } from '../history/records.ts';
+import { type Expectations, strict, type Verdict } from '../history/verdict.ts';
+import { atLeast, atMost, type Demand, holds, textOf } from './demands.ts';
+import type { Run } from './judges.ts';
+import type { Row } from './row.ts';
+import { HEARTBEAT_MS } from './settings.ts';
+
+/** Two heartbeats and what a busy machine may add. */
+const SILENCE_MS = 2 * HEARTBEAT_MS + 2_500;
+const EXAMPLES = 8;
+
+/** What a run leaves behind to be judged. */
+export interface Ended extends Omit<Run, 'figures'> {
+  readonly records: readonly HistoryRecord[];
+  /** What did not go as it must; the history is judged all the same. */
+  readonly stuck: readonly string[];
+  /** Deliveries before, during and after the fault, each, at least. */
+  readonly perPhase: number;
+}
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** What was measured beside its bound: the general ones, then the row's own. */
+  readonly demands: readonly Demand[];
+  /** Invariants, vacuity and the row's own demands, in words; empty: it passed. */
+  readonly complaints: readonly string[];
+}
+
+/** Judges a run by the invariants, by what shows that the fault bit, and by the row's own judge. */
+export function judged(row: Row, { records, stuck, perPhase, ...run }: Ended): Judgement {
+  const expect: Expectations = {
+    ...strict,
+    silenceMs: SILENCE_MS,
+    perPhase,
+    evidence: row.bites,
+    ...row.expect,
+  };
+  const verdict = check(records, expect);
+  const own = row.judge?.({ ...run, figures: verdict.figures }) ?? [];
+  return {
+    verdict,
+    demands: [...general(verdict, expect), ...bites(row, run.evidence), ...own],
+    complaints: [
+      ...stuck.map((reason) => `did not go as it must: ${reason}`),
+      ...complaintsOf(verdict),
+      ...own.filter((demand) => !holds(demand)).map(textOf),
+    ],
+  };
+}
+
+/** For the table; the checker itself complains about these. */
+function general({ figures }: Verdict, { perPhase, silenceMs, catchUpMs }: Expectations): Demand[] {
+  const [before, during, after] = figures.perPhase;
+  return [
+    atLeast('deliveries before', before, perPhase),
+    atLeast('deliveries during', during, perPhase),
+    atLeast('deliveries after', after, perPhase),
+    atMost('longest silence ms', figures.longestSilenceMs, silenceMs ?? Number.POSITIVE_INFINITY),
+    atMost('level after ms', figures.catchUpMs, catchUpMs),
+  ];
+}
+
+const bites = ({ bites: least }: Row, evidence: Run['evidence']): Demand[] =>
+  Object.entries(least).map(([name, count]) => atLeast(name, evidence[name] ?? 0, count));
+
+function complaintsOf({ violations, violated, inconclusive }: Verdict): string[] {
+  const counts = [...violated].map(([invariant, times]) => `${invariant} violated ${times} times`);
+  const examples = violations
+    .slice(0, EXAMPLES)
+    .map(({ invariant, subscriber, topic, detail }) =>
+      [invariant, subscriber, topic, detail].filter((part) => part !== undefined).join(' '),
+    );
+  return [...inconclusive.map((reason) => `inconclusive: ${reason}`), ...counts, ...examples];
+}
