@@ -44,6 +44,7 @@ export const errorRetries = {
   superseded: false,
   too_large: false,
   too_many_topics: false,
+  too_many_sessions: false,
   rate_limited: true,
   internal: true,
   not_supported: false,

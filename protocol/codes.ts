@@ -106,6 +106,11 @@ export const errorCodes = {
   superseded: inFrames('superseded', 409, 'A later command took its place.'),
   too_large: overHttp('too_large', 413, 'Larger than the limit.'),
   too_many_topics: inFrames('too_many_topics', 429, 'More topics than one connection may have.'),
+  too_many_sessions: inFrames(
+    'too_many_sessions',
+    429,
+    'More sessions than one identity may have.',
+  ),
   rate_limited: overHttp('rate_limited', 429, 'Over the agreed rate.'),
   internal: error('internal', 500, 'The gateway failed; the id finds it in the log.'),
   not_supported: error('not_supported', 501, 'This server does not offer it.'),

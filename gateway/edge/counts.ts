@@ -28,6 +28,8 @@ export interface EdgeCounts {
    * up, because the session has more of them than it may.
    */
   cursors(what: 'saved' | 'failed' | 'dropped', count: number): void;
+  /** Sessions were given up, because their identity has more of them than it may. */
+  sessionsForgotten(count: number): void;
   /** A connection was asked to leave: within the budget, over it, or it was cut at the end. */
   moved(how: Moved): void;
 }
@@ -51,5 +53,6 @@ export const silentEdgeCounts: EdgeCounts = {
   roundTrip: nothing,
   published: nothing,
   cursors: nothing,
+  sessionsForgotten: nothing,
   moved: nothing,
 };

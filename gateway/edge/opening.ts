@@ -11,6 +11,7 @@ import { refusals, subscribeOne, UNASKED } from './subscribing.ts';
 
 /** The store is asked for a session again after this, until the hello deadline. */
 const RETRY_MS = 200;
+const FORGOTTEN = 'session: its identity has too many; the cursors of this one are kept no more';
 const SESSION_LENGTH = 22;
 /** The feature of clients whose cursors move by `ack` alone. */
 const ACK = 'ack';
@@ -119,11 +120,13 @@ function openSession(connection: Connection, context: EdgeContext, wanted: Wante
   context.sessions
     .open(key)
     .then(
-      ({ generation, cursors }) => {
+      ({ generation, cursors, forgotten = 0 }) => {
+        if (forgotten > 0) context.counts.sessionsForgotten(forgotten);
         const parts = {
           owner: connection,
           store: context.sessions,
           counts: context.counts,
+          onForgotten: () => connection.fail('too_many_sessions', FORGOTTEN),
           markerMs: context.settings.markerMs,
           topics: context.settings.sessionTopics,
           refreshS: context.retentionMs / 4_000,

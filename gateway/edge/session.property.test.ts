@@ -69,6 +69,7 @@ it('never saves what the client has not proved to have read, and in the end all 
           markerMs: 1_000,
           refreshS: 900,
           topics: 1_000,
+          onForgotten: () => {},
         },
         { key, generation, cursors, acks: false },
       );

@@ -20,6 +20,7 @@ class Owner implements SessionOwner {
   marks = 0;
   settled = 0;
   taken = 0;
+  forgotten = 0;
 
   positions(): Map<string, Position> {
     return new Map(this.where);
@@ -53,7 +54,12 @@ async function openSession(options: { stream?: FakeStream; acks?: boolean } = {}
   };
   const { generation, cursors } = await stream.open(key);
   const session = new Session(
-    { owner, store: stream, counts, markerMs: 1_000, refreshS: 900, topics: TOPICS },
+    {
+      ...{ owner, store: stream, counts, markerMs: 1_000, refreshS: 900, topics: TOPICS },
+      onForgotten: () => {
+        owner.forgotten += 1;
+      },
+    },
     { key, generation, cursors, acks: options.acks ?? false },
   );
   /** Goes through its deadlines up to `end`, with what the store answers. */
@@ -270,6 +276,25 @@ describe('a session', () => {
     assert.deepEqual(savedSeqs(), []);
     session.end(2_000);
     assert.equal(session.settled, true);
+  });
+
+  it('that was forgotten says so once, saves no more and can still be taken', async () => {
+    const { session, owner, run, stream } = await openSession();
+    stream.forgetful = true;
+    session.started('a', at(0), 0);
+    await run(0);
+    assert.deepEqual([owner.forgotten, session.settled], [1, true]);
+    stream.forgetful = false;
+    owner.where.set('a', at(5));
+    session.written(10);
+    session.acked('a', at(5), at(5));
+    session.saveSoon(5_000);
+    session.settle(5_000);
+    assert.equal(session.due, Number.POSITIVE_INFINITY);
+    await run(60_000);
+    assert.deepEqual([stream.saved, owner.marks, owner.forgotten], [[], 0, 1]);
+    session.superseded();
+    assert.equal(owner.taken, 1);
   });
 
   it('settles: one last marker, then its save', async () => {

@@ -20,6 +20,8 @@ export interface SessionParts {
   readonly owner: SessionOwner;
   readonly store: Sessions;
   readonly counts: EdgeCounts;
+  /** The store gave the session up for newer ones: no cursors are kept any more. */
+  readonly onForgotten: () => void;
   /** Shortest time between two markers, and between two saves. */
   readonly markerMs: number;
   /** Cursors that are kept; at least as many as one connection may have topics. */
@@ -60,6 +62,7 @@ export class Session implements SessionHolder {
   #acks: boolean;
   #ended = false;
   #taken = false;
+  #forgotten = false;
 
   constructor(parts: SessionParts, opened: OpenSession) {
     this.#parts = parts;
@@ -133,11 +136,12 @@ export class Session implements SessionHolder {
 
   /** The next time at which `onTime` has something to do. */
   get due(): number {
+    if (this.#lost) return NEVER;
     return this.#saving === undefined ? Math.min(this.#markAt, this.#saveAt) : this.#markAt;
   }
 
   onTime(now: number): void {
-    if (this.#ended || this.#taken) return;
+    if (this.#ended || this.#lost) return;
     if (now >= this.#markAt) this.#mark(now);
     if (now >= this.#saveAt && this.#saving === undefined) this.#save(now);
   }
@@ -149,13 +153,14 @@ export class Session implements SessionHolder {
 
   /** Proves and saves what can be; `owner.onSettled` follows unless it is settled already. */
   settle(now: number): void {
+    if (this.#lost) return;
     if (!this.#acks) this.#mark(now);
     if (this.#unsaved.size > 0 && this.#saving === undefined) this.#save(now);
   }
 
   /** Nothing is unproved or unsaved. */
   get settled(): boolean {
-    if (this.#taken) return true;
+    if (this.#lost) return true;
     return this.#markers.length === 0 && this.#unsaved.size === 0 && this.#saving === undefined;
   }
 
@@ -167,9 +172,22 @@ export class Session implements SessionHolder {
 
   /** The connection closed. What was proved is saved; what was not comes again. */
   end(now: number): void {
-    if (this.#ended || this.#taken) return;
+    if (this.#ended || this.#lost) return;
     if (this.#unsaved.size > 0 && this.#saving === undefined) this.#save(now);
     this.#ended = true;
+  }
+
+  /** The connection goes on without. */
+  #forget(): void {
+    this.#forgotten = true;
+    if (this.#ended) return;
+    this.#parts.onForgotten();
+    this.#parts.owner.onSettled();
+  }
+
+  /** Nothing is marked or saved any more: it is somebody else's, or nobody's. */
+  get #lost(): boolean {
+    return this.#taken || this.#forgotten;
   }
 
   #mark(now: number): void {
@@ -224,6 +242,7 @@ export class Session implements SessionHolder {
       (result) => {
         this.#saving = undefined;
         if (result === 'superseded') this.superseded();
+        else if (result === 'forgotten') this.#forget();
         else this.#saved(changed, now);
       },
       () => {
@@ -240,7 +259,7 @@ export class Session implements SessionHolder {
       else this.#cursors.set(topic, position);
     }
     // What was proved while this was being written.
-    if (this.#ended && this.#unsaved.size > 0 && !this.#taken) this.#save(now);
+    if (this.#ended && this.#unsaved.size > 0 && !this.#lost) this.#save(now);
     else this.#next(0);
   }
 
@@ -254,7 +273,7 @@ export class Session implements SessionHolder {
   }
 
   #next(earliest: number): void {
-    if (this.#ended || this.#taken) return;
+    if (this.#ended || this.#lost) return;
     this.#saveAt = NEVER;
     if (this.#unsaved.size > 0) {
       this.#saveAt = Math.max(earliest, this.#savedAt + this.#parts.markerMs);

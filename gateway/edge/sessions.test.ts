@@ -100,6 +100,20 @@ describe('sessions with cursors that the server keeps', () => {
     second.ws.close();
   });
 
+  it('tells a client whose session was forgotten for newer ones, and serves it on', async () => {
+    const { stream } = fixture;
+    stream.forgetful = true;
+    const client = await plain('topics=t,u&session=old');
+    const told = await client.heard('err');
+    stream.forgetful = false;
+    assert.equal(told.code, 'too_many_sessions');
+    await publish('t', 1, 2);
+    await client.heard('msg', 2);
+    assert.equal(client.events.filter(({ type }) => type === 'err').length, 1);
+    assert.equal(savedSeq('old', 't'), undefined);
+    client.ws.close();
+  });
+
   it('closes the holder when the session is opened on another gateway', async () => {
     const client = await plain('topics=t&session=two');
     await subscribed('two', 't');

@@ -288,6 +288,10 @@ function edgeCounts(make: SeriesMaker): EdgeCounts {
     roundTrip: (ms) => roundTrip(ms / 1_000),
     published: make.counters('client_publishes_total', 'Publishes of WebSocket clients.', outcomes),
     cursors: (what, count) => cursors(what, count),
+    sessionsForgotten: make.counter(
+      'sessions_forgotten_total',
+      'Sessions given up because their identity had more than it may.',
+    ),
     moved: make.counters('moved_total', 'Connections that were asked to leave.', {
       label: 'how',
       values: moves,

@@ -99,6 +99,12 @@ export const streamSettings = z.strictObject({
   inlineBytes: bytes(16 * KIB, [0, MIB], 'Largest batch that PUBLISH carries; larger: announced.'),
   idempotencyWindowS: seconds(120, [1, DAY], 'How long a (producer, seq) is surely remembered.'),
   idempotencyEntries: count(100_000, [100, 10_000_000], 'Remembered per topic and window.'),
+  sessionsPerIdentity: count(
+    100,
+    [1, 1_000_000],
+    'Sessions kept for an identity. Beyond, those that were opened or saved longest ago are ' +
+      'forgotten.',
+  ),
   publishTimeoutMs: ms(5_000, [100, 60_000], 'After that a publish is answered failed or unknown.'),
   publishQueueBytes: bytes(32 * MIB, [64 * KIB, 1024 * MIB], 'Publishes that wait for Redis.'),
   waitTimeoutMs: ms(1_000, [10, 60_000], 'Longest wait for replicas, per batch.'),

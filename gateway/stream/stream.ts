@@ -140,11 +140,16 @@ export interface SessionKey {
 }
 
 export interface Sessions {
-  /** Takes the session over: its generation grows, every older holder is superseded. */
+  /**
+   * Takes the session over: its generation grows, every older holder is superseded. When its
+   * identity then has more than `sessionsPerIdentity`, those are forgotten that were opened or
+   * saved longest ago.
+   */
   open(key: SessionKey): Promise<OpenedSession>;
   /**
    * Merges changed positions (`undefined` removes a topic). `superseded` when a newer holder
-   * exists: then nothing was written. Rejects with a `StreamError`.
+   * exists, `forgotten` when the session was forgotten for others and there is no room for it:
+   * then nothing was written. Rejects with a `StreamError`.
    */
   save(key: SessionKey, generation: number, changed: CursorChanges): Promise<SaveResult>;
 }
@@ -157,10 +162,12 @@ export interface OpenedSession {
    * save writes it; until then the session may have a holder of the same generation elsewhere.
    */
   readonly unwritten?: string;
+  /** Sessions of the same identity that were forgotten. Absent: none. */
+  readonly forgotten?: number;
 }
 
 export type CursorChanges = ReadonlyMap<string, Position | undefined>;
-export type SaveResult = 'saved' | 'superseded';
+export type SaveResult = 'saved' | 'superseded' | 'forgotten';
 
 export interface StreamHealth {
   /** Publishing and following work now. */

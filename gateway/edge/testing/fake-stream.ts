@@ -36,6 +36,8 @@ export class FakeStream implements Stream, Sessions {
   unopened = false;
   /** Sessions can be neither opened nor saved. */
   down = false;
+  /** No session is kept: there are too many others. */
+  forgetful = false;
   /** With what reading the log fails. */
   unreadable: ErrorName | undefined;
   readonly drafts: Draft[] = [];
@@ -140,6 +142,7 @@ export class FakeStream implements Stream, Sessions {
     if (this.down) throw new StreamError('store_unavailable', 'down');
     const held = this.#generations.get(JSON.stringify(key));
     if (held === undefined || held.generation !== generation) return 'superseded';
+    if (this.forgetful) return 'forgotten';
     this.saved.push({ session: key.session, changed: new Map(changed) });
     const cursors = held.cursors as Map<string, Position>;
     for (const [topic, position] of changed) {

@@ -12,7 +12,14 @@ import {
   StoreDown,
   StoreUnknown,
 } from '../log.ts';
-import type { CursorChanges, Entry, Outcome, SaveResult, SessionKey } from '../stream.ts';
+import type {
+  CursorChanges,
+  Entry,
+  OpenedSession,
+  Outcome,
+  SaveResult,
+  SessionKey,
+} from '../stream.ts';
 import type { MemoryPeer, MemoryStore } from './memory-store.ts';
 import type { MemoryTopic, Remembered } from './memory-topic.ts';
 
@@ -147,33 +154,34 @@ export class MemoryLog implements Log {
     });
   }
 
-  openSession(key: SessionKey): Promise<{ generation: number; cursors: Map<string, Position> }> {
+  openSession(key: SessionKey): Promise<OpenedSession> {
     return this.#step(() => {
-      const name = sessionName(key);
-      const before = this.#store.session(name);
+      const before = this.#store.sessions.get(key);
       const generation = (before?.generation ?? 0) + 1;
       const cursors = new Map(before?.cursors);
       const expiresAt = this.#store.nowMs + this.#store.metaMs;
-      this.#store.putSession(name, { generation, holder: this.#peer.pod, expiresAt, cursors });
+      this.#store.sessions.put(key, { generation, holder: this.#peer.pod, expiresAt, cursors });
+      const forgotten = this.#store.sessions.bound(key.identity);
       if (before !== undefined) {
         this.#store.ringPod(before.holder, (bell) => bell.superseded(key, generation));
       }
-      return { generation, cursors: new Map(cursors) };
+      const opened = { generation, cursors: new Map(cursors) };
+      return forgotten === 0 ? opened : { ...opened, forgotten };
     });
   }
 
   saveSession(key: SessionKey, generation: number, changed: CursorChanges): Promise<SaveResult> {
     return this.#step(() => {
-      const name = sessionName(key);
-      const before = this.#store.session(name);
+      const before = this.#store.sessions.get(key);
       if (before !== undefined && before.generation > generation) return 'superseded';
+      if (before === undefined && this.#store.sessions.full(key.identity)) return 'forgotten';
       const cursors = new Map(before?.cursors);
       for (const [topic, position] of changed) {
         if (position === undefined) cursors.delete(topic);
         else cursors.set(topic, position);
       }
       const expiresAt = this.#store.nowMs + this.#store.metaMs;
-      this.#store.putSession(name, { generation, holder: this.#peer.pod, expiresAt, cursors });
+      this.#store.sessions.put(key, { generation, holder: this.#peer.pod, expiresAt, cursors });
       return 'saved';
     });
   }
@@ -208,8 +216,6 @@ export class MemoryLog implements Log {
     else this.#store.clock.after(delayMs, task);
   }
 }
-
-const sessionName = ({ identity, session }: SessionKey) => `${identity}\n${session}`;
 
 function append(log: MemoryTopic, content: Pick<Entry, 'id' | 'data'>, written: Entry[]): Position {
   const entry = log.append(content);

@@ -5,6 +5,7 @@ import { isWorldEpoch, mayBeForgotten, noteKnown, worldEpoch } from '../chain.ts
 import type { Bell } from '../log.ts';
 import type { Entry } from '../stream.ts';
 import { type MemoryNetwork, perfectNetwork } from './memory-network.ts';
+import { MemorySessions } from './memory-sessions.ts';
 import { MemoryTopic } from './memory-topic.ts';
 
 export interface MemoryStoreOptions {
@@ -34,17 +35,10 @@ interface World {
   waiting: Set<string>;
 }
 
-export interface MemorySession {
-  generation: number;
-  holder: string;
-  expiresAt: number;
-  readonly cursors: Map<string, Position>;
-}
-
 /** Everything that a failover keeps or loses. */
 export interface MemorySnapshot {
   readonly topics: ReadonlyMap<string, MemoryTopic>;
-  readonly sessions: ReadonlyMap<string, MemorySession>;
+  readonly sessions: MemorySessions;
   readonly pods: ReadonlyMap<string, number>;
   readonly world: World | undefined;
 }
@@ -66,7 +60,7 @@ export class MemoryStore {
   network: MemoryNetwork;
   #lineage: string;
   #topics = new Map<string, MemoryTopic>();
-  #sessions = new Map<string, MemorySession>();
+  #sessions: MemorySessions;
   #pods = new Map<string, number>();
   #world: World | undefined;
   #sweepAt = 0;
@@ -80,6 +74,10 @@ export class MemoryStore {
     this.settings = settings;
     this.network = network ?? perfectNetwork;
     this.#lineage = this.freshEpoch();
+    this.#sessions = new MemorySessions({
+      now: () => this.nowMs,
+      perIdentity: settings.sessionsPerIdentity,
+    });
   }
 
   // Time, chance, lineage.
@@ -214,22 +212,13 @@ export class MemoryStore {
       if (topic.metaExpiresAt <= now) this.#topics.delete(name);
       else topic.trim();
     }
-    for (const [key, session] of this.#sessions) {
-      if (session.expiresAt <= now) this.#sessions.delete(key);
-    }
+    this.#sessions.sweep();
   }
 
   // Sessions and members.
 
-  session(key: string): MemorySession | undefined {
-    const session = this.#sessions.get(key);
-    if (session === undefined || session.expiresAt > this.nowMs) return session;
-    this.#sessions.delete(key);
-    return undefined;
-  }
-
-  putSession(key: string, session: MemorySession): void {
-    this.#sessions.set(key, session);
+  get sessions(): MemorySessions {
+    return this.#sessions;
   }
 
   heartbeat(pod: string): void {
@@ -292,12 +281,7 @@ export class MemoryStore {
   /** What a replica that is level with the master would hold. */
   snapshot(): MemorySnapshot {
     const topics = new Map([...this.#topics].map(([name, topic]) => [name, topic.copy()] as const));
-    const sessions = new Map(
-      [...this.#sessions].map(([key, session]) => [
-        key,
-        { ...session, cursors: new Map(session.cursors) },
-      ]),
-    );
+    const sessions = this.#sessions.copy();
     const world = this.#world && { ...this.#world, waiting: new Set(this.#world.waiting) };
     return { topics, sessions, pods: new Map(this.#pods), world };
   }
@@ -307,12 +291,7 @@ export class MemoryStore {
     this.#lineage = this.freshEpoch();
     if (replica !== undefined) {
       this.#topics = new Map([...replica.topics].map(([name, topic]) => [name, topic.copy()]));
-      this.#sessions = new Map(
-        [...replica.sessions].map(([key, session]) => [
-          key,
-          { ...session, cursors: new Map(session.cursors) },
-        ]),
-      );
+      this.#sessions = replica.sessions.copy();
       this.#pods = new Map(replica.pods);
       this.#world = replica.world && {
         ...replica.world,

@@ -17,6 +17,8 @@ export interface Keys {
   session(key: SessionKey): string;
   /** What the pods of a cluster tell each other (`gateway/ring/redis`). Its UID needs no coding. */
   board(cluster: string): readonly [board: string, beats: string, facts: string];
+  /** Names of the sessions of an identity, and when each was used last. */
+  sessions(identity: string): string;
   topicChannel(topic: string): string;
   podChannel(pod: string): string;
 }
@@ -37,6 +39,7 @@ export function redisKeys(prefix: string): Keys {
       `${base}ring-beats:${cluster}`,
       `${base}ring-facts:${cluster}`,
     ],
+    sessions: (identity) => `${base}names:${encodeName(identity)}`,
     topicChannel: (topic) => `${base}on:${encodeName(topic)}`,
     podChannel: (pod) => `${base}pod:${encodeName(pod)}`,
   };

@@ -194,6 +194,41 @@ describe('What RedisLog keeps in Redis', () => {
     assert.equal(await ttlS(keys.session(key)), 202);
   });
 
+  test('the names of sessions live as long as the sessions, and leave with them', async () => {
+    const a = await gateway({ retentionS: 100, sessionsPerIdentity: 2 });
+    const names = keys.sessions('i');
+    const opened = (session: string) => a.log.openSession({ identity: 'i', session });
+    await opened('1');
+    await opened('2');
+    assert.equal(await ttlS(names), 202);
+    // 203 seconds ago, when the session of that name was used last.
+    const used = Number(await admin.zscore(names, '1'));
+    await admin.zadd(names, used - 203_000_000, '1');
+    await admin.del(keys.session({ identity: 'i', session: '1' }));
+    assert.equal((await opened('3')).forgotten, undefined);
+    assert.deepEqual(await admin.zrange(names, 0, -1), ['2', '3']);
+    await admin.pexpire(names, 50_000);
+    await a.log.saveSession({ identity: 'i', session: '3' }, 1, new Map());
+    assert.equal(await ttlS(names), 202);
+  });
+
+  test('a session that was opened again while it was forgotten stays', async () => {
+    const a = await gateway({ sessionsPerIdentity: 1 });
+    const key = { identity: 'i', session: '1' };
+    const changed = new Map([['t', { epoch: 'e', seq: 1, confirmed: 1 }]]);
+    await a.log.openSession(key);
+    await a.log.saveSession(key, 1, changed);
+    // In one write: 2 forgets 1, which is opened before it is deleted.
+    const [two, one] = await Promise.all([
+      a.log.openSession({ ...key, session: '2' }),
+      a.log.openSession(key),
+    ]);
+    assert.deepEqual([two.forgotten, one.forgotten, one.cursors], [1, 1, changed]);
+    assert.equal(await admin.exists(keys.session({ ...key, session: '2' })), 0);
+    const { g, ...kept } = await admin.hgetall(keys.session(key));
+    assert.deepEqual([g, Object.keys(kept).length], ['2', 2]);
+  });
+
   test('two key prefixes on one Redis do not meet', async () => {
     const a = await gateway();
     const other = await gateway({}, { keyPrefix: 'other', pod: 'pod-o' });
@@ -299,14 +334,15 @@ describe('What RedisLog keeps in Redis', () => {
     await admin.call('ACL', 'SETUSER', ...line.split(' '));
     const password = /(?<= >)\S+/.exec(line)?.[0];
     const url = server.url.replace('//', `//wscluster:${password}@`);
-    const a = await gateway({}, { url });
+    const a = await gateway({ sessionsPerIdentity: 1 }, { url });
     const { head } = await a.resume('t');
     await a.log.listen('t');
     await a.log.append('t', [draft('1', { id: 'p', seq: 1 })], 1);
     await until(() => a.bell.heard.length > 0, { for: 'the copy', deadlineMs: WAIT_MS });
     assert.deepEqual(await a.sees('t', head), ['1']);
-    const { generation } = await a.log.openSession({ identity: 'i', session: 's' });
-    await a.log.saveSession({ identity: 'i', session: 's' }, generation, new Map([['t', head]]));
+    for (const session of ['old', 's']) await a.log.openSession({ identity: 'i', session });
+    await a.log.saveSession({ identity: 'i', session: 's' }, 1, new Map([['t', head]]));
+    assert.equal(await admin.exists(keys.session({ identity: 'i', session: 'old' })), 0);
     await a.log.report((await a.log.probe('p')).lineage, new Map([['t', head]]), true);
     assert.deepEqual(a.log.unsuitable, []);
     const user = new Redis(url);

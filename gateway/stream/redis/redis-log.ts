@@ -1,5 +1,5 @@
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
-import { formatPosition, type Position } from '../../../protocol/position.ts';
+import type { Position } from '../../../protocol/position.ts';
 import type { RedisSettings, StreamSettings } from '../../settings/declaration.ts';
 import { continueFrom, crossesChange, jump, missedBeforeBirth } from '../chain.ts';
 import {
@@ -13,22 +13,16 @@ import {
   StoreRefused,
 } from '../log.ts';
 import type { CursorChanges, OpenedSession, Outcome, SaveResult, SessionKey } from '../stream.ts';
-import { encodeSession } from './entry-codec.ts';
-import { encodeName, type Keys, redisKeys } from './keys.ts';
+import { type Keys, redisKeys } from './keys.ts';
 import { Agreement } from './redis-agreement.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 import { judge, storeError } from './redis-errors.ts';
 import { factsOfMaster } from './redis-facts.ts';
 import { RedisPublisher } from './redis-publisher.ts';
-import {
-  probeReply,
-  resumeReply,
-  sessionReply,
-  type TopicReply,
-  type UnbornReply,
-} from './redis-replies.ts';
+import { probeReply, resumeReply, type TopicReply, type UnbornReply } from './redis-replies.ts';
 import { redisScripts, type Script, type ScriptName, type Scripts } from './redis-scripts.ts';
 import { SentinelWatch } from './redis-sentinel-watch.ts';
+import { RedisSessions } from './redis-sessions.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
 import { shortcomings } from './suitability.ts';
 import { WriteCount } from './write-count.ts';
@@ -90,6 +84,7 @@ export class RedisLog implements Log {
   readonly #agreement: Agreement;
   readonly #publisher: RedisPublisher;
   readonly #watch: SentinelWatch;
+  readonly #sessions: RedisSessions;
   readonly #writes = new WriteCount();
   #bell: RedisSubscriber | undefined;
   #unsuitable: readonly string[] = [];
@@ -126,6 +121,10 @@ export class RedisLog implements Log {
       freshEpoch: () => this.#freshEpoch(),
       writes: this.#writes,
       onSilent: (reason) => this.#counts.silentPublish(reason),
+    });
+    this.#sessions = new RedisSessions({
+      ...{ keys: this.#keys, pod: options.pod },
+      run: (name, keys, args) => this.#run(name, keys, args),
     });
     this.#watch = new SentinelWatch({
       settings: options.redis,
@@ -322,24 +321,12 @@ export class RedisLog implements Log {
     });
   }
 
-  async openSession(key: SessionKey): Promise<OpenedSession> {
-    const { pod } = this.#options;
-    const args = [pod, this.#keys.podChannel(pod), encodeSession(key)];
-    return sessionReply(await this.#run('session-open', [this.#keys.session(key)], args));
+  openSession(key: SessionKey): Promise<OpenedSession> {
+    return this.#sessions.open(key);
   }
 
-  async saveSession(
-    key: SessionKey,
-    generation: number,
-    changed: CursorChanges,
-  ): Promise<SaveResult> {
-    const positions = [...changed].flatMap(([topic, position]) => [
-      `t:${encodeName(topic)}`,
-      position === undefined ? '' : formatPosition(position),
-    ]);
-    const args = [generation, this.#keys.podChannel(this.#options.pod), ...positions];
-    const saved = await this.#run('session-save', [this.#keys.session(key)], args);
-    return saved === 1 ? 'saved' : 'superseded';
+  saveSession(key: SessionKey, generation: number, changed: CursorChanges): Promise<SaveResult> {
+    return this.#sessions.save(key, generation, changed);
   }
 
   /** One script on the control connection. Steps there do not depend on each other's order. */

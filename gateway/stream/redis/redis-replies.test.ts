@@ -136,6 +136,7 @@ describe('Keys and blobs', () => {
       ...keys.partition,
       ...[keys.log('t'), keys.meta('t'), ...keys.answers('t')],
       keys.session({ identity: 't', session: 't' }),
+      keys.sessions('t'),
     ];
     assert.equal(new Set(all).size, all.length);
   });

@@ -167,16 +167,22 @@ export function probeReply(reply: unknown): {
   return { probe, replicationId: written === undefined ? rid : undefined, written };
 }
 
-export function sessionReply(reply: unknown): OpenedSession {
+export interface SessionReply extends Omit<OpenedSession, 'forgotten'> {
+  /** Names of sessions that the identity had too many, to be deleted. */
+  readonly forgotten: readonly string[];
+}
+
+export function sessionReply(reply: unknown): SessionReply {
   const values: Reply = Array.isArray(reply) ? reply : [];
   const generation = number(values[0]);
   if (generation === undefined) throw notUnderstood('session-open');
   const cursors = new Map<string, Position>();
   const unwritten = text(values[1]);
-  for (let at = 2; at + 1 < values.length; at += 2) {
+  const forgotten = Array.isArray(values[2]) ? values[2].map(text) : [];
+  for (let at = 3; at + 1 < values.length; at += 2) {
     const position = parsePosition(text(values[at + 1]));
     if (position === undefined) throw notUnderstood('session-open');
     cursors.set(decodeName(text(values[at]).slice(2)), position);
   }
-  return { generation, cursors, ...(unwritten === '' ? {} : { unwritten }) };
+  return { generation, cursors, forgotten, ...(unwritten === '' ? {} : { unwritten }) };
 }

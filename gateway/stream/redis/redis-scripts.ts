@@ -20,6 +20,7 @@ const NAMES = [
   'probe',
   'leave',
   'session-open',
+  'session-forget',
   'session-save',
 ] as const;
 
@@ -36,6 +37,9 @@ const META_SLACK_MS = 2_000;
 const MEMBER_INTERVALS = 10;
 /** Who was not heard of for so many intervals is forgotten. */
 const FORGET_INTERVALS = 100;
+
+/** Sessions forgotten by one opening, so that Redis is not held up. */
+const FORGET_AT_ONCE = 4;
 
 export function redisScripts(settings: StreamSettings): Scripts {
   return luaScripts(new URL('lua/', import.meta.url), NAMES, constants(settings));
@@ -71,6 +75,8 @@ function constants(settings: StreamSettings): Readonly<Record<string, number>> {
     SETTLE_MS: settings.settleMs,
     MEMBER_MS: MEMBER_INTERVALS * settings.probeIntervalMs,
     FORGET_MS: FORGET_INTERVALS * settings.probeIntervalMs,
+    SESSIONS: settings.sessionsPerIdentity,
+    FORGET_AT_ONCE,
     CHAIN_LINKS: chainBounds.links,
     CHAIN_EPOCHS: chainBounds.epochsPerLink,
   };

@@ -709,6 +709,60 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         assert.equal(next, generation + 1);
         assert.deepEqual(cursors, new Map([['t', at(1)]]));
       });
+
+      describe('beyond those that an identity may have', () => {
+        const named = (session: string, identity = 'me') => ({ identity, session });
+        /** Generation and what was forgotten for it. */
+        const opened = async (session: string, identity?: string) => {
+          const one = await a.log.openSession(named(session, identity));
+          return [one.generation, one.forgotten ?? 0];
+        };
+        const saved = (session: string, generation = 1) =>
+          b.log.saveSession(named(session), generation, new Map([['t', at(1)]]));
+
+        beforeEach(() => again({ sessionsPerIdentity: 2 }));
+
+        test('the one goes that was opened or saved longest ago', async () => {
+          assert.deepEqual(await opened('1'), [1, 0]);
+          assert.deepEqual(await opened('2'), [1, 0]);
+          assert.equal(await saved('1'), 'saved');
+          assert.deepEqual(await opened('3'), [1, 1]);
+          // Those that are known are opened at the cost of nobody.
+          assert.deepEqual(await opened('3'), [2, 0]);
+          const { generation, cursors, forgotten } = await b.log.openSession(named('1'));
+          assert.deepEqual(
+            [generation, cursors, forgotten],
+            [2, new Map([['t', at(1)]]), undefined],
+          );
+          assert.deepEqual(await opened('2'), [1, 1], 'begins anew, and 3 is the oldest now');
+          assert.deepEqual(await opened('1'), [3, 0]);
+        });
+
+        test('its holder is told when it saves, and nothing is written', async () => {
+          for (const session of ['1', '2', '3']) await opened(session);
+          assert.equal(await saved('1'), 'forgotten');
+          assert.equal(await saved('2'), 'saved');
+          assert.equal(await saved('3'), 'saved');
+          assert.deepEqual(await opened('1'), [1, 1]);
+        });
+
+        test('other identities lose nothing', async () => {
+          for (const session of ['1', '2']) await opened(session, 'you');
+          for (const session of ['1', '2', '3', '4']) await opened(session);
+          for (const session of ['1', '2']) assert.deepEqual(await opened(session, 'you'), [2, 0]);
+        });
+
+        test('what many open at once is forgotten too', async () => {
+          const names = Array.from({ length: 20 }, (_, index) => `${index}`);
+          const all = await Promise.all(names.map((session) => opened(session)));
+          assert.equal(
+            all.reduce((sum, [, forgotten = 0]) => sum + forgotten, 0),
+            18,
+          );
+          const kept = await Promise.all(names.map((session) => saved(session)));
+          assert.equal(kept.filter((result) => result === 'saved').length, 2, kept.join());
+        });
+      });
     });
 
     test('nothing works before start or after stop, and nothing hangs', async () => {
