@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request } from 'node:http';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { exportJWK, SignJWT } from 'jose';
 import { until } from '../e2e/deadline.ts';
 import { type RedisServer, startRedis } from '../e2e/processes/redis-server.ts';
 import { TcpProxy } from '../e2e/processes/tcp-proxy.ts';
@@ -200,13 +202,17 @@ describe('a gateway', () => {
     assert.equal(owned(await membersAt(other)), 'other 16384');
   });
 
-  it('takes the ring from a file when somebody else decides', async () => {
+  it('takes the ring from a file, and from whoever may push one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wscluster-gateway-'));
     const file = join(folder, 'ring.json');
+    const keysFile = join(folder, 'keys.json');
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    await writeFile(keysFile, JSON.stringify({ keys: [await exportJWK(publicKey)] }));
     const members = ['a', 'b'].map((id) => ({ id, weight: 1, zone: '', address: `${id}:1` }));
     const start = { cluster: 'chat', version: { generation: 3, counter: 1 } };
     await writeFile(file, encodeRing(firstRing(start, members)));
     const one = await started({
+      admin: { keysFile },
       ring: { source: 'given', cluster: 'chat', file, heartbeatMs: 20 },
     });
     await becomes(
@@ -217,6 +223,20 @@ describe('a gateway', () => {
       await fetch(`http://127.0.0.1:${one.port}/v1/route?key=alice`)
     ).json()) as { owner: string };
     assert.ok(['a', 'b'].includes(owner));
+    const version = { generation: 3, counter: 2 };
+    const token = await new SignJWT({ exp: Math.floor(Date.now() / 1_000) + 60 })
+      .setProtectedHeader({ alg: 'EdDSA' })
+      .setAudience('pod')
+      .sign(privateKey);
+    const pushed = await fetch(`http://127.0.0.1:${one.adminPort}/admin/ring`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: encodeRing(firstRing({ cluster: 'chat', version }, members.slice(1))),
+    });
+    assert.equal(pushed.status, 200, await pushed.text());
+    const { text } = await one.get('/metrics');
+    assert.match(text, /wscluster_ring_counter 2/);
+    assert.match(text, /admin_commands_total\{command="ring",outcome="ok"\} 1/);
     await rm(folder, { recursive: true });
   });
 

@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Clock, Random } from '../protocol/clock.ts';
 import { type Check, createAdmin } from './admin/admin-api.ts';
+import { CommandTokens } from './admin/command-tokens.ts';
 import { askPeer, CutOff } from './cut-off.ts';
 import { ConfiguredAuthenticator } from './edge/auth/authenticator.ts';
 import type { Drained } from './edge/drain.ts';
@@ -66,6 +67,7 @@ export class Gateway {
   readonly #lifecycle: Lifecycle;
   readonly #admin: FastifyInstance;
   #secrets: Secrets | undefined;
+  #commandTokens: CommandTokens | undefined;
   #running: Running | undefined;
   #started = false;
   #draining = false;
@@ -86,6 +88,11 @@ export class Gateway {
       metrics: () => this.#metrics.exposition(),
       probe: () => this.#running?.stream.probe() ?? Promise.reject(new Error('not started')),
       status: () => this.status(),
+      commands: {
+        tokens: () => this.#commandTokens,
+        ring: () => this.#running?.ring.source,
+        counts: this.#metrics.admin,
+      },
       ...{ clock, logger },
     });
   }
@@ -211,6 +218,9 @@ export class Gateway {
         const { clock, logger } = this.#parts;
         const parts = { clock, logger, counts: this.#metrics };
         this.#secrets = await openSecrets(this.#settings, parts);
+        const { adminKeys: keys } = this.#secrets;
+        const { audience } = this.#settings.admin;
+        this.#commandTokens = new CommandTokens({ keys, audience, clock });
       },
       stop: async () => this.#secrets?.close(),
     };

@@ -1,6 +1,7 @@
 import type { Clock } from '../protocol/clock.ts';
-import { type AuthSecrets, openAuthSecrets } from './edge/auth/auth-secrets.ts';
+import { type AuthSecrets, openAdminKeys, openAuthSecrets } from './edge/auth/auth-secrets.ts';
 import { type AuthCounts, silentAuthCounts } from './edge/auth/counts.ts';
+import type { KeySource } from './edge/auth/key-source.ts';
 import type { Logger } from './logger.ts';
 import type { Settings } from './settings/declaration.ts';
 import { openAll } from './settings/open-all.ts';
@@ -24,21 +25,25 @@ export interface SecretsCounts {
 /** What a gateway keeps secret and has to read first. */
 export interface Secrets {
   readonly auth: AuthSecrets;
+  /** Of whoever may command this gateway. */
+  readonly adminKeys: KeySource | undefined;
   readonly redisUrl: UrlFile | undefined;
   close(): void;
 }
 
 /** Reads what the settings name. Rejects with a SettingsError that has everything that is wrong. */
-export async function openSecrets({ auth, redis }: Settings, parts: SecretsParts) {
+export async function openSecrets({ auth, admin, redis }: Settings, parts: SecretsParts) {
   const { clock, logger, counts } = parts;
   const opened = await openAll({
     auth: openAuthSecrets(auth, { clock, logger, counts: counts.auth }),
+    adminKeys: openAdminKeys(admin, { clock, logger, counts: counts.auth }),
     redisUrl: openUrlFile(redis, { clock, logger, onRead: counts.redisUrlReread }),
   });
   const secrets: Secrets = {
     ...opened,
     close: () => {
       opened.auth.close();
+      opened.adminKeys?.close();
       opened.redisUrl?.close();
     },
   };

@@ -4,7 +4,9 @@ import type { ErrorName } from '../../protocol/codes.ts';
 import { isLoopbackAddress, originProblem } from '../edge/origin.ts';
 import { answerNoRequest } from '../edge/raw-answer.ts';
 import { REQUEST_ID, RequestIds } from '../edge/request-id.ts';
+import { apiErrorOf } from '../http/api-error.ts';
 import type { Logger } from '../logger.ts';
+import { addCommands, type CommandsParts } from './commands.ts';
 import { FreshProbe } from './fresh-probe.ts';
 
 /** One condition of being ready. */
@@ -26,6 +28,7 @@ export interface AdminParts {
   readonly probe: () => Promise<void>;
   /** What `/admin/status` shows. */
   readonly status: () => object;
+  readonly commands: CommandsParts;
   readonly clock: Pick<Clock, 'wall'>;
   readonly logger: Logger;
 }
@@ -44,6 +47,7 @@ const REQUEST_MS = 10_000;
  * - `/metrics` for Prometheus.
  * - `/peer/redis` 200 when a probe that began after the question reached Redis, otherwise 503.
  * - `/admin/status` for people.
+ * - `PUT /admin/ring` and other commands, for whom `CommandTokens` admits.
  */
 export function createAdmin(parts: AdminParts): FastifyInstance {
   const ids = new RequestIds(`${parts.pod}-a`);
@@ -81,6 +85,7 @@ export function createAdmin(parts: AdminParts): FastifyInstance {
     return reply.type(type).send(text);
   });
   app.get('/admin/status', async (_request, reply) => send(reply, 200, parts.status()));
+  addCommands(app, parts.commands);
   const probe = new FreshProbe(parts.probe);
   app.get('/peer/redis', async (_request, reply) => {
     const reached = await probe.ask().then(
@@ -97,9 +102,11 @@ function addErrors(app: FastifyInstance, parts: AdminParts): void {
     fail(reply, parts, { status: 404, code: 'not_found', message: 'there is no such path' }),
   );
   app.setErrorHandler(async (error, request, reply) => {
-    const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-    if (status >= 400 && status < 500) {
-      return fail(reply, parts, { status, code: 'bad_request', message: 'not a valid request' });
+    const known = apiErrorOf(error);
+    if (known !== undefined) {
+      const { status, code, message } = known;
+      if (status === 401) reply.header('WWW-Authenticate', 'Bearer');
+      return fail(reply, parts, { status, code, message });
     }
     parts.logger.error({ request: request.id, error }, 'a request of the admin port failed');
     return fail(reply, parts, { status: 500, code: 'internal', message: 'it failed' });

@@ -1,4 +1,4 @@
-import type { AuthCounts, AuthOutcome, Credential } from '../edge/auth/counts.ts';
+import type { AuthCounts, AuthOutcome, Credential, KeyFile } from '../edge/auth/counts.ts';
 import { allOf, type SeriesMaker } from './series.ts';
 
 const authOutcomes = allOf<AuthOutcome>({
@@ -28,7 +28,7 @@ export function authCounts(make: SeriesMaker): AuthCounts {
       'Times the JWK Set was given up because it could not be fetched for too long.',
     ),
     reread: make.grid('key_file_rereads_total', 'Changes of files with keys.', [
-      { label: 'file', values: ['keys', 'api_keys'] },
+      { label: 'file', values: allOf<KeyFile>({ keys: true, api_keys: true, admin_keys: true }) },
       { label: 'outcome', values: ['changed', 'refused'] },
     ]),
   };

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
 import type { Command } from '../../protocol/commands.ts';
+import { type AdminCounts, adminCommands, commandOutcomes } from '../admin/counts.ts';
 import type { AuthCounts } from '../edge/auth/counts.ts';
 import type { ConnectionState } from '../edge/connection-state.ts';
 import type { EdgeCounts, Moved, Refused } from '../edge/counts.ts';
@@ -40,6 +41,7 @@ export class Metrics {
   readonly http: HttpCounts;
   readonly auth: AuthCounts;
   readonly ring: RingCounts;
+  readonly admin: AdminCounts;
   readonly registry = new Registry();
   /** The file that holds the Redis URL changed. */
   readonly redisUrlReread: (outcome: 'changed' | 'refused') => void;
@@ -55,6 +57,7 @@ export class Metrics {
     this.http = httpCounts(make);
     this.auth = authCounts(make);
     this.ring = ringCounts(make);
+    this.admin = adminCounts(make);
     this.redisUrlReread = make.counters(
       'redis_url_rereads_total',
       'Changes of the file with the Redis URL.',
@@ -353,6 +356,15 @@ function connectionCounts(make: SeriesMaker): Pick<EdgeCounts, 'refused' | 'stat
       moveOne(inHealth, from, to);
       changes(from ?? 'none', to ?? 'none');
     },
+  };
+}
+
+function adminCounts(make: SeriesMaker): AdminCounts {
+  return {
+    command: make.grid('admin_commands_total', 'Commands to the admin port.', [
+      { label: 'command', values: adminCommands },
+      { label: 'outcome', values: commandOutcomes },
+    ]),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { PodFacts, PodsOnBoard } from './pod-board.ts';
-import type { RingKeeper } from './ring-keeper.ts';
+import type { Acceptance, RingKeeper } from './ring-keeper.ts';
 
 /**
  * Where a pod's rings come from. Whatever the source, they go through one `RingKeeper`, and every
@@ -17,6 +17,8 @@ export interface RingSource {
   leave(): void;
   /** Takes this pod off the board, if that can be done soon. Never rejects. */
   stop(): Promise<void>;
+  /** A ring document from outside, where somebody outside decides. */
+  push?(document: string): Acceptance;
   /** Who writes new rings, as far as this pod knows; undefined: nobody, or somebody outside. */
   readonly writer: string | undefined;
   /** Everybody on the board, at most one heartbeat old. Rejects when the board is not reached. */

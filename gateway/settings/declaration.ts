@@ -23,7 +23,7 @@ const flag = (fallback: boolean, text: string) =>
   z.boolean().default(fallback).meta({ description: text });
 const words = (text: string, item: z.ZodString = z.string().min(1).max(512)) =>
   z.array(item).max(64).default([]).meta({ description: text });
-const optional = (text: string, extra: { secret?: true; form?: string } = {}) =>
+const optional = (text: string, extra: { secret?: true; form?: string; absent?: string } = {}) =>
   z
     .string()
     .min(1)
@@ -228,6 +228,16 @@ const authSettings = z.strictObject({
   ),
 });
 
+const adminSettings = z.strictObject({
+  keysFile: optional(
+    'File with the public keys of whoever may command this gateway; re-read when it changes.',
+    { form: 'a file that holds a JWK Set without secrets', absent: 'nobody may' },
+  ),
+  audience: optional('What `aud` of a token for a command must say.', {
+    absent: 'the name of the gateway, `pod`',
+  }),
+});
+
 const ringSettings = z.strictObject({
   source: z.enum(['self-organised', 'given']).default('self-organised').meta({
     description:
@@ -307,6 +317,7 @@ export const gatewaySettings = z.strictObject({
   edge: edgeSettings.prefault({}),
   http: httpSettings.prefault({}),
   auth: authSettings.prefault({}),
+  admin: adminSettings.prefault({}),
   ring: ringSettings.prefault({}),
   placement: placementSettings.prefault({}),
 });
@@ -318,9 +329,10 @@ export type SettingsInput = z.input<typeof gatewaySettings>;
 export type GivenSettings = z.infer<typeof gatewaySettings>;
 
 /** All settings of one gateway, in force: checked against each other and completed. */
-export type Settings = Omit<GivenSettings, 'pod' | 'adminPort' | 'ring'> & {
+export type Settings = Omit<GivenSettings, 'pod' | 'adminPort' | 'admin' | 'ring'> & {
   readonly pod: string;
   readonly adminPort: number;
+  readonly admin: AdminSettings;
   readonly ring: RingSettings;
 };
 export type RedisSettings = z.infer<typeof redisSettings>;
@@ -328,6 +340,9 @@ export type StreamSettings = z.infer<typeof streamSettings>;
 export type HubSettings = z.infer<typeof hubSettings>;
 export type EdgeSettings = z.infer<typeof edgeSettings>;
 export type HttpSettings = z.infer<typeof httpSettings>;
+export type AdminSettings = Omit<z.infer<typeof adminSettings>, 'audience'> & {
+  readonly audience: string;
+};
 export type RingSettings = Omit<z.infer<typeof ringSettings>, 'cluster' | 'zone'> & {
   readonly cluster: string;
   /** Empty when it is not known. */

@@ -8,6 +8,7 @@ const sections: Readonly<Record<string, string>> = {
   edge: 'Edge: connections',
   http: 'HTTP API',
   auth: 'Who may do what',
+  admin: 'Admin port: commands',
   ring: 'Ring: which gateway owns what',
   placement: 'Placement: where clients connect',
 };

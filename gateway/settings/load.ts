@@ -126,12 +126,14 @@ function settle(input: object, { given, problems, podIp }: Origin): ReadSettings
 
 /** With the defaults that follow from other settings. */
 function completed({ pod, adminPort, ...rest }: GivenSettings, podIp?: string): Settings {
-  const { port, ring, redis } = rest;
+  const { port, admin, ring, redis } = rest;
+  const name = pod ?? defaultPod(port);
   const address = ring.address ?? addressOf(podIp, port);
   return {
     ...rest,
-    pod: pod ?? defaultPod(port),
+    pod: name,
     adminPort: adminPort ?? (port === 0 ? 0 : port + 1_000),
+    admin: { ...admin, audience: admin.audience ?? name },
     ring: {
       ...ring,
       ...(address === undefined ? {} : { address }),

@@ -1,11 +1,11 @@
 import type { Clock } from '../../../protocol/clock.ts';
 import type { Logger } from '../../logger.ts';
-import type { AuthSettings } from '../../settings/declaration.ts';
+import type { AdminSettings, AuthSettings } from '../../settings/declaration.ts';
 import { openAll } from '../../settings/open-all.ts';
 import { unusable } from '../../settings/problem.ts';
 import { BadContent, type Reading } from '../../settings/secret-file.ts';
 import { ApiKeys } from './api-keys.ts';
-import type { AuthCounts } from './counts.ts';
+import type { AuthCounts, KeyFile } from './counts.ts';
 import { FileKeys, FixedKeys, type KeySource } from './key-source.ts';
 
 /** The keys that this machine holds. Those of a URL are none: nothing waits for them. */
@@ -34,7 +34,10 @@ export async function openAuthSecrets(settings: Named, parts: AuthSecretsParts) 
   }>({
     fixed: fixedKeys(keys),
     file: optional(keysFile, (path) =>
-      FileKeys.open({ setting: 'auth.keysFile', path, clock, onRead: noted(parts, 'keys') }),
+      FileKeys.open({
+        ...{ setting: 'auth.keysFile', path, clock, secrets: true },
+        onRead: noted(parts, 'keys'),
+      }),
     ),
     apiKeys: optional(apiKeysFile, (path) =>
       ApiKeys.open({ setting: 'auth.apiKeysFile', path, clock, onRead: noted(parts, 'api_keys') }),
@@ -49,6 +52,20 @@ export async function openAuthSecrets(settings: Named, parts: AuthSecretsParts) 
     },
   };
   return secrets;
+}
+
+/** The public keys of whoever may command this gateway. Rejects with a SettingsError. */
+export function openAdminKeys(
+  { keysFile }: Pick<AdminSettings, 'keysFile'>,
+  parts: AuthSecretsParts,
+): Promise<FileKeys | undefined> {
+  const { clock } = parts;
+  return optional(keysFile, (path) =>
+    FileKeys.open({
+      ...{ setting: 'admin.keysFile', path, clock, secrets: false },
+      onRead: noted(parts, 'admin_keys'),
+    }),
+  );
 }
 
 async function fixedKeys(text: string | undefined): Promise<FixedKeys | undefined> {
@@ -68,7 +85,7 @@ async function optional<T>(
   return path === undefined ? undefined : open(path);
 }
 
-function noted({ counts, logger }: AuthSecretsParts, file: 'keys' | 'api_keys') {
+function noted({ counts, logger }: AuthSecretsParts, file: KeyFile) {
   return (reading: Reading) => {
     counts.reread(file, reading.outcome);
     if (reading.outcome === 'changed') logger.info({ file }, 'keys were read again');

@@ -39,19 +39,25 @@ export class KeySet {
   }
 }
 
+export interface KeySetRules {
+  /** It is a set of our own: every key must be good. In one from a URL a bad key is skipped. */
+  readonly own: boolean;
+  /** Whether secrets (HS256) are keys; where not, one in a set of our own is refused. */
+  readonly secrets: boolean;
+}
+
 /**
- * Reads a JWK Set. Keys for other uses and algorithms are skipped. Of our own sets (`own`) every
- * other key must be good, and secrets (HS256) are taken; in one from a URL a bad key is skipped and
- * secrets are not keys.
+ * Reads a JWK Set. Keys for other uses and algorithms are skipped.
  *
  * @throws BadContent, never quoting a key.
  */
-export async function readKeySet(text: string, { own }: { own: boolean }): Promise<KeySet> {
+export async function readKeySet(text: string, { own, secrets }: KeySetRules): Promise<KeySet> {
   const keys: VerifyingKey[] = [];
   for (const [index, jwk] of jwksIn(text).entries()) {
     const algorithm = algorithmOf(jwk);
-    if (algorithm === undefined || (algorithm === 'HS256' && !own)) continue;
+    if (algorithm === undefined) continue;
     try {
+      if (algorithm === 'HS256' && !secrets) throw new BadContent('a secret, not a public key');
       keys.push(await readKey(jwk, algorithm));
     } catch (error) {
       if (own) throw new BadContent(`keys[${index}]: ${reasonOf(error)}`);

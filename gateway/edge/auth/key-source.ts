@@ -27,7 +27,7 @@ export class FixedKeys implements KeySource {
 
   /** Rejects with `BadContent`. */
   static async read(text: string): Promise<FixedKeys> {
-    return new FixedKeys(await readKeySet(text, { own: true }));
+    return new FixedKeys(await readKeySet(text, { own: true, secrets: true }));
   }
 
   async find(algorithm: Algorithm, kid: string | undefined): Promise<Found> {
@@ -36,6 +36,8 @@ export class FixedKeys implements KeySource {
 
   close(): void {}
 }
+
+type FileKeysOptions = Omit<SecretFileOptions<KeySet>, 'parse'> & { readonly secrets: boolean };
 
 /** Keys from a file. To rotate, write old and new key together, then the new one alone. */
 export class FileKeys implements KeySource {
@@ -46,9 +48,9 @@ export class FileKeys implements KeySource {
     this.#file = file;
   }
 
-  /** Rejects with a SettingsError. */
-  static async open(options: Omit<SecretFileOptions<KeySet>, 'parse'>): Promise<FileKeys> {
-    const parse = (text: string) => readKeySet(text, { own: true });
+  /** Rejects with a SettingsError. `secrets`: whether the file may hold some (HS256). */
+  static async open({ secrets, ...options }: FileKeysOptions): Promise<FileKeys> {
+    const parse = (text: string) => readKeySet(text, { own: true, secrets });
     return new FileKeys(await SecretFile.open({ ...options, parse }));
   }
 

@@ -123,7 +123,7 @@ export class RemoteKeys implements KeySource {
   async #fetch(): Promise<boolean> {
     const { counts, logger } = this.#options;
     try {
-      this.#set = await readKeySet(await this.#download(), { own: false });
+      this.#set = await readKeySet(await this.#download(), { own: false, secrets: false });
       this.#setAt = this.#options.clock.now();
       this.#ready = true;
       counts.fetched('ok');
