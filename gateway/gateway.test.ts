@@ -444,7 +444,11 @@ describe('gateways on Redis', () => {
     await control.config('SET', 'requirepass', 'new');
     assert.equal(await one.publish('a', 2), 200);
     const rereads = async () =>
-      [...(await one.get('/metrics')).text.matchAll(/redis_url_rereads_total\{.*\} (\d)/g)]
+      [
+        ...(await one.get('/metrics')).text.matchAll(
+          /redis_file_rereads_total\{file="url".*\} (\d)/g,
+        ),
+      ]
         .map(([, count]) => count)
         .join();
     // No port is 99999: refused, which is not a change too.

@@ -303,8 +303,7 @@ export class Gateway {
     const { clock, random, logger } = this.#parts;
     const { pod } = settings;
     const shared = { clock, random, logger, pod };
-    const { redisUrl } = secrets;
-    const store = makeStore(settings, { ...this.#parts, metrics, redisUrl });
+    const store = makeStore(settings, { ...this.#parts, metrics, redisFiles: secrets.redis });
     const authenticator = new ConfiguredAuthenticator({
       ...{ settings: settings.auth, secrets: secrets.auth },
       ...{ clock, counts: metrics.auth, logger, fetch: globalThis.fetch },

@@ -95,11 +95,20 @@ describe('the gateway’s process', () => {
       await writeFile(keys, '{"keys":[{"kty":"oct","k":"canary"}]}');
       await writeFile(apiKeys, 'canary');
       const files = `--auth-keys-file ${keys} --auth-api-keys-file ${apiKeys}`;
-      const env = { WSCLUSTER_REDIS_URL_FILE: '/none' };
+      const password = join(folder, 'password');
+      await writeFile(password, 'canary\n\n');
+      const env = {
+        WSCLUSTER_REDIS_URL_FILE: '/none',
+        WSCLUSTER_REDIS_SENTINELS: 'h:1',
+        WSCLUSTER_REDIS_SENTINEL_NAME: 'main',
+        WSCLUSTER_REDIS_SENTINEL_PASSWORD_FILE: password,
+      };
       const expected = [
         'auth.apiKeysFile: a file with one key of 16 to 512 characters per line, ' +
           `not "${apiKeys}": line 1: a key has 16 to 512 characters without spaces`,
         `auth.keysFile: ${KEYS}"${keys}": keys[0]: an HS256 secret has at least 32 bytes`,
+        'redis.sentinelPasswordFile: a file that holds a password on one line, ' +
+          `not "${password}": it has more than one line`,
         'redis.urlFile: a file that holds redis://[[user]:password@]host[:port][/database], or ' +
           'rediss:// for TLS, not "/none": cannot be read (ENOENT)',
       ];

@@ -3,10 +3,10 @@ import { type AuthSecrets, openAdminKeys, openAuthSecrets } from './edge/auth/au
 import { type AuthCounts, silentAuthCounts } from './edge/auth/counts.ts';
 import type { KeySource } from './edge/auth/key-source.ts';
 import type { Logger } from './logger.ts';
+import { openRedisFiles, type RedisFile, type RedisFiles } from './redis-files.ts';
 import type { Settings } from './settings/declaration.ts';
 import { openAll } from './settings/open-all.ts';
 import { type Problem, SettingsError } from './settings/problem.ts';
-import { openUrlFile, type UrlFile } from './url-file.ts';
 
 const READ_MS = 2_000;
 
@@ -18,8 +18,8 @@ export interface SecretsParts {
 
 export interface SecretsCounts {
   readonly auth: AuthCounts;
-  /** The file that holds the Redis URL changed. */
-  readonly redisUrlReread: (outcome: 'changed' | 'refused') => void;
+  /** A file with a secret of Redis changed. */
+  readonly redisFileReread: (file: RedisFile, outcome: 'changed' | 'refused') => void;
 }
 
 /** What a gateway keeps secret and has to read first. */
@@ -27,7 +27,7 @@ export interface Secrets {
   readonly auth: AuthSecrets;
   /** Of whoever may command this gateway. */
   readonly adminKeys: KeySource | undefined;
-  readonly redisUrl: UrlFile | undefined;
+  readonly redis: RedisFiles;
   close(): void;
 }
 
@@ -37,14 +37,14 @@ export async function openSecrets({ auth, admin, redis }: Settings, parts: Secre
   const opened = await openAll({
     auth: openAuthSecrets(auth, { clock, logger, counts: counts.auth }),
     adminKeys: openAdminKeys(admin, { clock, logger, counts: counts.auth }),
-    redisUrl: openUrlFile(redis, { clock, logger, onRead: counts.redisUrlReread }),
+    redis: openRedisFiles(redis, { clock, logger, onRead: counts.redisFileReread }),
   });
   const secrets: Secrets = {
     ...opened,
     close: () => {
       opened.auth.close();
       opened.adminKeys?.close();
-      opened.redisUrl?.close();
+      opened.redis.close();
     },
   };
   return secrets;
@@ -58,7 +58,7 @@ export async function wrongSecrets(
   settings: Settings,
   parts: Omit<SecretsParts, 'counts'>,
 ): Promise<readonly Problem[]> {
-  const counts = { auth: silentAuthCounts, redisUrlReread: () => {} };
+  const counts = { auth: silentAuthCounts, redisFileReread: () => {} };
   const problems = openSecrets(settings, { ...parts, counts }).then(
     (secrets) => {
       secrets.close();

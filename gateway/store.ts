@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../protocol/clock.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import type { RedisFiles } from './redis-files.ts';
 import { MemoryBoard } from './ring/memory-board.ts';
 import type { PodBoard } from './ring/pod-board.ts';
 import { RedisBoard } from './ring/redis/redis-board.ts';
@@ -8,7 +9,6 @@ import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
 import { RedisLog } from './stream/redis/redis-log.ts';
-import type { UrlFile } from './url-file.ts';
 
 /** Where the messages are, and where gateways tell each other of themselves. */
 export interface Store {
@@ -24,20 +24,24 @@ export interface StoreParts {
   readonly store?: MemoryStore;
   readonly board?: MemoryBoard;
   /** Somebody else's to close. */
-  readonly redisUrl: UrlFile | undefined;
+  readonly redisFiles: RedisFiles;
 }
 
 /** What the settings name; memory when they name no Redis. */
 export function makeStore(settings: Settings, parts: StoreParts): Store {
   const { redis } = settings;
-  const { redisUrl: file } = parts;
-  if (redis.url === undefined && file === undefined && redis.sentinels.length === 0) {
-    return memory(settings, parts);
-  }
-  const { log, board } = onRedis(settings, parts, { ...redis, url: file?.value ?? redis.url });
-  file?.onChange((url) => {
-    log.useUrl(url);
-    board.useUrl(url);
+  const { url: urlFile, sentinelPassword: passwordFile } = parts.redisFiles;
+  const url = urlFile?.value ?? redis.url;
+  if (url === undefined && redis.sentinels.length === 0) return memory(settings, parts);
+  const sentinelPassword = passwordFile?.value ?? redis.sentinelPassword;
+  const { log, board } = onRedis(settings, parts, { ...redis, url, sentinelPassword });
+  urlFile?.onChange((changed) => {
+    log.useUrl(changed);
+    board.useUrl(changed);
+  });
+  passwordFile?.onChange((changed) => {
+    log.useSentinelPassword(changed);
+    board.useSentinelPassword(changed);
   });
   return { kind: 'redis', log, board };
 }

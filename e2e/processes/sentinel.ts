@@ -27,6 +27,10 @@ export interface SentinelOptions {
   readonly sentinels?: number;
   /** Silence after which a Sentinel believes the master dead. */
   readonly downAfterMs?: number;
+  /** More lines of the Sentinels' configuration. */
+  readonly config?: readonly string[];
+  /** Of their default user, where these lines give it one. */
+  readonly password?: string;
 }
 
 const NAME = 'main';
@@ -54,12 +58,15 @@ class Group implements SentinelGroup {
   readonly name = NAME;
   readonly servers: RedisServer[] = [];
   readonly #sentinels: RedisServer[] = [];
+  #password: string | undefined;
 
   get sentinels(): readonly string[] {
     return this.#sentinels.map(({ port }) => `127.0.0.1:${port}`);
   }
 
-  async start({ replicas = 1, sentinels = 1, downAfterMs = 500 }: SentinelOptions): Promise<void> {
+  async start(options: SentinelOptions): Promise<void> {
+    const { replicas = 1, sentinels = 1, downAfterMs = 500, password } = options;
+    this.#password = password;
     const master = await startRedis({ config: [...SERVER, ...REPLICATION] });
     this.servers.push(master);
     for (let index = 0; index < replicas; index += 1) {
@@ -72,6 +79,7 @@ class Group implements SentinelGroup {
       `sentinel monitor ${NAME} 127.0.0.1 ${master.port} ${Math.floor(sentinels / 2) + 1}`,
       `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${NAME} 4000`,
+      ...(options.config ?? []),
     ];
     for (let index = 0; index < sentinels; index += 1) {
       this.#sentinels.push(await startRedis({ config, sentinel: true }));
@@ -135,13 +143,19 @@ class Group implements SentinelGroup {
 
   #ask<T>(command: readonly string[]): Promise<T> {
     const sentinel = this.#sentinels[0] as RedisServer;
-    return talk(sentinel.port, (redis) => redis.call('sentinel', ...command) as Promise<T>);
+    const asked = (redis: Redis) => redis.call('sentinel', ...command) as Promise<T>;
+    return talk(sentinel.port, asked, this.#password);
   }
 }
 
 /** One conversation with a server on a connection of its own. */
-export async function talk<T>(port: number, speak: (redis: Redis) => Promise<T>): Promise<T> {
+export async function talk<T>(
+  port: number,
+  speak: (redis: Redis) => Promise<T>,
+  password?: string,
+): Promise<T> {
   const redis = new Redis(port, '127.0.0.1', {
+    ...(password === undefined ? {} : { password }),
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     socketTimeout: 5_000,

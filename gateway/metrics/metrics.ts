@@ -9,6 +9,7 @@ import { type Health, healths } from '../edge/health.ts';
 import { type HttpCounts, routes } from '../http/counts.ts';
 import type { HubCounts } from '../hub/counts.ts';
 import type { HubState } from '../hub/topic-hub.ts';
+import type { RedisFile } from '../redis-files.ts';
 import type { RingCounts } from '../ring/counts.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
 import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
@@ -43,8 +44,8 @@ export class Metrics {
   readonly ring: RingCounts;
   readonly admin: AdminCounts;
   readonly registry = new Registry();
-  /** The file that holds the Redis URL changed. */
-  readonly redisUrlReread: (outcome: 'changed' | 'refused') => void;
+  /** A file with a secret of Redis changed. */
+  readonly redisFileReread: (file: RedisFile, outcome: 'changed' | 'refused') => void;
   #sources: MetricSources | undefined;
   readonly #process: ProcessSeries;
 
@@ -58,10 +59,13 @@ export class Metrics {
     this.auth = authCounts(make);
     this.ring = ringCounts(make);
     this.admin = adminCounts(make);
-    this.redisUrlReread = make.counters(
-      'redis_url_rereads_total',
-      'Changes of the file with the Redis URL.',
-      { label: 'outcome', values: ['changed', 'refused'] },
+    this.redisFileReread = make.grid(
+      'redis_file_rereads_total',
+      'Changes of files with the Redis URL and the password of the Sentinels.',
+      [
+        { label: 'file', values: allOf<RedisFile>({ url: true, sentinel_password: true }) },
+        { label: 'outcome', values: ['changed', 'refused'] },
+      ],
     );
     for (const [name, help, read] of gauges) {
       make.gauge(name, help, () => (this.#sources === undefined ? 0 : read(this.#sources)));

@@ -76,6 +76,19 @@ const redisSettings = z.strictObject({
   }),
   sentinels: words('`host:port` of each Sentinel; then `sentinelName` is needed too.', hostAndPort),
   sentinelName: optional('Name of the master group that the Sentinels watch.'),
+  sentinelUser: optional(
+    'User at the Sentinels. Without it, a password is that of the default one.',
+  ),
+  sentinelPassword: optional('Password at the Sentinels; that of the URL is the servers’.', {
+    secret: true,
+  }),
+  sentinelPasswordFile: optional('File that holds that password; re-read when it changes.', {
+    form: 'a file that holds a password on one line',
+  }),
+  sentinelTls: flag(
+    false,
+    'Connections to the Sentinels are encrypted; to servers, with rediss://.',
+  ),
   keyPrefix: z
     .string()
     .regex(/^[\w./-]{1,128}$/)

@@ -6,6 +6,8 @@ import { catalogue } from './catalogue.ts';
 import { asksForHelp, loadSettings, settingsFrom } from './load.ts';
 import { problemLine, SettingsError } from './problem.ts';
 
+const SENTINELS = '--redis-sentinels a:1 --redis-sentinel-name m';
+
 type Env = Record<string, string>;
 
 const load = (line: string, env: Env = {}) =>
@@ -119,67 +121,61 @@ describe('settings', () => {
   });
 });
 
+/** The line, the variables, and the one complaint. */
+const refusals: readonly (readonly [string, Env, RegExp])[] = [
+  ['--port 70000', {}, /^--port: a whole number from 0 to 65535, not "70000"$/],
+  ['--port abc', {}, /^--port: .*, not "abc"$/],
+  ['--port 80.5', {}, /^--port: .*, not "80\.5"$/],
+  ['--port=', {}, /^--port: .*, not ""$/],
+  ['--port', {}, /^--port: needs a whole number from 0 to 65535$/],
+  ['--port 1 --port 2', {}, /^--port: may be given only once$/],
+  ['--redis redis://a --redis-url redis://b', {}, /^--redis-url: may be given only once$/],
+  ['', { WSCLUSTER_PORT: '-1' }, /^WSCLUSTER_PORT: .*, not "-1"$/],
+  ['', { WSCLUSTER_PORT: 'tcp://10.0.0.1:80' }, /^WSCLUSTER_PORT: .*enableServiceLinks/],
+  ['', { WSCLUSTER_REDIS_URI: 'x' }, /^WSCLUSTER_REDIS_URI: .*did you mean WSCLUSTER_REDIS_URL\?/],
+  ['--prot 1', {}, /^--prot: there is no such option; did you mean --port\?$/],
+  ['--zzzzzzzzzz', {}, /^--zzzzzzzzzz: there is no such option; see --help$/],
+  ['stray', {}, /^"stray": is not an option/],
+  ['--log-level loud', {}, /^--log-level: one of debug, info, warn, error, silent, not "loud"$/],
+  ['--auth-anonymous=yes', {}, /^--auth-anonymous: true or false, not "yes"$/],
+  ['--peers a:1,b', {}, /^--peers: at most 64, separated by commas, each host:port, not "a:1,b"$/],
+  ['--auth-allowed-origins app.example.com', {}, /^--auth-allowed-origins: .*https:\/\//],
+  ['--auth-jwks-url ftp://x', {}, /^--auth-jwks-url: https:/],
+  ['--auth-jwks-url https://[', {}, /^--auth-jwks-url: https:/],
+  ['--edge-frame-bytes 16383', {}, /^--edge-frame-bytes: a whole number from 16384 /],
+  ['--edge-pong-timeout-ms 15000', {}, /^edge\.pongTimeoutMs: must be below edge\.heartbeatMs/],
+  ['--edge-drain-grace-ms 100 --edge-drain-deadline-ms 100', {}, /^edge\.drainGraceMs: must be b/],
+  ['--stream-wait-timeout-ms 5000', {}, /^stream\.waitTimeoutMs: must be below/],
+  ['--stream-probe-interval-ms 3000', {}, /^stream\.probeIntervalMs: must be below redis\.socket/],
+  ['--auth-jwks-stale-s 60', {}, /^auth\.jwksMaxAgeS: must not be above auth\.jwksStaleS/],
+  ['--edge-max-topics 2001', {}, /^edge\.sessionTopics: must not be below edge\.maxTopics/],
+  ['--hub-recent-bytes 5', {}, /^hub\.recentTopicBytes: must not be above hub\.recentBytes/],
+  ['--port 8001 --admin-port 8001', {}, /^adminPort: must differ from port, which is 8001, not/],
+  ['--port 65000', {}, /^adminPort: port \+ 1000 is above 65535/],
+  ['--redis redis://a --redis-url-file f', {}, /^redis\.url: only one of/],
+  ['--auth-keys {} --auth-keys-file f', {}, /^auth\.keys: only one of/],
+  ['--auth-jwks-url https://x --auth-keys-file f', {}, /^auth\.keys: only one of/],
+  ['--redis-sentinels a:1', {}, /^redis\.sentinelName: .*together/],
+  ['--redis-sentinel-name m', {}, /^redis\.sentinelName: .*together/],
+  ['--redis-sentinel-password p', {}, /^redis\.sentinels: needed where/],
+  ['--redis-sentinel-tls', {}, /^redis\.sentinels: needed where/],
+  [`${SENTINELS} --redis-sentinel-user u`, {}, /^redis\.sentinelUser: needs redis\.sentinelPass/],
+  [
+    `${SENTINELS} --redis-sentinel-password p --redis-sentinel-password-file f`,
+    {},
+    /^redis\.sentinelPassword: only one of/,
+  ],
+  ['--auth-anonymous-publish', {}, /^auth\.anonymousPublish: means nothing without/],
+  ['--auth-anonymous maybe', {}, /^--auth-anonymous: true or false, not "maybe"$/],
+  ['--peers a:1,h:99999', {}, /^--peers: .*each host:port, not "a:1,h:99999"$/],
+  ['--peers h:0', {}, /^--peers: /],
+  ['--redis redis://h/abc', {}, /^--redis: .*, not \(hidden\): its database is not a whole/],
+  ['--redis redis://h:99999?a=1', {}, /\(hidden\): its port is not 1 to 65535; it has a query/],
+  ['', { WSCLUSTER_REDIS_URL: 'redis://:%zz@h' }, /^WSCLUSTER_REDIS_URL: .*its password has/],
+];
+
 describe('wrong settings', () => {
-  const matrix: readonly (readonly [string, Env, RegExp])[] = [
-    ['--port 70000', {}, /^--port: a whole number from 0 to 65535, not "70000"$/],
-    ['--port abc', {}, /^--port: .*, not "abc"$/],
-    ['--port 80.5', {}, /^--port: .*, not "80\.5"$/],
-    ['--port=', {}, /^--port: .*, not ""$/],
-    ['--port', {}, /^--port: needs a whole number from 0 to 65535$/],
-    ['--port 1 --port 2', {}, /^--port: may be given only once$/],
-    ['--redis redis://a --redis-url redis://b', {}, /^--redis-url: may be given only once$/],
-    ['', { WSCLUSTER_PORT: '-1' }, /^WSCLUSTER_PORT: .*, not "-1"$/],
-    ['', { WSCLUSTER_PORT: 'tcp://10.0.0.1:80' }, /^WSCLUSTER_PORT: .*enableServiceLinks/],
-    [
-      '',
-      { WSCLUSTER_REDIS_URI: 'x' },
-      /^WSCLUSTER_REDIS_URI: .*did you mean WSCLUSTER_REDIS_URL\?/,
-    ],
-    ['--prot 1', {}, /^--prot: there is no such option; did you mean --port\?$/],
-    ['--zzzzzzzzzz', {}, /^--zzzzzzzzzz: there is no such option; see --help$/],
-    ['stray', {}, /^"stray": is not an option/],
-    ['--log-level loud', {}, /^--log-level: one of debug, info, warn, error, silent, not "loud"$/],
-    ['--auth-anonymous=yes', {}, /^--auth-anonymous: true or false, not "yes"$/],
-    [
-      '--peers a:1,b',
-      {},
-      /^--peers: at most 64, separated by commas, each host:port, not "a:1,b"$/,
-    ],
-    ['--auth-allowed-origins app.example.com', {}, /^--auth-allowed-origins: .*https:\/\//],
-    ['--auth-jwks-url ftp://x', {}, /^--auth-jwks-url: https:/],
-    ['--auth-jwks-url https://[', {}, /^--auth-jwks-url: https:/],
-    ['--edge-frame-bytes 16383', {}, /^--edge-frame-bytes: a whole number from 16384 /],
-    ['--edge-pong-timeout-ms 15000', {}, /^edge\.pongTimeoutMs: must be below edge\.heartbeatMs/],
-    [
-      '--edge-drain-grace-ms 100 --edge-drain-deadline-ms 100',
-      {},
-      /^edge\.drainGraceMs: must be b/,
-    ],
-    ['--stream-wait-timeout-ms 5000', {}, /^stream\.waitTimeoutMs: must be below/],
-    [
-      '--stream-probe-interval-ms 3000',
-      {},
-      /^stream\.probeIntervalMs: must be below redis\.socket/,
-    ],
-    ['--auth-jwks-stale-s 60', {}, /^auth\.jwksMaxAgeS: must not be above auth\.jwksStaleS/],
-    ['--edge-max-topics 2001', {}, /^edge\.sessionTopics: must not be below edge\.maxTopics/],
-    ['--hub-recent-bytes 5', {}, /^hub\.recentTopicBytes: must not be above hub\.recentBytes/],
-    ['--port 8001 --admin-port 8001', {}, /^adminPort: must differ from port, which is 8001, not/],
-    ['--port 65000', {}, /^adminPort: port \+ 1000 is above 65535/],
-    ['--redis redis://a --redis-url-file f', {}, /^redis\.url: only one of/],
-    ['--auth-keys {} --auth-keys-file f', {}, /^auth\.keys: only one of/],
-    ['--auth-jwks-url https://x --auth-keys-file f', {}, /^auth\.keys: only one of/],
-    ['--redis-sentinels a:1', {}, /^redis\.sentinelName: .*together/],
-    ['--redis-sentinel-name m', {}, /^redis\.sentinelName: .*together/],
-    ['--auth-anonymous-publish', {}, /^auth\.anonymousPublish: means nothing without/],
-    ['--auth-anonymous maybe', {}, /^--auth-anonymous: true or false, not "maybe"$/],
-    ['--peers a:1,h:99999', {}, /^--peers: .*each host:port, not "a:1,h:99999"$/],
-    ['--peers h:0', {}, /^--peers: /],
-    ['--redis redis://h/abc', {}, /^--redis: .*, not \(hidden\): its database is not a whole/],
-    ['--redis redis://h:99999?a=1', {}, /\(hidden\): its port is not 1 to 65535; it has a query/],
-    ['', { WSCLUSTER_REDIS_URL: 'redis://:%zz@h' }, /^WSCLUSTER_REDIS_URL: .*its password has/],
-  ];
-  for (const [line, env, expected] of matrix) {
+  for (const [line, env, expected] of refusals) {
     it(`refuses ${line || Object.entries(env).join(' ')}`, () => {
       const lines = linesOf(() => load(line, env));
       assert.equal(lines.length, 1, lines.join('\n'));
@@ -211,6 +207,7 @@ describe('wrong settings', () => {
   });
 
   it('never shows a secret', () => {
+    assert.doesNotMatch(linesOf(() => load('--redis-sentinel-password canary')).join(), /canary/);
     for (const line of ['--redis canary', '--redis-url=canary']) {
       const lines = linesOf(() => load(line));
       assert.match(lines[0] ?? '', /\(hidden\)/);

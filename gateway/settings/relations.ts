@@ -52,6 +52,35 @@ const relations: readonly Relation[] = [
     holds: ({ redis }) => redis.sentinels.length > 0 === (redis.sentinelName !== undefined),
     wanted: () => 'redis.sentinels and redis.sentinelName are given together or not at all',
   },
+  exclusive(['redis.sentinelPassword', 'redis.sentinelPasswordFile'], ({ redis }) => [
+    redis.sentinelPassword,
+    redis.sentinelPasswordFile,
+  ]),
+  {
+    names: ['redis.sentinelUser', 'redis.sentinelPassword', 'redis.sentinelPasswordFile'],
+    holds: ({ redis }) =>
+      redis.sentinelUser === undefined ||
+      (redis.sentinelPassword ?? redis.sentinelPasswordFile) !== undefined,
+    wanted: () => 'needs redis.sentinelPassword or redis.sentinelPasswordFile',
+  },
+  {
+    names: [
+      'redis.sentinels',
+      'redis.sentinelUser',
+      'redis.sentinelPassword',
+      'redis.sentinelPasswordFile',
+      'redis.sentinelTls',
+    ],
+    holds: ({ redis }) =>
+      redis.sentinels.length > 0 ||
+      !(
+        redis.sentinelUser ??
+        redis.sentinelPassword ??
+        redis.sentinelPasswordFile ??
+        redis.sentinelTls
+      ),
+    wanted: () => 'needed where a user, a password or TLS of Sentinels is given',
+  },
   exclusive(['auth.keys', 'auth.keysFile', 'auth.jwksUrl'], ({ auth }) => [
     auth.keys,
     auth.keysFile,

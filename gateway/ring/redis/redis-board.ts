@@ -100,6 +100,11 @@ export class RedisBoard implements PodBoard {
     this.#connection.useUrl(url);
   }
 
+  /** The same for who we are to the Sentinels. */
+  useSentinelPassword(password: string): void {
+    this.#connection.useSentinelPassword(password);
+  }
+
   async beat(beat: Beat): Promise<Beaten> {
     const { pod, intervalMs, leaving, load, facts, ring, refused, known, mayWrite } = beat;
     const reply = await this.#run('beat', [

@@ -80,6 +80,8 @@ export class Connection {
     });
     this.redis.on('error', (error: Error) => {
       this.#lastError = error;
+      // While it looks for a Sentinel that answers, nothing is closed that would tell.
+      if (this.redis.options.sentinels && !this.#usable && !this.#closed) owner.failed(error);
     });
     this.redis.on('ready', () => void this.#prepare());
     this.redis.on('close', () => this.#lost());
@@ -115,6 +117,11 @@ export class Connection {
     this.#db = target.db;
     // Sentinels say where the master is; of the URL only who we are counts.
     Object.assign(options, credentials(target), options.sentinels ? {} : place(target));
+  }
+
+  /** Another password at the Sentinels, from the next time that one is asked. */
+  useSentinelPassword(password: string): void {
+    this.redis.options.sentinelPassword = password;
   }
 
   /** `host:port` of the master to which the Sentinels led it last, as they call it. */
@@ -308,6 +315,11 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     // With Sentinels the URL says who we are and which database, not where the master is.
     ...who,
     sentinels: sentinels.map(sentinelAddress),
+    ...(settings.sentinelUser === undefined ? {} : { sentinelUsername: settings.sentinelUser }),
+    ...(settings.sentinelPassword === undefined
+      ? {}
+      : { sentinelPassword: settings.sentinelPassword }),
+    ...(settings.sentinelTls ? { sentinelTLS: {} } : {}),
     name: sentinelName,
     role: 'master',
     sentinelCommandTimeout: settings.socketTimeoutMs,
@@ -338,8 +350,9 @@ const credentials = ({ username, password, tls }: RedisTarget) => ({
   enableTLSForSentinelMode: tls,
 });
 
+/** Of `host:port`; an IPv6 address stands in brackets there, and not where one connects to it. */
 export function sentinelAddress(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(':');
-  if (colon < 0) return { host: text, port: 26_379 };
-  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+  const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
+  return { host, port: Number(text.slice(colon + 1)) };
 }

@@ -189,6 +189,12 @@ export class RedisLog implements Log {
     for (const connection of this.#connections()) connection.useUrl(url);
   }
 
+  /** Another password at the Sentinels, from the next time that one is asked. */
+  useSentinelPassword(password: string): void {
+    for (const connection of this.#connections()) connection.useSentinelPassword(password);
+    this.#watch.usePassword(password);
+  }
+
   async stop(): Promise<void> {
     if (this.#control.usable) {
       // A pod that cannot say goodbye is only waited for a little longer by the others.

@@ -72,9 +72,9 @@ describe('When the Sentinels choose another master', () => {
     const left: string[] = [];
     const watch = new SentinelWatch({
       settings: {
+        ...gatewaySettings.parse({ redis: { connectTimeoutMs: 1_000 } }).redis,
         sentinels: [`127.0.0.1:${sentinel.port}`],
         sentinelName: 'main',
-        connectTimeoutMs: 1_000,
       },
       onSwitched: (from) => left.push(from),
     });

@@ -3,10 +3,20 @@ import type { RedisSettings } from '../../settings/declaration.ts';
 import { sentinelAddress, sentinelRetryMs } from './redis-connections.ts';
 
 export interface SentinelWatchOptions {
-  readonly settings: Pick<RedisSettings, 'sentinels' | 'sentinelName' | 'connectTimeoutMs'>;
+  readonly settings: SentinelSettings;
   /** `host:port`, as Sentinels call it, is our master no more, whatever it says itself. */
   readonly onSwitched: (from: string) => void;
 }
+
+type SentinelSettings = Pick<
+  RedisSettings,
+  | 'sentinels'
+  | 'sentinelName'
+  | 'sentinelUser'
+  | 'sentinelPassword'
+  | 'sentinelTls'
+  | 'connectTimeoutMs'
+>;
 
 const CHANNEL = '+switch-master';
 
@@ -38,9 +48,18 @@ export class SentinelWatch {
     for (const client of this.#clients) client.disconnect();
   }
 
+  /** From the next connection on. */
+  usePassword(password: string): void {
+    for (const { options } of this.#clients) options.password = password;
+  }
+
   #client(sentinel: string): Redis {
+    const { settings } = this.#options;
     const client = new Redis({
       ...sentinelAddress(sentinel),
+      ...(settings.sentinelUser === undefined ? {} : { username: settings.sentinelUser }),
+      ...(settings.sentinelPassword === undefined ? {} : { password: settings.sentinelPassword }),
+      ...(settings.sentinelTls ? { tls: {} } : {}),
       lazyConnect: true,
       enableOfflineQueue: false,
       enableReadyCheck: false,
@@ -48,7 +67,7 @@ export class SentinelWatch {
       maxRetriesPerRequest: 0,
       disableClientInfo: true,
       keepAlive: 10_000,
-      connectTimeout: this.#options.settings.connectTimeoutMs,
+      connectTimeout: settings.connectTimeoutMs,
       retryStrategy: sentinelRetryMs,
     });
     // As above: without a listener the client would print it.
