@@ -128,8 +128,8 @@ export const errorCodes = {
 /** Why a subscriber may have missed messages. */
 export const gapReasons = {
   trimmed: 'The messages left the log by its count or age limit before they were delivered.',
-  truncated: 'The server lost messages that this subscriber had already seen or been shown.',
-  lost: 'Acknowledged messages were lost by a failover before this subscriber saw them.',
+  truncated: 'A failover lost messages, and this subscriber had already been given some of them.',
+  lost: 'A failover lost messages before this subscriber was given any of them.',
   expired: 'The position is older than the topic’s memory.',
   epoch_unknown: 'The position belongs to a history that the server does not know.',
   slow: 'Reserved: gateways of this version never send it; what was not read comes later.',

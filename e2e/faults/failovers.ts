@@ -53,6 +53,15 @@ export const failoverRows: readonly Row[] = [
     judge: (run) => [atMost('replicated and lost', run.figures.ackedLost, 0), ...noneSilent(run)],
   },
   {
+    row: '25u',
+    title: 'Sentinel failover to a replica that never heard of a restart',
+    store: 'sentinel',
+    expect: { mayLose: true },
+    bites: { gaps: 6 },
+    inject: (stage) => newLineage(stage, (all) => unheardRestart(all, 30)),
+    judge: lostAndSignalled,
+  },
+  {
     row: '26',
     title: 'the master freezes and comes back after the failover',
     store: 'sentinel',
@@ -169,18 +178,41 @@ async function twoMasters(stage: Stage): Promise<Evidence> {
 
 /** Replication is cut, some more is acknowledged, the master dies. */
 async function laggingFailover(stage: Stage, publishes: number): Promise<Evidence> {
-  const { counts } = stage.load;
   const old = await stage.master();
   await group(stage).lag();
+  await moreAnswered(stage, publishes);
+  return dies(stage, old);
+}
+
+/** The same, with a restart in between that loses nothing: what it began dies with the master. */
+async function unheardRestart(stage: Stage, publishes: number): Promise<Evidence> {
+  const old = await stage.master();
+  await group(stage).lag();
+  await moreAnswered(stage, publishes);
+  await talk(old.port, async (redis) => {
+    // The replica stays locked out, and what is there is saved at the end.
+    await redis.config('REWRITE');
+    await redis.config('SET', 'save', '3600 1');
+  });
+  await old.shutdown();
+  await old.restart();
+  await moreAnswered(stage, publishes);
+  return dies(stage, old);
+}
+
+async function dies(stage: Stage, old: RedisServer): Promise<Evidence> {
+  const begin = performance.now();
+  await old.kill();
+  await group(stage).promoted(old, FAILOVER_MS);
+  return { detectionMs: since(begin) };
+}
+
+async function moreAnswered({ load: { counts } }: Stage, publishes: number): Promise<void> {
   const before = counts.acknowledged + counts.unknown;
   await until(() => counts.acknowledged + counts.unknown >= before + publishes, {
     for: 'publishes that the replica does not have',
     deadlineMs: 5_000,
   });
-  const begin = performance.now();
-  await old.kill();
-  await group(stage).promoted(old, FAILOVER_MS);
-  return { detectionMs: since(begin) };
 }
 
 function group({ sentinel }: Stage): SentinelGroup {

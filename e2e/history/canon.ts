@@ -76,6 +76,8 @@ export class Span {
   readonly epoch: string;
   /** Place among the topic's epochs, oldest first; −1 when the store never listed it. */
   order = -1;
+  /** Up to `seq` its history is that of `span`, whatever the store says later of either. */
+  origin: { readonly span: Span; readonly seq: number } | undefined;
   start = 0;
   /** The last number that was kept; what came after it was lost. Infinity: as far as it went. */
   end = Number.POSITIVE_INFINITY;
@@ -162,7 +164,11 @@ export class TopicCanon {
     this.#records += 1;
     record.epochs.forEach(({ epoch, start, end }, index) => {
       const span = this.span(epoch);
-      if (!this.ordered.includes(span)) this.#insert(span, record, index);
+      if (!this.ordered.includes(span)) {
+        this.#insert(span, record, index);
+        const before = record.epochs.slice(0, index).find((one) => one.end === start);
+        if (before !== undefined) span.origin = { span: this.span(before.epoch), seq: start };
+      }
       if (span.firstListed < 0) span.firstListed = number;
       span.lastListed = number;
       span.start = start;
@@ -193,6 +199,23 @@ export class TopicCanon {
     }
   }
 
+  /** The last number up to which two epochs have one history; Infinity: they are the same. */
+  common(one: Span, other: Span): number {
+    const reached = new Map([[other, Number.POSITIVE_INFINITY]]);
+    let seq = Number.POSITIVE_INFINITY;
+    for (let { origin } = other; origin !== undefined; { origin } = origin.span) {
+      seq = Math.min(seq, origin.seq);
+      reached.set(origin.span, seq);
+    }
+    seq = Number.POSITIVE_INFINITY;
+    for (let span: Span | undefined = one; span !== undefined; span = span.origin?.span) {
+      const there = reached.get(span);
+      if (there !== undefined) return Math.min(seq, there);
+      seq = Math.min(seq, span.origin?.seq ?? 0);
+    }
+    return 0;
+  }
+
   /** Whether the store knew, when it began `to`, how it follows from `from`. */
   related(from: Span, to: Span): boolean {
     // An epoch without messages may come and go between two looks; nothing can be lost in it.
@@ -200,10 +223,11 @@ export class TopicCanon {
     return from.lastListed >= to.firstListed && to.firstListed >= 0;
   }
 
-  /** The message that bears the number in the history from one epoch to another. */
-  kept(seq: number, from: Span, to: Span): string | undefined {
-    const between = this.ordered.slice(Math.max(0, from.order), to.order + 1);
-    return between.find((span) => span.kept(seq))?.ids.get(seq);
+  /** The message that bears the number in the history of an epoch. */
+  message(seq: number, epoch: Span): string | undefined {
+    let span = epoch;
+    while (span.origin !== undefined && seq <= span.origin.seq) span = span.origin.span;
+    return span.ids.get(seq);
   }
 
   /** A later read of the log still found something at or below `seq` after time `t`. */

@@ -136,9 +136,7 @@ class Story {
     this.#lineage(topic);
     const position = this.#head(topic);
     for (const subscriber of seers) {
-      this.#gap({ subscriber, topic, reason: 'truncated', ...range(kept, kept + seen), position });
-      if (seen === lost) continue;
-      this.#gap({ subscriber, topic, reason: 'lost', ...range(kept + seen, known), position });
+      this.#gap({ subscriber, topic, reason: 'truncated', ...range(kept, known), position });
     }
     for (const subscriber of others) {
       this.#gap({ subscriber, topic, reason: 'lost', ...range(kept, known), position });

@@ -124,12 +124,17 @@ const good: readonly (readonly [string, () => Tale, Expectations])[] = [
     lossy,
   ],
   [
-    'had read what was lost, and its cursor says some of it',
+    'had read some of what was lost, and is told of all of it',
     () =>
-      failedOver()
+      new Tale('wire')
+        .epochs(['e1', 0, 0])
+        .begins('e1', 0)
+        .wrote('e1', [1, 10])
+        .got('e1', [1, 9])
+        .epochs(['e1', 0, 7], ['e2', 7, 12])
+        .wrote('e2', [8, 12])
         .connects()
-        .gap('truncated', [8, 9], ['e1', 7])
-        .gap('lost', [10, 10], ['e2', 7])
+        .gap('truncated', [8, 10], ['e2', 7])
         .got('e2', [8, 12]),
     lossy,
   ],
@@ -151,17 +156,6 @@ const good: readonly (readonly [string, () => Tale, Expectations])[] = [
         .gap('lost', [8, 10], ['e2', 7])
         .got('e2', [8, 9])
         .connects()
-        .got('e2', [8, 12]),
-    lossy,
-  ],
-  [
-    'loses its connection between the two halves of a loss',
-    () =>
-      failedOver()
-        .connects()
-        .gap('truncated', [8, 9], ['e1', 7])
-        .connects()
-        .gap('lost', [8, 10], ['e2', 7])
         .got('e2', [8, 12]),
     lossy,
   ],
@@ -237,16 +231,18 @@ const bad: readonly (readonly [string, () => Tale, Expectations, readonly Invari
     ['I4', 'I8'],
   ],
   [
-    'is taken more from than it ever had',
+    'is taken more from than there ever was',
+    () => failedOver().connects().gap('truncated', [8, 11], ['e2', 7]).got('e2', [8, 12]),
+    lossy,
+    ['I8'],
+  ],
+  [
+    'is told of one loss in two pieces',
     () =>
-      new Tale('wire')
-        .begins('e1', 0)
-        .wrote('e1', [1, 10])
-        .got('e1', [1, 9])
-        .epochs(['e1', 0, 7], ['e2', 7, 12])
-        .wrote('e2', [8, 12])
+      failedOver()
         .connects()
-        .gap('truncated', [8, 10], ['e2', 7])
+        .gap('truncated', [8, 9], ['e1', 7])
+        .gap('lost', [10, 10], ['e2', 7])
         .got('e2', [8, 12]),
     lossy,
     ['I8'],
@@ -283,6 +279,40 @@ describe('a plain client that comes back', () => {
       assert.deepEqual(silent.breaks(lossy), ['I6'], tap);
       const early = failedOver(tap).gap('lost', [8, 10], ['e2', 7]).got('e2', [8, 12]);
       assert.deepEqual(early.breaks(lossy), ['I8'], tap);
+    }
+  });
+});
+
+describe('a restart of which the replica that takes over has not heard', () => {
+  /** Ten messages, and a restart behind them. */
+  const restarted = (tap: Tap) => read(tap).epochs(['e1', 0, 10], ['e2', 10, 10]);
+  /** Two more, and then a failover that kept seven. */
+  const lost = (tap: Tap) =>
+    restarted(tap)
+      .wrote('e2', [11, 12])
+      .got('e2', [11, 12])
+      .epochs(['e1', 0, 7], ['e2', 7, 7], ['e3', 7, 9])
+      .wrote('e3', [8, 9]);
+
+  it('is no loss where nothing was published in between', () => {
+    for (const tap of ['app', 'wire'] as const) {
+      const level = () =>
+        restarted(tap).epochs(['e1', 0, 10], ['e2', 10, 10], ['e3', 10, 11]).wrote('e3', 11);
+      assert.deepEqual(level().got('e3', 11).breaks(lossy), [], tap);
+      const told = level().gap('truncated', [10, 10], ['e3', 10]).got('e3', 11);
+      assert.deepEqual(told.breaks(lossy), ['I8'], tap);
+    }
+  });
+
+  it('takes back what came before it and what came after it', () => {
+    for (const tap of ['app', 'wire'] as const) {
+      const whole = lost(tap).gap('truncated', [8, 12], ['e3', 7]).got('e3', [8, 9]);
+      assert.deepEqual(whole.breaks(lossy), [], tap);
+      const later = lost(tap).gap('truncated', [11, 12], ['e3', 7]).got('e3', [8, 9]);
+      assert.deepEqual(later.breaks(lossy), ['I6', 'I8'], tap);
+      const earlier = lost(tap).gap('truncated', [8, 10], ['e3', 7]).got('e3', [8, 9]);
+      assert.deepEqual(earlier.breaks(lossy), ['I6', 'I8'], tap);
+      assert.deepEqual(lost(tap).got('e3', [8, 9]).breaks(lossy), ['I6'], tap);
     }
   });
 });

@@ -5,12 +5,6 @@ import type { DeliveryRecord, GapRecord, SubscribeRecord, Tap } from './records.
 import type { Expectations, Findings, Invariant } from './verdict.ts';
 import { type Place, Visited } from './visited.ts';
 
-/** Where a subscriber was when it was told a gap, and when the first of several in a row came. */
-interface Told {
-  readonly at: Place;
-  readonly since: Place;
-}
-
 export interface TrackOptions {
   readonly subscriber: string;
   readonly tap: Tap;
@@ -44,7 +38,7 @@ export class Track {
   /** The connection is new, and what it begins with will show where the server resumed. */
   #resuming = false;
   /** Of a plain client. */
-  readonly #visited = new Visited();
+  readonly #visited: Visited;
   readonly #ids = new Set<string>();
   /** Losses that were counted: a resume may tell them again. */
   readonly #counted = new Set<string>();
@@ -53,6 +47,7 @@ export class Track {
     this.subscriber = options.subscriber;
     this.tap = options.tap;
     this.#topic = options.topic;
+    this.#visited = new Visited(options.topic);
     this.#expect = options.expect;
     this.#findings = options.findings;
   }
@@ -86,7 +81,9 @@ export class Track {
     if (other !== undefined) this.#found('I4', `${where} is ${record.id}, and ${other} elsewhere`);
     const span = this.#topic.span(record.epoch);
     if (span.firstListed < 0) this.#found('I1', `${where}: the log never had this epoch`);
-    else if (record.seq <= span.start) this.#found('I1', `${where}: the epoch begins later`);
+    else if (record.seq <= (span.origin?.seq ?? 0)) {
+      this.#found('I1', `${where}: the epoch begins later`);
+    }
     if (this.#resuming) this.#resume(this.#visited.beforeMessage({ span, seq: record.seq }));
     if (this.#isRepeat(record, span)) return;
     this.#advance(record, span);
@@ -144,8 +141,9 @@ export class Track {
   }
 
   #beforeGap(gap: GapRecord): Place | undefined {
-    if (isRanged(gap)) return this.#visited.beforeGap(gap);
-    return this.#visited.last((place) => this.#isForgotten(place, this.#topic.span(gap.epoch)));
+    const next = this.#topic.span(gap.epoch);
+    if (isRanged(gap)) return this.#visited.beforeGap(gap, next);
+    return this.#visited.last((place) => this.#isForgotten(place, next));
   }
 
   /** Had it already: a violation at the application, counted on the wire. */
@@ -177,9 +175,7 @@ export class Track {
   #pass(from: Place, to: Place): void {
     let at = from;
     let told: readonly GapRecord[] = this.#told;
-    for (const gap of told) {
-      this.#judgeGap(gap, { at: this.#before(gap, from, told), since: from });
-    }
+    for (const gap of told) this.#judgeGap(gap, this.#before(gap, from, told));
     const unranged = told.findLastIndex((gap) => !isRanged(gap));
     if (unranged >= 0) {
       const gap = told[unranged] as GapRecord;
@@ -201,23 +197,29 @@ export class Track {
 
   /** Everything that the log kept between the two places must be covered. */
   #holes(at: Place, to: Place, ranges: readonly Range[]): void {
-    const kept = Math.min(at.seq, at.span === to.span ? at.seq : at.span.end);
+    const kept = this.#kept(at, to.span);
     for (const hole of uncovered({ from: kept + 1, to: to.seq }, ranges)) {
-      if (this.#hadAll(hole, (seq) => this.#topic.kept(seq, at.span, to.span))) continue;
+      if (this.#hadAll(hole, to.span)) continue;
       this.#found('I6', `${hole.from} to ${hole.to} missing after ${text(at)}, no gap`);
     }
     if (at.span === to.span) return;
     if (to.seq < kept) this.#found('I4', `after ${text(at)} the topic went back to ${text(to)}`);
   }
 
+  /** How much of what a place stands for is part of another epoch's history. */
+  #kept({ span, seq }: Place, next: Span): number {
+    // An epoch without messages may come and go between two looks.
+    return span.order < 0 ? seq : Math.min(seq, this.#topic.common(span, next));
+  }
+
   /**
    * A publish of unknown outcome that was delivered, lost by a failover and tried again has a new
    * number; an application that had it does not get it again.
    */
-  #hadAll({ from, to }: Range, idAt: (seq: number) => string | undefined): boolean {
+  #hadAll({ from, to }: Range, epoch: Span): boolean {
     if (this.tap === 'wire') return false;
     for (let seq = from; seq <= to; seq += 1) {
-      const id = idAt(seq);
+      const id = this.#topic.message(seq, epoch);
       if (id === undefined || !this.#ids.has(id)) return false;
     }
     return true;
@@ -226,13 +228,16 @@ export class Track {
   /** What was acknowledged and lost in the epochs that were left must be covered as well. */
   #losses(at: Place, to: Place, ranges: readonly Range[]): void {
     if (at.span.order < 0 || at.span === to.span) return;
-    if (uncovered({ from: at.span.end + 1, to: at.seq }, ranges).length > 0) {
-      this.#found('I6', `${text(at)} was taken back beyond ${at.span.end}, and no gap said so`);
+    const kept = this.#topic.common(at.span, to.span);
+    if (uncovered({ from: kept + 1, to: at.seq }, ranges).length > 0) {
+      this.#found('I6', `${text(at)} was taken back beyond ${kept}, and no gap said so`);
     }
     for (let order = at.span.order; order < to.span.order; order += 1) {
       const span = this.#topic.ordered[order] as Span;
-      if (span.lost.length === 0 || !this.#topic.related(span, to.span)) continue;
-      for (const seq of span.lost) {
+      if (!this.#topic.related(span, to.span)) continue;
+      const last = this.#topic.common(span, to.span);
+      for (const seq of span.acked) {
+        if (seq <= last) continue;
         if (covers(ranges, seq)) this.#countSignalled(span, seq);
         else {
           this.silent += 1;
@@ -264,13 +269,12 @@ export class Track {
   }
 
   /** I8: reason and range are what the arbiter saw. */
-  #judgeGap(gap: GapRecord, where: Told): void {
-    const { at } = where;
+  #judgeGap(gap: GapRecord, at: Place): void {
     if (gap.reason === 'slow') this.#false(gap, 'no topic here has a policy that drops');
     else if (!isRanged(gap)) this.#judgeUnranged(gap, at);
     else if (gap.from > gap.to) this.#false(gap, 'its range is empty');
     else if (gap.reason === 'trimmed') this.#judgeTrimmed(gap, at);
-    else this.#judgeLost(gap, where);
+    else this.#judgeLost(gap, at);
   }
 
   #judgeUnranged(gap: GapRecord, at: Place): void {
@@ -303,9 +307,8 @@ export class Track {
   #judgeTrimmed(gap: Ranged, at: Place): void {
     const next = this.#topic.span(gap.epoch);
     if (!this.#expect.mayTrim) this.#false(gap, 'nothing was trimmed');
-    const from = Math.min(at.seq, at.span.end) + 1;
-    const had =
-      gap.from > from && this.#hadAll({ from, to: gap.from - 1 }, (seq) => at.span.ids.get(seq));
+    const from = this.#kept(at, next) + 1;
+    const had = gap.from > from && this.#hadAll({ from, to: gap.from - 1 }, at.span);
     if (gap.from !== from && !had) {
       this.#false(gap, `from ${gap.from}, but the subscriber was at ${text(at)}`);
     }
@@ -319,23 +322,31 @@ export class Track {
     }
   }
 
-  #judgeLost(gap: Ranged, { at, since }: Told): void {
+  /** One gap for everything that was lost behind the place up to which the log kept anything. */
+  #judgeLost(gap: Ranged, at: Place): void {
     if (!this.#expect.mayLose) this.#false(gap, 'nothing was lost');
-    const left = this.#left(since.span, this.#topic.span(gap.epoch));
+    const next = this.#topic.span(gap.epoch);
     const bound = this.#topic.unsettled;
-    const happened = left.some((span) => {
-      // Exactly from where the subscriber's own knowledge, and what was kept, ends.
-      const known = span === since.span && gap.reason === 'lost' ? since.seq : 0;
-      const { end, highest } = span;
-      return gap.from === Math.max(known, end) + 1 && gap.to <= highest + bound;
-    });
-    if (!happened) this.#false(gap, `after ${text(at)} nothing of that range was lost`);
-    if (gap.reason !== 'truncated') return;
-    const more = { from: at.seq + 1, to: gap.to };
-    const had = gap.to > at.seq && this.#hadAll(more, (seq) => at.span.ids.get(seq));
-    if (gap.from !== at.span.end + 1 || (gap.to !== at.seq && !had)) {
-      this.#false(gap, `${text(at)} was cut at ${at.span.end}`);
+    const cuts = this.#left(at.span, next).map((span) => ({
+      end: this.#topic.common(span, next),
+      last: Math.max(span.highest, span === at.span ? at.seq : 0) + bound,
+    }));
+    const begins = cuts.some(({ end, last }) => gap.from === end + 1 && last > end);
+    const ends = cuts.some(({ end, last }) => gap.to > end && gap.to <= last);
+    if (!begins || !ends) this.#false(gap, `after ${text(at)} nothing of that range was lost`);
+    const kept = this.#kept(at, next);
+    if (gap.reason === 'lost') {
+      if (at.seq > kept) this.#false(gap, `of what ${text(at)} had, all behind ${kept} was lost`);
+    } else if (gap.from !== kept + 1 || gap.to < at.seq || this.#had(at) <= kept) {
+      this.#false(gap, `${text(at)} was cut at ${kept}`);
     }
+  }
+
+  /** How far a subscriber came: messages that it had under other numbers moved it as well. */
+  #had({ span, seq }: Place): number {
+    let had = seq;
+    while (this.#hadAll({ from: had + 1, to: had + 1 }, span)) had += 1;
+    return had;
   }
 
   #false(gap: GapRecord, why: string): void {

@@ -1,4 +1,4 @@
-import type { Span } from './canon.ts';
+import type { Span, TopicCanon } from './canon.ts';
 import type { GapRecord } from './records.ts';
 
 /** Where a subscriber is: everything up to `seq` of the epoch was delivered, or told as missed. */
@@ -7,12 +7,22 @@ export interface Place {
   readonly seq: number;
 }
 
+interface Reached {
+  readonly low: number;
+  readonly high: number;
+}
+
 /**
  * Where a plain client has been. The server keeps its cursor, and moves it only past what the
  * client has proven to have read: any of these places, and no other, may be where it is resumed.
  */
 export class Visited {
-  readonly #reached = new Map<Span, { readonly low: number; readonly high: number }>();
+  readonly #topic: TopicCanon;
+  readonly #reached = new Map<Span, Reached>();
+
+  constructor(topic: TopicCanon) {
+    this.#topic = topic;
+  }
 
   add({ span, seq }: Place): void {
     const { low, high } = this.#reached.get(span) ?? { low: seq, high: seq };
@@ -21,18 +31,16 @@ export class Visited {
 
   /** The newest place from which a resume begins with the message that makes this the next. */
   beforeMessage({ span: its, seq }: Place): Place | undefined {
-    return this.#newest((span) => {
-      // Of its own epoch, or where an earlier one ended.
-      const isBefore = span === its || (span.order < its.order && span.end === seq - 1);
-      return isBefore ? seq - 1 : -1;
-    });
+    // Of its own epoch, or where it left an earlier one.
+    return this.#newest((span) => (this.#topic.common(span, its) >= seq - 1 ? seq - 1 : -1));
   }
 
   /** The newest place from which a resume begins with this gap, which has a range. */
-  beforeGap({ reason, from = 0, to = 0 }: GapRecord): Place | undefined {
-    return this.#newest(({ end }) => {
-      // What was had is taken back, as far as the cursor knows of it.
-      if (reason === 'truncated') return end === from - 1 ? to : -1;
+  beforeGap({ reason, from = 0, to = 0 }: GapRecord, next: Span): Place | undefined {
+    return this.#newest((span, { high }) => {
+      const end = this.#topic.common(span, next);
+      // Some of what was had is taken back.
+      if (reason === 'truncated') return end === from - 1 && high > end ? Math.min(high, to) : -1;
       // Before it is told of a loss, a subscriber gets all that was kept.
       if (reason === 'lost') return end === from - 1 ? end : -1;
       return from - 1 <= end ? from - 1 : -1;
@@ -50,12 +58,12 @@ export class Visited {
     return reached !== undefined && reached.low <= seq && seq <= reached.high;
   }
 
-  #newest(seqIn: (span: Span) => number): Place | undefined {
-    return this.#places((_, span) => seqIn(span)).find((place) => this.has(place));
+  #newest(seqIn: (span: Span, reached: Reached) => number): Place | undefined {
+    return this.#places((reached, span) => seqIn(span, reached)).find((place) => this.has(place));
   }
 
   /** One place for each epoch, the newest first. */
-  #places(seqIn: (reached: { low: number; high: number }, span: Span) => number): Place[] {
+  #places(seqIn: (reached: Reached, span: Span) => number): Place[] {
     return [...this.#reached]
       .map(([span, reached]) => ({ span, seq: seqIn(reached, span) }))
       .reverse();

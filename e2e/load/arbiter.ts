@@ -244,7 +244,7 @@ function epochsOf(chain: string, current: { epoch: string; seq: number }): Linea
       // Only the first of a link has messages; the others ended as they began.
       epochs.push({ epoch, start: index === 0 ? start : limit, end: limit });
     });
-    start = limit;
+    start = Math.max(start, limit);
   }
   return [...epochs, { epoch: current.epoch, start, end: current.seq }];
 }

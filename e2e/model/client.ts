@@ -44,40 +44,36 @@ function wroteElsewhere({ written }: State, { id, epoch }: Entry): boolean {
 
 function receiveGap(state: State, gap: Gap, { scope }: Protocol): State {
   const broken = falseness(state, gap, scope);
-  const named = state.written.filter((place, index) => names(gap, place, index));
-  const covered = named.reduce((bits, { id }) => bits | bit(id), state.client.covered);
+  const covered = named(state, gap).reduce((bits, { id }) => bits | bit(id), state.client.covered);
   return { ...state, broken, client: { ...state.client, covered, cursor: gap.position } };
 }
 
-/** Without a range a gap stands for everything that was written until it was made. */
-function names({ epoch, from, to, position, writes }: Gap, place: Written, index: number): boolean {
-  if (from > 0) return place.epoch === epoch && place.seq >= from && place.seq <= to;
-  const follows = place.epoch === position.epoch && place.seq > position.seq;
-  return index < (writes ?? 0) && !follows;
+function named({ written }: State, { names }: Gap): Written[] {
+  return written.filter((_, index) => (names & (1 << index)) !== 0);
 }
 
 function falseness(state: State, gap: Gap, scope: Scope): string | undefined {
-  const { log, client, written } = state;
-  if (gap.from === 0) return mayForget(state) ? undefined : `${gap.reason} without any reason`;
+  const { client } = state;
+  if (gap.from === 0) {
+    return mayForget(state, scope) ? undefined : `${gap.reason} without any reason`;
+  }
+  const has = (bits: number) => (place: Written) => (bits & bit(place.id)) !== 0;
   for (let seq = gap.from; seq <= gap.to; seq += 1) {
-    const place = written.find((at) => at.epoch === gap.epoch && at.seq === seq);
-    if (place === undefined) return `${gap.reason} ${gap.epoch}:${seq}, which never was`;
-    const kept = seq > log.floor && log.entries[seq - 1]?.epoch === gap.epoch;
-    if (kept) return `${gap.reason} ${gap.epoch}:${seq}, which is there`;
-    const unseen = ((client.got | client.covered) & bit(place.id)) === 0;
-    const unsure = scope.session === true;
-    if (gap.reason === 'truncated' && unseen) return `truncated ${seq}, which it never had`;
-    const had = (client.got & bit(place.id)) !== 0;
-    if (gap.reason === 'lost' && had && !unsure && onlyThere(state, place)) {
-      return `lost ${seq}, which it has`;
+    const places = named(state, gap).filter((place) => place.seq === seq);
+    if (places.length === 0) return `${gap.reason} ${seq}, which is there or never was`;
+    if (gap.reason === 'truncated' && seq === gap.from) {
+      if (!places.some(has(client.got | client.covered))) return `${seq} was never had`;
     }
+    if (gap.reason !== 'lost' || scope.session) continue;
+    const had = places.filter(has(client.got)).filter((place) => onlyThere(state, place));
+    if (had.length === places.length) return `lost ${seq}, which it has`;
   }
   return undefined;
 }
 
-/** `expired` and `epoch_unknown` say that the log cannot know; these are the ways to that. */
-function mayForget({ lineage, time }: State): boolean {
-  return lineage > 1 || time >= 2;
+/** `expired` and `epoch_unknown` say that nobody knows: of old, or who knew it is dead. */
+function mayForget({ time, left }: State, { faults }: Scope): boolean {
+  return time >= 2 || left.deaths < (faults.deaths ?? 0);
 }
 
 function onlyThere({ written }: State, { id }: Written): boolean {
@@ -92,7 +88,7 @@ function isBefore(place: Written, cursor: Cursor): boolean {
  * The promise: of everything that was acknowledged up to the client's cursor, each message was
  * given to the application or named by a gap; and a gap names what was given and then lost.
  */
-export function missed(state: State): string | undefined {
+export function missed(state: State, scope: Scope): string | undefined {
   const { client, written } = state;
   const { cursor, got, covered } = client;
   for (const place of written) {
@@ -101,12 +97,15 @@ export function missed(state: State): string | undefined {
     const at = `${place.epoch}:${place.seq}`;
     return `message ${place.id}, acknowledged at ${at}, is missing without a gap`;
   }
-  const untold = written.find((place) => place.lost && isUntold(state, place));
+  const untold = written.find((place) => place.lost && isUntold(state, place, scope));
   return untold && `message ${untold.id} was given, was lost by a failover, and no gap says so`;
 }
 
-function isUntold(state: State, place: Written): boolean {
+function isUntold(state: State, place: Written, { session }: Scope): boolean {
   const { cursor, got, covered } = state.client;
   const given = (got & ~covered & bit(place.id)) !== 0;
-  return given && place.epoch < cursor.epoch && onlyThere(state, place);
+  // Back before the topic's birth: a session's cursor may just be old.
+  const back = cursor.epoch === 0 && session !== true;
+  const left = (place.epoch < cursor.epoch || back) && (place.heirs & (1 << cursor.epoch)) === 0;
+  return given && left && onlyThere(state, place);
 }

@@ -1,4 +1,4 @@
-import type { Cursor, Entry, Frame, Log, State } from './state.ts';
+import type { Cursor, Entry, Frame, Log, Reach, State } from './state.ts';
 
 /**
  * A state as a short string: equal for equal states, different for different ones. Every number
@@ -6,12 +6,13 @@ import type { Cursor, Entry, Frame, Log, State } from './state.ts';
  */
 export function keyOf(state: State): string {
   const key = new Key();
-  key.numbers(state.time, state.lineage, state.world, state.worldChanged, state.epochs);
+  key.numbers(state.time, state.lineage, state.worldChanged, state.epochs);
   key.log(state.log);
   key.log(state.replica);
   key.numbers(state.producer.made, state.producer.unknown);
   key.list(state.bell, (entry) => key.entry(entry));
-  key.cursor(state.told);
+  key.reach(state.told);
+  key.list(state.past, (reach) => key.reach(reach));
   const { subscription, client, left } = state;
   key.numbers(subscription === undefined ? 0 : subscription.live ? 1 : 2);
   if (subscription !== undefined && !subscription.live) {
@@ -31,10 +32,11 @@ export function keyOf(state: State): string {
       place.seq,
       place.at,
       (place.acked ? 1 : 0) + (place.lost ? 2 : 0),
+      place.heirs,
     ),
   );
-  key.numbers(left.failovers, left.drops, left.repeats, left.disconnects);
-  key.numbers(left.trims, left.unknowns, left.ticks);
+  key.numbers(left.failovers, left.restarts, left.deaths, left.drops, left.repeats);
+  key.numbers(left.disconnects, left.trims, left.unknowns, left.ticks);
   return key.text;
 }
 
@@ -54,6 +56,11 @@ class Key {
     this.numbers(epoch, seq, confirmed);
   }
 
+  reach({ origin, ...cursor }: Reach): void {
+    this.cursor(cursor);
+    this.numbers(origin?.epoch ?? -1, origin?.seq ?? -1);
+  }
+
   entry({ id, epoch, seq, at }: Entry): void {
     this.numbers(id, epoch, seq, at);
   }
@@ -65,7 +72,7 @@ class Key {
       return;
     }
     const { gap } = frame;
-    this.numbers(1, gap.epoch, gap.from, gap.to, gap.reason.length, gap.writes ?? 0);
+    this.numbers(1, gap.from, gap.to, gap.reason.length, gap.names);
     this.cursor(gap.position);
   }
 

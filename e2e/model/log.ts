@@ -9,26 +9,29 @@ import {
   type Log,
   type Page,
   PRODUCER,
+  type Reach,
   type State,
   type Stored,
   samePlace,
+  type Written,
 } from './state.ts';
 
 /** Every script begins with this: a lineage that is not the recorded one ends the epoch. */
 export function touch(state: State, rules: Rules): State {
   const { log, lineage, time } = state;
   if (log.lineage === lineage || !rules.lineageMakesEpoch) return state;
-  const world = state.epochs + 1;
-  const changed = { ...state, world, worldChanged: time };
+  const changed = { ...state, worldChanged: time };
   const unreported = 3;
-  if (!log.born) {
-    return { ...changed, epochs: world, log: { ...log, lineage, unreported, epoch: world } };
-  }
+  if (!log.born) return { ...changed, log: { ...log, lineage, unreported } };
   const limit = log.entries.length;
   const ended: Link = { epoch: log.epoch, limit, known: limit };
-  const epoch = world + 1;
+  const epoch = state.epochs + 1;
   const chain = [...log.chain, ended];
-  return { ...changed, epochs: epoch, log: { ...log, lineage, unreported, epoch, chain } };
+  const written = state.written.map((place) =>
+    isKept(log, place) ? { ...place, heirs: place.heirs | (1 << epoch) } : place,
+  );
+  const ending = { ...changed, epochs: epoch, written };
+  return { ...ending, log: { ...log, lineage, unreported, epoch, chain } };
 }
 
 function birth(state: State, rules: Rules): State {
@@ -65,7 +68,7 @@ export function append(before: State, id: number, rules: Rules): { state: State;
       bell: [...state.bell, entry],
       written: [
         ...state.written,
-        { id, epoch: entry.epoch, seq: entry.seq, at: time, acked: false, lost: false },
+        { id, epoch: entry.epoch, seq: entry.seq, at: time, acked: false, lost: false, heirs: 0 },
       ],
     },
   };
@@ -77,11 +80,12 @@ export function append(before: State, id: number, rules: Rules): { state: State;
  */
 export function report(before: State, pod: number, rules: Rules): State {
   let state = touch(before, rules);
-  const known = pod === PRODUCER ? ackedPlaces(state, rules) : [state.told];
+  const known = pod === PRODUCER ? ackedPlaces(state, rules) : seenPlaces(state, rules);
   const alive = (place: Cursor) => place.confirmed > before.time - 2 || !rules.expiredIsNotReported;
-  if (known.some((place) => place.seq > 0 && alive(place))) state = birth(state, rules);
+  if (known.some((place) => place.epoch > 0 && alive(place))) state = birth(state, rules);
   let { log } = state;
   for (const place of log.born ? known : []) {
+    if (place.epoch === 0) continue;
     if (log.chain.some(({ epoch }) => epoch === place.epoch)) log = withKnown(log, place);
     else if (alive(place) && rules.lostEpochJoinsChain) log = withLostEpoch(log, place);
   }
@@ -95,12 +99,26 @@ function withKnown(log: Log, { epoch, seq }: Cursor): Log {
   return { ...log, chain };
 }
 
-function withLostEpoch(log: Log, { epoch, seq }: Cursor): Log {
+function withLostEpoch(log: Log, { epoch, seq, origin }: Reach): Log {
   const at = log.chain.findLastIndex((link) => link.epoch < epoch) + 1;
-  const limit = log.chain[at - 1]?.limit ?? 0;
-  if (epoch === log.epoch || seq <= limit) return log;
+  const parent = log.chain.find((link) => link.epoch === origin?.epoch);
+  const before = (parent ?? log.chain[at - 1])?.limit ?? 0;
+  const limit = parent === undefined ? before : Math.min(before, origin?.seq ?? 0);
+  if (epoch === log.epoch || (parent === undefined && seq <= limit)) return log;
   const lost: Link = { epoch, limit, known: seq };
   return { ...log, chain: [...log.chain.slice(0, at), lost, ...log.chain.slice(at)] };
+}
+
+/** Where the current epoch began, by the oldest name that the place has. */
+export function originOf({ chain }: Log): NonNullable<Reach['origin']> {
+  const seq = Math.max(0, ...chain.map(({ limit }) => limit));
+  return { epoch: chain.find(({ limit }) => limit === seq)?.epoch ?? 0, seq };
+}
+
+function seenPlaces({ told, past }: State, rules: Rules): Reach[] {
+  const seen = rules.pastIsReported ? [...past, told] : [told];
+  if (rules.originIsReported) return seen;
+  return seen.map(({ epoch, seq, confirmed }) => ({ epoch, seq, confirmed }));
 }
 
 function ackedPlaces({ written }: State, rules: Rules): Cursor[] {
@@ -114,32 +132,78 @@ export function resolve(state: State, from: Cursor, { page, rules }: Reading): P
   if (!log.born) return withoutMeta(state, from, rules);
   const all = [...log.chain, { epoch: log.epoch, limit: log.entries.length, known: 0 }];
   let index = all.findIndex(({ epoch }) => epoch === from.epoch);
-  if (index < 0) return broken(state, from, 'epoch_unknown');
+  if (index < 0) return broken(state, 'epoch_unknown');
   if (index === 0 && rules.worldCursorAges && from.confirmed <= log.birth - 2) {
-    return broken(state, from, 'expired');
+    return broken(state, 'expired');
   }
-  const steps: Frame[] = [];
+  const walk: Walk = { state, page, steps: [], rules };
   let cursor = from;
-  for (; index < all.length; index += 1) {
+  let lost: Lost | undefined;
+  for (const start = index; index < all.length; index += 1) {
     const last = index === all.length - 1;
     const link = all[index] as Link;
     const limit = link.limit + (last ? 0 : shift(rules));
-    if (cursor.seq < limit) cursor = replay(log, cursor, { limit, page, steps, rules });
+    if (cursor.seq < limit) {
+      cursor = tellLost(cursor, lost, walk);
+      lost = undefined;
+      cursor = replay(cursor, limit, walk);
+    }
     if (cursor.seq < limit) break;
-    const next = all[index + 1]?.epoch ?? cursor.epoch;
-    cursor = leave(
-      cursor,
-      { ...link, limit, known: last ? 0 : link.known },
-      { next, steps, rules },
-    );
+    const had = index === start && rules.truncationIsTold ? from.seq : 0;
+    const known = last || !rules.knownIsTold ? 0 : link.known;
+    lost = joined(lost, { limit, to: Math.max(had, known), had: had > limit });
+    const epoch = all[index + 1]?.epoch ?? cursor.epoch;
+    cursor = { epoch, seq: limit, confirmed: cursor.confirmed };
   }
+  cursor = tellLost(cursor, lost, walk);
   const caughtUp = samePlace(cursor, headOf(log, time));
-  return { steps, cursor: caughtUp ? { ...cursor, confirmed: time } : cursor };
+  return { steps: walk.steps, cursor: caughtUp ? { ...cursor, confirmed: time } : cursor };
 }
 
 export interface Reading {
   readonly page: number;
   readonly rules: Rules;
+}
+
+interface Walk extends Reading {
+  readonly state: State;
+  readonly steps: Frame[];
+}
+
+/** What was lost behind one place, in however many epochs. */
+interface Lost {
+  readonly limit: number;
+  readonly to: number;
+  /** The subscriber had some of it. */
+  readonly had: boolean;
+}
+
+function joined(before: Lost | undefined, { limit, to, had }: Lost): Lost | undefined {
+  if (to <= limit) return before;
+  if (before === undefined) return { limit, to, had };
+  return { ...before, to: Math.max(before.to, to) };
+}
+
+function tellLost(position: Cursor, lost: Lost | undefined, { state, steps }: Walk): Cursor {
+  if (lost === undefined) return position;
+  const { to, had } = lost;
+  const from = lost.limit + 1;
+  const names = bitsOf(
+    state,
+    (place) => !isKept(state.log, place) && from <= place.seq && place.seq <= to,
+  );
+  const reason = had ? 'truncated' : 'lost';
+  steps.push({ kind: 'gap', gap: { reason, from, to, position, names } });
+  return position;
+}
+
+/** Also what was trimmed since. */
+function isKept({ entries }: Log, { epoch, seq }: Written): boolean {
+  return entries[seq - 1]?.epoch === epoch;
+}
+
+function bitsOf({ written }: State, named: (place: Written) => boolean): number {
+  return written.reduce((bits, place, index) => (named(place) ? bits | (1 << index) : bits), 0);
 }
 
 function shift(rules: Rules): number {
@@ -151,34 +215,32 @@ function shift(rules: Rules): number {
 function withoutMeta(state: State, from: Cursor, rules: Rules): Page {
   const { log, time, worldChanged } = state;
   const oldest = rules.oldCursorExpires ? time - 2 : time - 3;
-  if (from.confirmed <= oldest) return broken(state, from, 'expired');
+  if (from.confirmed <= oldest) return broken(state, 'expired');
   const unsure = from.epoch !== log.epoch && from.confirmed <= worldChanged;
-  if (unsure && rules.worldLineageIsChecked) return broken(state, from, 'epoch_unknown');
+  if (unsure && rules.worldLineageIsChecked) return broken(state, 'epoch_unknown');
   return { steps: [], cursor: headOf(log, time) };
 }
 
-function broken(state: State, from: Cursor, reason: Gap['reason']): Page {
+/** Without a range a gap stands for everything that was written until it was made. */
+function broken(state: State, reason: Gap['reason']): Page {
   const position = headOf(state.log, state.time);
-  const writes = state.written.length;
-  const gap: Gap = { reason, epoch: from.epoch, from: 0, to: 0, position, writes };
+  const follows = (place: Written) => place.epoch === position.epoch && place.seq > position.seq;
+  const names = bitsOf(state, (place) => !follows(place));
+  const gap: Gap = { reason, from: 0, to: 0, position, names };
   return { steps: [{ kind: 'gap', gap }], cursor: position };
 }
 
-interface Walk {
-  readonly steps: Frame[];
-  readonly rules: Rules;
-}
-
-function replay(
-  log: Log,
-  from: Cursor,
-  { limit, page, steps, rules }: Walk & { limit: number; page: number },
-): Cursor {
+function replay(from: Cursor, limit: number, { state, page, steps, rules }: Walk): Cursor {
+  const { log } = state;
   let cursor = from;
   const floor = Math.min(log.floor, limit);
   if (cursor.seq < floor) {
     cursor = { ...cursor, seq: floor };
-    const gap = { reason: 'trimmed', epoch: from.epoch, from: from.seq + 1, to: floor } as const;
+    const names = bitsOf(
+      state,
+      (place) => isKept(log, place) && place.seq > from.seq && place.seq <= floor,
+    );
+    const gap = { reason: 'trimmed', from: from.seq + 1, to: floor, names } as const;
     if (rules.holeIsProven) steps.push({ kind: 'gap', gap: { ...gap, position: cursor } });
   }
   while (cursor.seq < limit && steps.length < page) {
@@ -189,25 +251,4 @@ function replay(
     cursor = { epoch: entry.epoch, seq: entry.seq, confirmed: entry.at };
   }
   return cursor;
-}
-
-/** Out of an epoch that is over. What is between two gaps is not a place to resume from. */
-function leave(
-  cursor: Cursor,
-  link: Link,
-  { next, steps, rules }: Walk & { next: number },
-): Cursor {
-  const { limit, known } = link;
-  const after = { epoch: next, seq: limit, confirmed: cursor.confirmed };
-  const lost = rules.knownIsTold && known > Math.max(limit, cursor.seq);
-  const { epoch } = cursor;
-  if (cursor.seq > limit && rules.truncationIsTold) {
-    const range = { from: limit + 1, to: cursor.seq, position: lost ? cursor : after };
-    steps.push({ kind: 'gap', gap: { reason: 'truncated', epoch, ...range } });
-  }
-  if (lost) {
-    const range = { from: Math.max(limit, cursor.seq) + 1, to: known, position: after };
-    steps.push({ kind: 'gap', gap: { reason: 'lost', epoch, ...range } });
-  }
-  return after;
 }

@@ -18,6 +18,10 @@ export const rules = {
   expiredIsNotReported: true,
   /** A report of an epoch that the surviving log never heard of puts it on the chain. */
   lostEpochJoinsChain: true,
+  /** It says where the epoch began: where nothing was written in it, nothing is lost. */
+  originIsReported: true,
+  /** Epochs that were reported once are reported again: the log that knew may be lost. */
+  pastIsReported: true,
   /** The first entry after a cursor must be the next number, or there is `gap trimmed`. */
   holeIsProven: true,
   /** A live copy that skips a number is not believed. */
@@ -42,7 +46,7 @@ export const rules = {
   savedByPong: true,
   /** Without meta a cursor that was confirmed two retentions ago has expired. */
   oldCursorExpires: true,
-  /** Without meta a cursor from before the last change of lineage is unknown. */
+  /** Without meta a cursor of the topic's, from before the last change of lineage, is unknown. */
   worldLineageIsChecked: true,
   /** So has one of the world's epoch that was confirmed so long before the topic was born. */
   worldCursorAges: true,

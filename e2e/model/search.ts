@@ -36,7 +36,7 @@ export function search(scope: Scope, rules: Rules): Result {
     for (const reached of frontier) {
       const after = expand(reached, all);
       steps += after.length;
-      const counterexample = judge(reached, after);
+      const counterexample = judge(reached, after, scope);
       if (counterexample !== undefined) return { states: seen.size, steps, counterexample };
       for (const { step: _, ...fresh } of after) if (isNew(fresh.state, seen)) next.push(fresh);
     }
@@ -59,9 +59,13 @@ function expand(from: Reached, all: readonly Step[]): Taken[] {
   return after;
 }
 
-function judge(reached: Reached, after: readonly Taken[]): Counterexample | undefined {
+function judge(
+  reached: Reached,
+  after: readonly Taken[],
+  scope: Scope,
+): Counterexample | undefined {
   for (const taken of after) {
-    const wrong = taken.state.broken ?? missed(taken.state);
+    const wrong = taken.state.broken ?? missed(taken.state, scope);
     if (wrong !== undefined) return { wrong, trace: traceOf(taken) };
   }
   if (after.some(({ step }) => step.progress) || isAtRest(reached.state)) return undefined;

@@ -11,9 +11,7 @@ export interface State {
   readonly replica: Log;
   /** The server's own, as `master_replid`: changes with a failover. */
   readonly lineage: number;
-  /** The epoch of topics without meta, fresh after each change of lineage, … */
-  readonly world: number;
-  /** … and when that was last; −1: never. */
+  /** When the lineage was last seen to have changed; −1: never. */
   readonly worldChanged: number;
   /** The newest epoch that was ever handed out. */
   readonly epochs: number;
@@ -21,7 +19,9 @@ export interface State {
   /** Live copies on their way to the gateway. */
   readonly bell: readonly Entry[];
   /** What the gateway told its listeners of the topic last. */
-  readonly told: Cursor;
+  readonly told: Reach;
+  /** The epochs that it was in before, oldest first. */
+  readonly past: readonly Reach[];
   readonly subscription: Subscription | undefined;
   /** Frames on their way to the client. */
   readonly wire: readonly Frame[];
@@ -39,7 +39,7 @@ export interface State {
 export interface Log {
   readonly lineage: number;
   readonly born: boolean;
-  /** Without meta: the world's. */
+  /** Without meta: the world's, 0. */
   readonly epoch: number;
   /** Every message of this life, trimmed ones included; the first has seq 1. */
   readonly entries: readonly Stored[];
@@ -72,19 +72,22 @@ export interface Cursor {
   readonly confirmed: number;
 }
 
+/** How far an epoch went, and after which number of which epoch it began, if that is known. */
+export interface Reach extends Cursor {
+  readonly origin?: { readonly epoch: number; readonly seq: number };
+}
+
 export interface Entry extends Stored {
   readonly seq: number;
 }
 
 export interface Gap {
   readonly reason: 'trimmed' | 'truncated' | 'lost' | 'expired' | 'epoch_unknown';
-  /** The epoch in which the subscriber was; `from` and `to` count in it. */
-  readonly epoch: number;
   readonly from: number;
   readonly to: number;
   readonly position: Cursor;
-  /** Known to the oracle alone: how much had been written when it was made. */
-  readonly writes?: number;
+  /** Known to the oracle alone: which writes it names, as bits. */
+  readonly names: number;
 }
 
 export type Frame =
@@ -127,10 +130,14 @@ export interface Written {
   readonly acked: boolean;
   /** A failover lost it. */
   readonly lost: boolean;
+  /** The epochs that began behind it, and whose history it is part of, as bits. */
+  readonly heirs: number;
 }
 
 export interface Faults {
   readonly failovers: number;
+  readonly restarts: number;
+  readonly deaths: number;
   readonly drops: number;
   readonly repeats: number;
   readonly disconnects: number;
@@ -154,10 +161,10 @@ export const GATEWAY = 1;
 export const PRODUCER = 2;
 const WORLD: Cursor = { epoch: 0, seq: 0, confirmed: 0 };
 
-export const unborn = (lineage: number, epoch: number): Log => ({
+export const unborn = (lineage: number): Log => ({
   lineage,
   born: false,
-  epoch,
+  epoch: 0,
   entries: [],
   floor: 0,
   chain: [],
@@ -168,6 +175,8 @@ export const unborn = (lineage: number, epoch: number): Log => ({
 
 const NO_FAULTS: Faults = {
   failovers: 0,
+  restarts: 0,
+  deaths: 0,
   drops: 0,
   repeats: 0,
   disconnects: 0,
@@ -180,15 +189,15 @@ const NO_FAULTS: Faults = {
 export function initial(scope: Scope): State {
   return {
     time: 0,
-    log: unborn(1, 0),
-    replica: unborn(1, 0),
+    log: unborn(1),
+    replica: unborn(1),
     lineage: 1,
-    world: 0,
     worldChanged: -1,
     epochs: 0,
     producer: { made: 0, unknown: 0 },
     bell: [],
     told: WORLD,
+    past: [],
     subscription: { live: true, cursor: WORLD, page: undefined },
     wire: [],
     client: { connected: true, cursor: WORLD, got: 0, covered: 0 },

@@ -1,5 +1,5 @@
 import { receive } from './client.ts';
-import { append, report, resolve, touch } from './log.ts';
+import { append, originOf, report, resolve, touch } from './log.ts';
 import type { Rules } from './rules.ts';
 import {
   type Cursor,
@@ -11,6 +11,7 @@ import {
   type Log,
   type Page,
   PRODUCER,
+  type Reach,
   type Scope,
   type State,
   samePlace,
@@ -50,6 +51,8 @@ export function stepsOf(protocol: Protocol): Step[] {
     world('publish, answer lost', (state) => publishUnknown(state, protocol)),
     world('the replica copies', replicate),
     world('failover', failover),
+    world('the master restarts', restart),
+    world('the gateway dies', (state) => die(state, protocol)),
     world('a live copy is lost', dropBell),
     world('a live copy is repeated', repeatBell),
     world('the connection breaks', disconnect),
@@ -112,6 +115,23 @@ function failover(before: State): State | undefined {
   return { ...state, log: state.replica, lineage: state.lineage + 1, written };
 }
 
+/** A new lineage on a log that lost nothing, and of which the replica has not heard. */
+function restart(before: State): State | undefined {
+  const state = spend(before, 'restarts');
+  return state && { ...state, lineage: state.lineage + 1 };
+}
+
+/** Another one takes its place, which knows nothing of what it saw. */
+function die(before: State, { rules }: Protocol): State | undefined {
+  const spent = spend(before, 'deaths');
+  if (spent === undefined) return undefined;
+  const state = touch(spent, rules);
+  const log = { ...state.log, unreported: state.log.unreported & ~GATEWAY };
+  const told = { ...headOf(log, state.time), origin: originOf(log) };
+  const client = { ...state.client, connected: false };
+  return { ...state, log, told, past: [], bell: [], wire: [], client, subscription: undefined };
+}
+
 function has({ entries }: Log, { epoch, seq }: Written): boolean {
   return entries[seq - 1]?.epoch === epoch;
 }
@@ -165,7 +185,7 @@ function expire(state: State): State | undefined {
     time < log.lastPublish + 2
   )
     return undefined;
-  const empty = { ...unborn(log.lineage, state.world), unreported: log.unreported };
+  const empty = { ...unborn(log.lineage), unreported: log.unreported };
   return { ...state, log: empty, replica: empty };
 }
 
@@ -200,11 +220,21 @@ function hear(before: State, protocol: Protocol): State | undefined {
 function tell(before: State, frames: readonly Frame[], protocol: Protocol): State {
   let state = before;
   for (const frame of frames) {
-    const told = placeAfter(frame);
-    state = { ...state, told };
+    state = moved(state, placeAfter(frame));
     if (state.subscription?.live) state = send(state, frame, protocol);
   }
   return state;
+}
+
+function moved(state: State, to: Reach): State {
+  const { told, past } = state;
+  // What was before the topic was forgotten is nobody's loss.
+  if (to.epoch === 0) return { ...state, told: to, past: [] };
+  if (to.epoch !== told.epoch) {
+    return { ...state, told: to, past: told.epoch > 0 ? [...past, told] : past };
+  }
+  const { origin } = told;
+  return { ...state, told: { ...to, ...(origin && { origin }) } };
 }
 
 function send(state: State, frame: Frame, { scope, rules }: Protocol): State {
@@ -228,7 +258,8 @@ function probe(before: State, protocol: Protocol): State | undefined {
   const { steps, cursor } = resolve(state, state.told, { page: Number.POSITIVE_INFINITY, rules });
   const confirmed = samePlace(cursor, state.told) && cursor.confirmed === state.told.confirmed;
   if (steps.length === 0 && confirmed) return state === before ? undefined : state;
-  return { ...tell(state, steps, protocol), told: cursor };
+  const after = moved(tell(state, steps, protocol), cursor);
+  return { ...after, told: { ...after.told, origin: originOf(state.log) } };
 }
 
 function connect(state: State, { scope, rules }: Protocol): State | undefined {

@@ -23,7 +23,13 @@ const faults: readonly Fault[] = [
     weight: 1,
     inflict: (nemesis) => nemesis.loseUnheard(),
   },
-  { name: 'store fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack() },
+  { name: 'store fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack(0) },
+  { name: 'store restarted and fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack(1) },
+  {
+    name: 'store restarted twice and fell back',
+    weight: 1,
+    inflict: (nemesis) => nemesis.fallBack(MOST_RESTARTS),
+  },
   { name: 'bells disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbBells() },
   { name: 'requests disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbRequests() },
   { name: 'line broken', weight: 4, inflict: (nemesis) => nemesis.breakLine() },
@@ -38,6 +44,11 @@ const faults: readonly Fault[] = [
 /** The names of all faults. */
 export const faultNames: readonly string[] = faults.map(({ name }) => name);
 
+/** No store changes its lineage twice in a second: seconds are what tells the changes apart. */
+const APART_MS = 1_000;
+/** Until a replica that stopped following takes over, or the master restarts before that. */
+const LAG_MS = 400;
+const MOST_RESTARTS = 2;
 /** Longer than a topic of a world that forgets is remembered. */
 export const AWAY_MS = 7_000;
 
@@ -56,17 +67,16 @@ export class Nemesis {
   readonly #healing = new Set<() => void>();
   /** Nothing may happen to gateways before this: they are to report what they knew. */
   #quietUntil = 0;
-  /**
-   * Nothing is lost before this: an epoch that a restart began, and that no replica has yet, is
-   * unknown to the one that takes over, and its subscribers are told so although nothing was lost.
-   */
-  #mayLoseFrom = 0;
+  /** The lineage must not change before this. */
+  #nextChange = 0;
   /** Gateways that are frozen, cut off or leaving: they would not report. */
   #unable = 0;
   /** Entries up to here may have been acknowledged by a gateway that cannot report. */
   #witnessed = new Map<string, number>();
   /** Acknowledged messages may have been lost. */
   lossy = false;
+  /** Until then a replica lags that will take over. */
+  lagsUntil = 0;
 
   constructor(world: World, random: Random) {
     this.#world = world;
@@ -152,13 +162,15 @@ export class Nemesis {
   }
 
   restartStore(): boolean {
-    // Not while a replica lags: what came after the restart would be lost with the restart itself.
-    if (this.#world.time.now() < this.#quietUntil) return false;
-    this.#noteWitnesses();
-    this.#world.store.failover();
-    this.#mayLoseFrom = this.#world.time.now() + this.#world.settings.stream.settleMs + 1_000;
-    this.#world.note('the store was restarted');
+    if (!this.#mayChange) return false;
+    this.#restart();
     return true;
+  }
+
+  #restart(): void {
+    this.#world.store.failover();
+    this.#world.note('the store was restarted');
+    this.#nextChange = this.#world.time.now() + APART_MS;
   }
 
   /** A client publishes and hears no answer; then the store loses what it published. */
@@ -172,7 +184,7 @@ export class Nemesis {
     const topic = pickOne(this.#world.topics, this.#random);
     this.#world.publishBy(subscriber, topic);
     const lagMs = this.#between(20, 100);
-    this.#quietUntil = this.#world.time.now() + lagMs + 1;
+    this.#lagsFor(lagMs);
     this.#world.time.after(lagMs, () => this.#loseEndOf(topic));
     return lines.length > 0;
   }
@@ -194,13 +206,17 @@ export class Nemesis {
     return true;
   }
 
-  /** A replica takes over that was behind in everything. */
-  fallBack(): boolean {
+  /** A replica takes over that was behind in everything, so many restarts included. */
+  fallBack(restarts: number): boolean {
     // What was told as trimmed must not be taken back, or nobody could judge it.
     if (!this.#mayLose || this.#world.settings.trims) return false;
     const replica = this.#world.store.snapshot();
-    const lagMs = this.#between(5, 400);
-    this.#quietUntil = this.#world.time.now() + lagMs + 1;
+    let lagMs = this.#between(5, LAG_MS);
+    for (let each = 0; each < restarts; each += 1) {
+      this.#world.time.after(lagMs, () => this.#restart());
+      lagMs += APART_MS + this.#between(5, LAG_MS);
+    }
+    this.#lagsFor(lagMs);
     this.#world.note(`a replica stops following`);
     this.#world.time.after(lagMs, () => {
       this.#world.store.failover(replica);
@@ -334,8 +350,16 @@ export class Nemesis {
   get #mayLose(): boolean {
     // What became of a topic that is forgotten in the end, nobody could judge.
     if (this.#world.settings.expires) return false;
-    const now = this.#world.time.now();
-    return this.#unable === 0 && now >= this.#quietUntil && now >= this.#mayLoseFrom;
+    return this.#unable === 0 && this.#mayChange;
+  }
+
+  get #mayChange(): boolean {
+    return this.#world.time.now() >= Math.max(this.#quietUntil, this.#nextChange);
+  }
+
+  #lagsFor(ms: number): void {
+    this.lagsUntil = this.#world.time.now() + ms + 1;
+    this.#quietUntil = this.lagsUntil;
   }
 
   #lost(): void {

@@ -122,7 +122,7 @@ export class StoreArbiter implements MemoryPeer {
         // Only the first of a link has messages; the others ended as they began.
         epochs.push({ epoch: name, start: index === 0 ? start : limit, end: limit });
       }
-      start = limit;
+      start = Math.max(start, limit);
     }
     epochs.push({ epoch, start, end: seq });
     this.#recorder.write({ kind: 'lineage', t: this.#time.nanoseconds, topic, epochs });

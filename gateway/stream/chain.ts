@@ -22,6 +22,20 @@ export interface ChainLink {
   readonly since: number;
 }
 
+/** Where an epoch began: up to `seq` its history is that of `epoch`. */
+export interface Origin {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/**
+ * How far a pod knows that an epoch went, and where it began, if the pod knows that: then a log
+ * that never had the epoch can still tell what of it is there.
+ */
+export interface Reach extends Position {
+  readonly origin?: Origin;
+}
+
 export interface TopicHistory {
   readonly epoch: string;
   readonly seq: number;
@@ -84,15 +98,20 @@ export interface UnbornTopic {
   readonly logExists: boolean;
 }
 
-/** Why somebody at the position may have missed something; undefined: nothing was missed. */
+/**
+ * Why somebody at the position may have missed something; undefined: nothing was missed. So it is
+ * before the topic's birth, also across a change of lineage: once that is settled, whoever knew of
+ * a birth has reported it, and the topic would be born. An epoch of the topic itself may have been
+ * lost with it.
+ */
 export function missedBeforeBirth(
   from: Position,
   topic: UnbornTopic,
 ): 'expired' | 'epoch_unknown' | undefined {
   if (mayBeForgotten(from, topic)) return 'expired';
-  const wiped = isWorldEpoch(from.epoch) && from.epoch !== topic.world;
-  const current = from.confirmed > topic.changed && !wiped && !topic.logExists;
-  return current ? undefined : 'epoch_unknown';
+  const { epoch, confirmed } = from;
+  const known = isWorldEpoch(epoch) ? epoch === topic.world : confirmed > topic.changed;
+  return known && !topic.logExists ? undefined : 'epoch_unknown';
 }
 
 /** The chain after the current epoch, which began in second `since`, ended at `seq`. */
@@ -118,33 +137,54 @@ function mergeable(newest: ChainLink, older: ChainLink): boolean {
 }
 
 /**
- * The chain after a pod said that it saw this position, which is not of the current epoch.
+ * Where the current epoch began. Of several names for the place the oldest, which a replica that
+ * lags is the likeliest to have. Undefined: this history does not say.
+ */
+export function originOf({ chain }: Pick<TopicHistory, 'chain'>): Origin | undefined {
+  // What pods alone remember never reaches further than what it branched off from.
+  const seq = Math.max(...chain.map(({ limit }) => limit));
+  const epoch = chain.findLast(({ limit }) => limit === seq)?.epochs[0];
+  return epoch === undefined ? undefined : { epoch, seq };
+}
+
+/**
+ * The chain after a pod said how far it knows an epoch that is not the current one.
  * `forgotten`: so long ago that an epoch which is not on the chain has simply expired.
  */
 export function noteKnown(
   chain: readonly ChainLink[],
-  known: Position,
+  known: Reach,
   forgotten: boolean,
 ): readonly ChainLink[] {
   const at = linkOf(chain, known.epoch);
   const link = chain[at];
-  if (link === undefined) return forgotten ? chain : withLost(chain, known);
+  if (link === undefined) return forgotten ? chain : withBranch(chain, known);
   if (known.seq <= Math.max(link.limit, link.known)) return chain;
   return chain.with(at, { ...link, known: known.seq });
 }
 
 /**
- * An epoch that began and ended where this log never was, and is lost as a whole, joins the chain
- * in the order of time, whoever is first to report: who was in it goes on to every newer loss, and
- * who came later is not told of it.
+ * An epoch that began and ended where this log never was joins the chain as a branch: what it
+ * added to the epoch in which it began is lost, and where it added nothing, nothing is. It stands
+ * behind that epoch, in the order of time, whoever is first to report: who was in it goes on to
+ * every newer loss, and who came later is not told of it. Seconds tell changes of lineage apart.
  */
-function withLost(chain: readonly ChainLink[], known: Position): readonly ChainLink[] {
-  const at = chain.findIndex(({ since }) => since <= known.confirmed);
-  const before = chain[at];
-  // Below the number with which it would have begun, nobody knows what its numbers were.
-  if (before === undefined || known.seq <= before.limit) return chain;
-  const { epoch, seq, confirmed: since } = known;
-  const lost: ChainLink = { epochs: [epoch], limit: before.limit, known: seq, since };
+function withBranch(
+  chain: readonly ChainLink[],
+  { epoch, seq, confirmed, origin }: Reach,
+): readonly ChainLink[] {
+  const parent = origin === undefined ? -1 : linkOf(chain, origin.epoch);
+  // An epoch without messages was left before the one that was published to in the same second.
+  const newest = seq === origin?.seq ? confirmed - 1 : confirmed;
+  const inTime = chain.findIndex(({ since }) => since <= newest);
+  const at = parent < 0 || (inTime >= 0 && inTime < parent) ? inTime : parent;
+  const before = chain[parent < 0 ? at : parent];
+  if (before === undefined) return chain;
+  // Without an origin it is taken to begin where this log was cut, which a shorter one did not.
+  const limit = parent < 0 ? before.limit : Math.min(origin?.seq ?? 0, before.limit);
+  if (parent < 0 && seq <= limit) return chain;
+  const since = Math.max(confirmed, chain[at]?.since ?? 0);
+  const lost: ChainLink = { epochs: [epoch], limit, known: seq, since };
   return chain.toSpliced(at, 0, lost).slice(0, chainBounds.links);
 }
 
@@ -203,7 +243,9 @@ class Walk {
   }
 
   over({ entries, exhausted }: Excerpt): Continued {
-    if (this.#from.seq > this.#seq) this.#truncated();
+    if (this.#link < 0 && this.#from.seq > this.#seq) {
+      this.#gap('truncated', [this.#seq + 1, this.#from.seq], this.#head.epoch);
+    }
     for (const entry of entries) {
       this.#reach(entry.seq - 1);
       this.#seq = entry.seq;
@@ -221,46 +263,49 @@ class Walk {
     return { steps: this.#steps, cursor: this.#cursor };
   }
 
-  /** Numbers that the subscriber saw, and that were given out again after a failover. */
-  #truncated(): void {
-    const link = this.#history.chain[this.#link];
-    // A known loss follows: until that is told, the subscriber stays where it can be told.
-    const more = link !== undefined && link.known > this.#from.seq;
-    const epoch = more ? this.#from.epoch : this.#epochAfter(this.#link);
-    this.#gap('truncated', [this.#seq + 1, this.#from.seq], epoch);
-  }
-
   /** Everything up to `target` is behind the subscriber: what is not in the log was trimmed. */
   #reach(target: number): void {
-    for (;;) {
-      const link = this.#history.chain[this.#link];
-      if (this.#link < 0 || link === undefined || link.limit > target) break;
-      this.#trimmed(link.limit);
-      this.#lost(link);
-      this.#link -= 1;
+    for (let end = this.#end; end !== undefined && end <= target; end = this.#end) {
+      this.#trimmed(end);
+      this.#leave();
     }
     this.#trimmed(target);
+  }
+
+  /** Where the link ends in which the subscriber is; undefined in the current epoch. */
+  get #end(): number | undefined {
+    return this.#link < 0 ? undefined : this.#history.chain[this.#link]?.limit;
   }
 
   #trimmed(to: number): void {
     if (to <= this.#seq) return;
     const from = this.#seq + 1;
     this.#seq = to;
-    const inside = this.#link === this.#start ? this.#from.epoch : this.#epochAfter(this.#link + 1);
+    const inside = this.#link === this.#start ? this.#from.epoch : this.#epoch;
     this.#gap('trimmed', [from, to], inside);
   }
 
-  #lost(link: ChainLink): void {
-    const seen = this.#link === this.#start ? this.#from.seq : 0;
-    const from = Math.max(link.limit, seen) + 1;
-    if (link.known < from) return;
-    this.#gap('lost', [from, link.known], this.#epochAfter(this.#link));
+  /**
+   * Leaves every epoch that ends here. What was lost behind this place is one gap, whether the
+   * subscriber had some of it or not and whichever epochs it was in: between two gaps it would
+   * have to stand at a position, and none could say how much of the loss it has been told.
+   */
+  #leave(): void {
+    let [from, to] = [Number.POSITIVE_INFINITY, 0];
+    const had = this.#link === this.#start ? this.#from.seq : 0;
+    const taken = had > this.#seq;
+    for (let end = this.#end; end !== undefined && end <= this.#seq; end = this.#end) {
+      const { known } = this.#history.chain[this.#link] as ChainLink;
+      const last = this.#link === this.#start ? Math.max(known, had) : known;
+      if (last > end) [from, to] = [Math.min(from, end + 1), Math.max(to, last)];
+      this.#link -= 1;
+    }
+    if (to > 0) this.#gap(taken ? 'truncated' : 'lost', [from, to], this.#epoch);
   }
 
-  /** The epoch that follows the link: a newer link's, or the current one. */
-  #epochAfter(link: number): string {
-    if (link <= 0) return this.#history.epoch;
-    return this.#history.chain[link - 1]?.epochs[0] ?? this.#history.epoch;
+  /** The epoch in which the subscriber is, once it has left the one that it came with. */
+  get #epoch(): string {
+    return this.#history.chain[this.#link]?.epochs[0] ?? this.#history.epoch;
   }
 
   #gap(reason: LogGapReason, [from, to]: readonly [number, number], epoch: string): void {

@@ -1,7 +1,9 @@
 import type { Position } from '../../protocol/position.ts';
+import { isWorldEpoch, type Origin, type Reach } from './chain.ts';
 import type { RepairCause, StreamCounts } from './counts.ts';
 import { eventsOf, Inconsistent, isSamePlace, type TopicEvent } from './follower-page.ts';
 import { type CopyRange, Parked, type ParkedCopy } from './follower-parked.ts';
+import { EPOCHS_PER_TOPIC } from './known.ts';
 import type { Log, Resumed } from './log.ts';
 import type { Entry } from './stream.ts';
 
@@ -33,6 +35,8 @@ export type FollowerState = 'opening' | 'live' | 'repairing' | 'settling' | 'clo
 /** What a step came to. `settling`: milliseconds until it makes sense to try again, at most. */
 export type Step = 'level' | 'again' | 'closed' | { readonly settling: number };
 
+const NO_PAST: readonly Reach[] = [];
+
 /** One followed topic: turns live copies and pages of the log into one contiguous history. */
 export class Follower {
   readonly topic: string;
@@ -48,6 +52,10 @@ export class Follower {
   #epoch = '';
   #seq = 0;
   #second = 0;
+  /** Where that epoch began, if the log said so. */
+  #origin: Origin | undefined;
+  /** The epochs before it, as far as they went, oldest first. */
+  #past: readonly Reach[] = NO_PAST;
   /** What was heard last, told or not. */
   #heard: CopyRange & { readonly second: number } = { epoch: '', from: 0, to: 0, second: 0 };
   /** Lineage of the log when the follower was level last. */
@@ -79,13 +87,23 @@ export class Follower {
     return { epoch: this.#epoch, seq: this.#seq, confirmed };
   }
 
-  /** The highest position that is known to have existed; `confirmed`: when it was published. */
-  get highest(): Position | undefined {
+  /**
+   * How far each epoch is known to have gone, oldest first; `confirmed`: when that was published.
+   */
+  get reaches(): readonly Reach[] {
     const { epoch, to, second } = this.#heard;
-    const heard = { epoch, seq: to, confirmed: second };
-    if (this.#epoch === '') return epoch === '' ? undefined : heard;
-    const told = { epoch: this.#epoch, seq: this.#seq, confirmed: this.#second };
-    return epoch === '' || (epoch === told.epoch && to <= told.seq) ? told : heard;
+    const present = this.#epoch === '' ? this.#past : [...this.#past, this.#reach];
+    const foreign = epoch !== '' && epoch !== this.#epoch;
+    return foreign ? [...present, { epoch, seq: to, confirmed: second }] : present;
+  }
+
+  /** Of the present epoch. */
+  get #reach(): Reach {
+    const { epoch, to, second } = this.#heard;
+    const origin = this.#origin;
+    const told = { epoch: this.#epoch, ...(origin && { origin }) };
+    if (epoch === this.#epoch && to > this.#seq) return { ...told, seq: to, confirmed: second };
+    return { ...told, seq: this.#seq, confirmed: this.#second };
   }
 
   close(): void {
@@ -143,8 +161,7 @@ export class Follower {
     if (page === undefined || this.isClosed) return 'closed';
     if (doubts !== this.#doubts) return 'again';
     if (from === undefined) return this.#open(page);
-    // Only who crosses into the new history needs to know what the old one lost.
-    if (page.unsettledMs > 0 && page.head.epoch !== from.epoch) {
+    if (page.unsettledMs > 0) {
       this.#state = 'settling';
       return { settling: page.unsettledMs };
     }
@@ -169,7 +186,7 @@ export class Follower {
     return { from, heard: true, maxEntries: pageEntries, maxBytes: pageBytes };
   }
 
-  #open({ head, lineage }: Resumed): Step {
+  #open({ head, lineage, origin }: Resumed): Step {
     const foreign = this.#parked.epochs;
     foreign.delete(head.epoch);
     if (foreign.size > 0) {
@@ -179,6 +196,7 @@ export class Follower {
     }
     this.#state = 'repairing';
     this.#moveTo(head);
+    this.#origin = origin;
     this.#host.tell({ type: 'opened', topic: this.topic, head });
     return this.#join(lineage);
   }
@@ -191,6 +209,7 @@ export class Follower {
       if (this.isClosed) return 'closed';
     }
     this.#second = Math.max(this.#second, page.cursor.confirmed);
+    if (this.#epoch === page.head.epoch) this.#origin ??= page.origin;
     if (!isSamePlace(page.cursor, page.head)) return 'again';
     const step = this.#join(page.lineage);
     if (step === 'again' && events.length === 0 && !this.#dropped) {
@@ -215,9 +234,19 @@ export class Follower {
   }
 
   #moveTo(position: Position): void {
+    if (this.#epoch !== position.epoch) this.#leaveEpoch(position.epoch);
     this.#epoch = position.epoch;
     this.#seq = position.seq;
     this.#second = position.confirmed;
+  }
+
+  #leaveEpoch(next: string): void {
+    // What was before the topic was forgotten is nobody's loss.
+    if (isWorldEpoch(next)) this.#past = NO_PAST;
+    else if (this.#epoch !== '' && !isWorldEpoch(this.#epoch)) {
+      this.#past = [...this.#past, this.#reach].slice(1 - EPOCHS_PER_TOPIC);
+    }
+    this.#origin = undefined;
   }
 
   /** The head was reached: what was heard meanwhile follows, or shows that more is missing. */

@@ -16,19 +16,30 @@ test('the highest position of an epoch counts, whoever knew it', () => {
   assert.deepEqual(flat(known.report(seen)), [['t e:5', 'u e:2']]);
 });
 
-test('an epoch that ended is reported before the next one, and then forgotten', () => {
+test('epochs that ended are reported before those that followed, as many as are kept', () => {
   const known = new Known(10, silentStreamCounts);
-  known.note('t', at('e', 5));
-  known.note('t', at('f', 4));
-  assert.deepEqual(flat(known.report([])), [['t e:5'], ['t f:4']]);
-  known.reported();
-  assert.deepEqual(flat(known.report([])), [['t f:4']]);
+  known.note('t', { ...at('e', 5), confirmed: 99 });
+  known.note('t', at('g', 6));
+  // Who follows saw the one come before the other, if both were in the same second.
+  assert.deepEqual(flat(known.report([['t', at('f', 5)]])), [['t e:5'], ['t f:5'], ['t g:6']]);
+  for (const epoch of ['h', 'i', 'j']) known.note('t', at(epoch, 7));
+  assert.deepEqual(flat(known.report([])), [['t g:6'], ['t h:7'], ['t i:7'], ['t j:7']]);
+});
+
+test('where an epoch began is known from whoever knows it', () => {
+  const origin = { epoch: 'd', seq: 3 };
+  const seen = { ...at('e', 4), origin };
+  const published = new Known(10, silentStreamCounts);
+  published.note('t', at('e', 5));
+  assert.deepEqual(published.report([['t', seen]])[0]?.get('t'), { ...at('e', 5), origin });
+  published.note('t', seen);
+  assert.deepEqual(published.report([])[0]?.get('t'), { ...at('e', 5), origin });
 });
 
 test('what is old is reported, what never had a message is not', () => {
   const known = new Known(10, silentStreamCounts);
   known.note('old', { ...at('e', 5), confirmed: 9 });
-  assert.deepEqual(flat(known.report([['unborn', at('w', 0)]])), [['old e:5']]);
+  assert.deepEqual(flat(known.report([['unborn', at('w-1', 0)]])), [['old e:5']]);
 });
 
 test('the topic that was not touched for longest makes room, and that is counted', () => {

@@ -1,20 +1,21 @@
-import type { Position } from '../../protocol/position.ts';
+import { isWorldEpoch, type Reach } from './chain.ts';
 import type { StreamCounts } from './counts.ts';
 
-/** More epochs than this between two reports: the oldest are forgotten. */
-const EPOCHS_PER_TOPIC = 4;
+/** More epochs of a topic than this: the oldest are forgotten. */
+export const EPOCHS_PER_TOPIC = 4;
 
 /**
  * The highest position of each topic that this pod knows to have existed: acknowledged to it, or
  * seen before it stopped to follow. After a change of lineage the log is told, so that whoever
  * should have had what a failover lost gets a gap. `confirmed` is the second of the publish.
  *
- * An epoch that ended is remembered until it was reported, even when the next one has begun.
+ * Epochs that ended are remembered beside the newest one, also when they were reported: the log
+ * that was told may be lost itself, to a replica that has none of them.
  * Bounded: the topic that was not touched for longest is forgotten first, and counted.
  */
 export class Known {
   /** Of each topic the epochs in which something is known, oldest first. */
-  readonly #topics = new Map<string, readonly Position[]>();
+  readonly #topics = new Map<string, readonly Reach[]>();
   readonly #capacity: number;
   readonly #counts: Pick<StreamCounts, 'forgotten'>;
 
@@ -23,10 +24,13 @@ export class Known {
     this.#counts = counts;
   }
 
-  note(topic: string, position: Position): void {
+  note(topic: string, reach: Reach): void {
+    // Where there was no message yet, none can be lost.
+    if (isWorldEpoch(reach.epoch)) return;
     const known = this.#topics.get(topic);
     this.#topics.delete(topic);
-    this.#topics.set(topic, known === undefined ? [position] : merged(known, position));
+    const all = merged(known, reach);
+    this.#topics.set(topic, all.length > EPOCHS_PER_TOPIC ? all.slice(1) : all);
     if (this.#topics.size <= this.#capacity) return;
     for (const oldest of this.#topics.keys()) {
       this.#topics.delete(oldest);
@@ -39,34 +43,35 @@ export class Known {
    * What there is to report, together with what followers saw: one table per epoch of a topic,
    * older ones first, at least one. However old: whether retention has forgotten it, the log knows.
    */
-  report(seen: Iterable<readonly [string, Position]>): Map<string, Position>[] {
-    const all = new Map(this.#topics);
-    for (const [topic, position] of seen) {
-      all.set(topic, merged(all.get(topic) ?? [], position));
-    }
-    const tables = [new Map<string, Position>()];
-    for (const [topic, positions] of all) {
-      const existing = positions.filter(({ seq }) => seq > 0);
-      for (const [index, position] of existing.entries()) {
+  report(seen: Iterable<readonly [string, Reach]>): Map<string, Reach>[] {
+    const all = new Map<string, readonly Reach[]>();
+    const add = (topic: string, reach: Reach) => {
+      all.set(topic, merged(all.get(topic), reach));
+    };
+    // Who follows a topic knows the order of its epochs; who publishes may be ahead of it.
+    for (const [topic, reach] of seen) if (!isWorldEpoch(reach.epoch)) add(topic, reach);
+    for (const [topic, reaches] of this.#topics) for (const reach of reaches) add(topic, reach);
+    const tables = [new Map<string, Reach>()];
+    for (const [topic, reaches] of all) {
+      for (const [index, reach] of reaches.toSorted(byTime).entries()) {
         tables[index] ??= new Map();
-        tables[index].set(topic, position);
+        tables[index].set(topic, reach);
       }
     }
     return tables;
   }
-
-  /** The log has been told: of each topic only the newest epoch can still lose anything. */
-  reported(): void {
-    for (const [topic, positions] of this.#topics) {
-      if (positions.length > 1) this.#topics.set(topic, positions.slice(-1));
-    }
-  }
 }
 
-function merged(known: readonly Position[], position: Position): readonly Position[] {
-  const at = known.findIndex(({ epoch }) => epoch === position.epoch);
+const byTime = (one: Reach, other: Reach) => one.confirmed - other.confirmed;
+
+function merged(known: readonly Reach[] | undefined, reach: Reach): readonly Reach[] {
+  if (known === undefined) return [reach];
+  const at = known.findIndex(({ epoch }) => epoch === reach.epoch);
   const same = known[at];
-  if (same === undefined) return [...known, position].slice(-EPOCHS_PER_TOPIC);
-  if (same.seq >= position.seq) return known;
-  return known.with(at, position);
+  if (same === undefined) return [...known, reach];
+  const further = same.seq >= reach.seq ? same : reach;
+  // Who published knows how far an epoch went, who followed also where it began.
+  const origin = same.origin ?? reach.origin;
+  if (further.origin === origin) return further === same ? known : known.with(at, further);
+  return known.with(at, { ...further, ...(origin && { origin }) });
 }

@@ -1,5 +1,5 @@
 import { type Clock, type Random, sleep, type Timer } from '../../protocol/clock.ts';
-import type { Position } from '../../protocol/position.ts';
+import type { Reach } from './chain.ts';
 import type { DoubtCause, StreamCounts } from './counts.ts';
 import { Prober } from './liveness-probe.ts';
 import type { Log, Probe } from './log.ts';
@@ -17,9 +17,7 @@ export interface LivenessOwner {
   /** Called at every interval while nothing is in doubt. */
   rotate(): void;
   /** What this pod knows of every topic. */
-  known(): readonly Map<string, Position>[];
-  /** The log knows it too. */
-  reported(): void;
+  known(): readonly Map<string, Reach>[];
   /** The listener must be told that what it has may be old. */
   stale(): void;
   /** Since when (clock.now) the log refused reads without one that worked. */
@@ -279,15 +277,14 @@ export class Liveness {
     }
     this.#lineage = lineage;
     const lost = parts.reduce((topics, part) => topics + part.size, 0);
-    if (parts.length === 0) this.#owner.reported();
-    else counts.unreported(lost);
+    if (parts.length > 0) counts.unreported(lost);
   }
 }
 
 /** At least one part: the log also wants to hear from a pod that knows nothing. */
-function inParts(known: Map<string, Position>): Map<string, Position>[] {
+function inParts(known: Map<string, Reach>): Map<string, Reach>[] {
   const entries = [...known];
-  const parts: Map<string, Position>[] = [];
+  const parts: Map<string, Reach>[] = [];
   do {
     parts.push(new Map(entries.splice(0, TOPICS_PER_REPORT)));
   } while (entries.length > 0);

@@ -1,4 +1,5 @@
 import type { Position } from '../../protocol/position.ts';
+import type { Origin, Reach } from './chain.ts';
 import type {
   CursorChanges,
   Entry,
@@ -29,7 +30,7 @@ export interface Log {
   /** Resolves the cursor by the rules of epochs and reads on from it. */
   resume(topic: string, request: ResumeRequest): Promise<Resumed>;
   /** What this pod knows of a topic whose lineage changed: highest (epoch, seq) seen or acked. */
-  report(lineage: string, known: ReadonlyMap<string, Position>, last: boolean): Promise<void>;
+  report(lineage: string, known: ReadonlyMap<string, Reach>, last: boolean): Promise<void>;
 
   /**
    * Starts and stops the live copy of a topic. `listen` resolves once it is in force; then the
@@ -88,6 +89,8 @@ export interface Resumed {
    */
   readonly unsettledMs: number;
   readonly head: Position;
+  /** Where the head's epoch began; undefined: unborn, or the cursor was in that epoch already. */
+  readonly origin?: Origin | undefined;
   /** In the order in which a subscriber must see them, gaps between entries where they belong. */
   readonly steps: import('./stream.ts').Page['steps'];
   readonly cursor: Position;

@@ -63,14 +63,6 @@ describe('A read', () => {
     assert.deepEqual(seqs(await read), [2]);
   });
 
-  test('does not wait where it stays in the present epoch', async () => {
-    const stage = await new Stage().start();
-    const read = stage.stream.read('t', at('f', 1), LIMIT);
-    await turn();
-    await next(stage.log.resumes).answer(page(at('f', 2), entries('f', 2), { unsettledMs: 300 }));
-    assert.deepEqual(seqs(await read), [2]);
-  });
-
   test('is tried again while the log is down, and given up after its deadline', async () => {
     const stage = await new Stage({ settleMs: 1_000 }).start();
     const read = stage.stream.read('t', at('e', 1), LIMIT);

@@ -92,7 +92,7 @@ export class Reader {
       let why: StreamError;
       try {
         const resumed = await this.#inTurn(topic, request, deadline);
-        pauseMs = this.#unsettledMs(resumed, request);
+        pauseMs = this.#unsettledMs(resumed);
         const { steps, cursor, head } = resumed;
         if (pauseMs === 0) return { steps, cursor, head };
         why = new StreamError('store_unavailable', 'what a failover lost is not known yet');
@@ -109,9 +109,8 @@ export class Reader {
   }
 
   /** How long to wait before a history that crosses a failover may be read; 0: it may. */
-  #unsettledMs({ unsettledMs, head }: Resumed, { from }: ResumeRequest): number {
-    if (unsettledMs === 0 || from === undefined || 'latest' in from) return 0;
-    if (from.epoch === head.epoch) return 0;
+  #unsettledMs({ unsettledMs }: Resumed): number {
+    if (unsettledMs === 0) return 0;
     const look = Math.max(SHORTEST_LOOK_MS, this.#options.settings.settleMs / LOOKS);
     return Math.min(unsettledMs, look);
   }

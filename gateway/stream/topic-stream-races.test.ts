@@ -248,8 +248,8 @@ describe('When it is in doubt whether everything was heard', () => {
           'L2',
           true,
           [
-            ['unfollowed', at('f', 3)],
             ['t', at('e', 11)],
+            ['unfollowed', at('f', 3)],
           ],
         ],
       ],

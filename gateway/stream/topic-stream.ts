@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../protocol/clock.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { StreamSettings } from '../settings/declaration.ts';
+import type { Reach } from './chain.ts';
 import { type StreamCounts, silentStreamCounts } from './counts.ts';
 import { Follower, type FollowerHost } from './follower.ts';
 import { FollowerQueue } from './follower-queue.ts';
@@ -115,8 +116,7 @@ export class TopicStream implements Stream {
   unfollow(topic: string): void {
     const follower = this.#followers.get(topic);
     if (follower === undefined) return;
-    const { highest } = follower;
-    if (highest !== undefined && highest.seq > 0) this.#known.note(topic, highest);
+    for (const reach of follower.reaches) this.#known.note(topic, reach);
     follower.close();
     this.#followers.delete(topic);
     this.#queue.remove(follower);
@@ -196,8 +196,7 @@ export class TopicStream implements Stream {
       trusted: () => this.#queue.resume(),
       proven: (second: number) => this.#queue.onceLevel(() => this.#confirm(second)),
       rotate: () => this.#rotate(),
-      known: () => this.#known.report(this.#highest()),
-      reported: () => this.#known.reported(),
+      known: () => this.#known.report(this.#seen()),
       stale: () => this.#setStale(true),
       get failingSince() {
         return failingSince();
@@ -221,9 +220,9 @@ export class TopicStream implements Stream {
     return timeLimit(this.#options.clock, this.#options.settings.publishTimeoutMs, step);
   }
 
-  *#highest(): Iterable<readonly [string, Position]> {
-    for (const [topic, { highest }] of this.#followers) {
-      if (highest !== undefined) yield [topic, highest];
+  *#seen(): Iterable<readonly [string, Reach]> {
+    for (const [topic, { reaches }] of this.#followers) {
+      for (const reach of reaches) yield [topic, reach];
     }
   }
 

@@ -135,15 +135,10 @@ export class ScriptedTopic {
     const limit = this.#end(index);
     const next = this.epochs[index + 1]?.id ?? cursor.epoch;
     const after = { epoch: next, seq: limit, confirmed: limit };
-    const lost = next !== cursor.epoch && known > Math.max(limit, cursor.seq);
-    if (cursor.seq > limit) {
-      const position = lost ? cursor : after;
-      const gap = { reason: 'truncated' as const, from: limit + 1, to: cursor.seq, position };
-      steps.push({ kind: 'gap', gap });
-    }
-    if (lost) {
-      const from = Math.max(limit, cursor.seq) + 1;
-      steps.push({ kind: 'gap', gap: { reason: 'lost', from, to: known, position: after } });
+    const to = Math.max(cursor.seq, next === cursor.epoch ? 0 : known);
+    if (to > limit) {
+      const reason = cursor.seq > limit ? 'truncated' : 'lost';
+      steps.push({ kind: 'gap', gap: { reason, from: limit + 1, to, position: after } });
     }
     return after;
   }

@@ -1,6 +1,14 @@
 import type { Timer } from '../../../protocol/clock.ts';
 import type { Position } from '../../../protocol/position.ts';
-import { continueFrom, crossesChange, jump, missedBeforeBirth, readsAfter } from '../chain.ts';
+import {
+  continueFrom,
+  crossesChange,
+  jump,
+  missedBeforeBirth,
+  originOf,
+  type Reach,
+  readsAfter,
+} from '../chain.ts';
 import { fingerprint } from '../fingerprint.ts';
 import {
   type Bell,
@@ -102,9 +110,9 @@ export class MemoryLog implements Log {
     const { retentionS } = settings;
     const topic = { world, changed, second, retentionS, logExists: false };
     const missed = missedBeforeBirth(from, topic);
-    if (missed === undefined) return nothing;
-    const unsettledMs = missed === 'expired' ? 0 : this.#store.unsettledMs();
-    return { ...nothing, unsettledMs, ...jump(missed, head) };
+    const settled = missed === 'expired' || (missed === undefined && from.confirmed > changed);
+    const unsettledMs = settled ? 0 : this.#store.unsettledMs();
+    return { ...nothing, unsettledMs, ...(missed && jump(missed, head)) };
   }
 
   #read(log: MemoryTopic, { from, maxEntries, maxBytes }: ResumeRequest): Resumed {
@@ -113,7 +121,8 @@ export class MemoryLog implements Log {
     const second = Math.floor(this.#store.nowMs / 1000);
     const limit = { entries: maxEntries, bytes: maxBytes };
     const head = { epoch: log.epoch, seq: log.seq, confirmed: second };
-    const answer = { lineage, unsettledMs: 0, head, steps: [], cursor: head };
+    const origin = originOf(log);
+    const answer = { lineage, unsettledMs: 0, head, origin, steps: [], cursor: head };
     if (from === undefined) return answer;
     if ('latest' in from) {
       const entries = log.latest({ ...limit, entries: Math.min(from.latest, maxEntries) });
@@ -129,10 +138,10 @@ export class MemoryLog implements Log {
     };
   }
 
-  report(lineage: string, known: ReadonlyMap<string, Position>, last: boolean): Promise<void> {
+  report(lineage: string, known: ReadonlyMap<string, Reach>, last: boolean): Promise<void> {
     return this.#step(() => {
       if (this.#store.takesReports(known.size)) {
-        for (const [topic, position] of known) this.#store.reportTopic(topic, position);
+        for (const [topic, reach] of known) this.#store.reportTopic(topic, reach);
       }
       if (last) this.#store.reported(this.#peer.pod, lineage);
     });

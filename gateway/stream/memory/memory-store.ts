@@ -1,7 +1,6 @@
 import type { Clock, Random } from '../../../protocol/clock.ts';
-import type { Position } from '../../../protocol/position.ts';
 import type { StreamSettings } from '../../settings/declaration.ts';
-import { isWorldEpoch, mayBeForgotten, noteKnown, worldEpoch } from '../chain.ts';
+import { isWorldEpoch, mayBeForgotten, noteKnown, type Reach, worldEpoch } from '../chain.ts';
 import type { Bell } from '../log.ts';
 import type { Entry } from '../stream.ts';
 import { type MemoryNetwork, perfectNetwork } from './memory-network.ts';
@@ -177,15 +176,16 @@ export class MemoryStore {
   }
 
   /** One topic of a pod's report. */
-  reportTopic(name: string, known: Position): void {
-    if (known.seq === 0 || isWorldEpoch(known.epoch)) return;
+  reportTopic(name: string, known: Reach): void {
+    if (isWorldEpoch(known.epoch)) return;
     const { retentionS } = this.settings;
     const second = Math.floor(this.nowMs / 1000);
     const forgotten = mayBeForgotten(known, { second, retentionS });
     const topic = this.topic(name) ?? (forgotten ? undefined : this.#birth(name));
     if (topic === undefined) return;
-    if (known.epoch === topic.epoch) {
-      if (known.seq <= topic.seq) return;
+    if (known.epoch === topic.epoch && known.seq <= topic.seq) return;
+    // The epoch went on, or another one followed it, in a history that this is not the end of.
+    if (known.epoch === topic.epoch || known.origin?.epoch === topic.epoch) {
       topic.beginEpoch(this.freshEpoch());
     }
     topic.chain = noteKnown(topic.chain, known, forgotten);

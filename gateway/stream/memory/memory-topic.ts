@@ -1,5 +1,5 @@
 import type { StreamSettings } from '../../settings/declaration.ts';
-import { type ChainLink, endEpoch } from '../chain.ts';
+import { type ChainLink, endEpoch, originOf } from '../chain.ts';
 import type { Entry } from '../stream.ts';
 
 /** What a topic needs of the store that it is in. */
@@ -157,7 +157,7 @@ export class MemoryTopic {
 
   /** As a replica that lags by `count` entries; never beyond the start of the epoch. */
   loseLast(count: number): void {
-    const lost = Math.min(count, this.seq - (this.chain[0]?.limit ?? 0));
+    const lost = Math.min(count, this.seq - (originOf(this)?.seq ?? 0));
     this.seq -= lost;
     this.#entries = this.#entries.filter((entry) => entry.seq <= this.seq);
     for (const { answers } of this.#generations) {

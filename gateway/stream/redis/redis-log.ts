@@ -1,7 +1,13 @@
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
-import type { Position } from '../../../protocol/position.ts';
 import type { RedisSettings, StreamSettings } from '../../settings/declaration.ts';
-import { continueFrom, crossesChange, jump, missedBeforeBirth } from '../chain.ts';
+import {
+  continueFrom,
+  crossesChange,
+  jump,
+  missedBeforeBirth,
+  originOf,
+  type Reach,
+} from '../chain.ts';
 import {
   type Bell,
   type Log,
@@ -20,6 +26,7 @@ import { judge, storeError } from './redis-errors.ts';
 import { factsOfMaster } from './redis-facts.ts';
 import { RedisPublisher } from './redis-publisher.ts';
 import { probeReply, resumeReply, type TopicReply, type UnbornReply } from './redis-replies.ts';
+import { type Arg, howFar, whereFrom } from './redis-requests.ts';
 import { redisScripts, type Script, type ScriptName, type Scripts } from './redis-scripts.ts';
 import { SentinelWatch } from './redis-sentinel-watch.ts';
 import { RedisSessions } from './redis-sessions.ts';
@@ -60,8 +67,6 @@ export const silentRedisLogCounts: RedisLogCounts = {
   silentPublish: nothing,
   foreignMessage: nothing,
 };
-
-type Arg = string | number;
 
 const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const EPOCH_LETTERS = 10;
@@ -262,16 +267,12 @@ export class RedisLog implements Log {
     if (from === undefined || 'latest' in from) return nothing;
     const { retentionS } = this.#options.stream;
     const missed = missedBeforeBirth(from, { ...reply, retentionS });
-    if (missed === undefined) return nothing;
-    const unsettledMs = missed === 'expired' ? 0 : reply.unsettledMs;
-    return { ...nothing, unsettledMs, ...jump(missed, head) };
+    const settled = missed === 'expired' || (missed === undefined && from.confirmed > changed);
+    const unsettledMs = settled ? 0 : reply.unsettledMs;
+    return { ...nothing, unsettledMs, ...(missed && jump(missed, head)) };
   }
 
-  async report(
-    lineage: string,
-    known: ReadonlyMap<string, Position>,
-    last: boolean,
-  ): Promise<void> {
+  async report(lineage: string, known: ReadonlyMap<string, Reach>, last: boolean): Promise<void> {
     const topics = [...known];
     do {
       const part = topics.splice(0, TOPICS_PER_SCRIPT);
@@ -284,7 +285,7 @@ export class RedisLog implements Log {
         ],
         [
           ...[this.#opening(), lineage, this.#options.pod, done ? '1' : '0'],
-          ...part.flatMap(([, { epoch, seq, confirmed }]) => [epoch, seq, confirmed]),
+          ...part.flatMap(([, reach]) => howFar(reach)),
         ],
       );
       if (typeof late === 'number' && late > 0) this.#counts.lateLossReports(late);
@@ -370,20 +371,15 @@ export class RedisLog implements Log {
   }
 }
 
-function whereFrom(from: ResumeRequest['from'], heard: boolean): Arg[] {
-  if (from === undefined) return ['head'];
-  if ('latest' in from) return ['latest', from.latest];
-  return ['after', from.epoch, from.seq, heard ? '1' : '0'];
-}
-
 function resumed(reply: TopicReply, from: ResumeRequest['from'], retentionS: number): Resumed {
   const { lineage, history, excerpt, second, changed } = reply;
   const head = { epoch: history.epoch, seq: history.seq, confirmed: second };
+  const answer = { lineage, head, origin: originOf(history) };
   if (from !== undefined && !('latest' in from)) {
     const unsettledMs = crossesChange(history, from, changed) ? reply.unsettledMs : 0;
     const read = { excerpt, second, retentionS };
-    return { lineage, unsettledMs, head, ...continueFrom(history, from, read) };
+    return { ...answer, unsettledMs, ...continueFrom(history, from, read) };
   }
   const steps = excerpt.entries.map((entry) => ({ kind: 'entry', entry }) as const);
-  return { lineage, unsettledMs: 0, head, steps, cursor: head };
+  return { ...answer, unsettledMs: 0, steps, cursor: head };
 }

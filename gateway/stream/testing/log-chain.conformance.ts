@@ -3,7 +3,15 @@ import { after, afterEach, beforeEach, describe, test } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
 import type { Position } from '../../../protocol/position.ts';
 import type { StreamSettings } from '../../settings/declaration.ts';
-import { Gateway, type LogStore, type LogWorld, streamSettings, WAIT_MS } from './log-world.ts';
+import type { Reach } from '../chain.ts';
+import {
+  Gateway,
+  type LogStore,
+  type LogWorld,
+  streamSettings,
+  texts,
+  WAIT_MS,
+} from './log-world.ts';
 
 /** What a store must know of lives that are over, and of epochs that only pods remember. */
 export function chainConformance(name: string, open: () => Promise<LogStore>): void {
@@ -33,7 +41,7 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
       await b.back();
     }
 
-    async function reports(gateway: Gateway, topic: string, known: Position): Promise<void> {
+    async function reports(gateway: Gateway, topic: string, known: Reach): Promise<void> {
       const { lineage } = await gateway.log.probe('report');
       await gateway.log.report(lineage, new Map([[topic, known]]), false);
     }
@@ -91,11 +99,9 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
         await reports(b, 't', newer);
         await reports(a, 't', older);
         await a.publish('t', 'new');
-        assert.deepEqual(await b.sees('t', unborn), ['<lost 1-3>', '<lost 1-2>', 'new']);
-        const inOlder = await b.sees('t', { ...older, seq: 1 });
-        assert.deepEqual(inOlder, ['<truncated 1-1>', '<lost 2-3>', '<lost 1-2>', 'new']);
-        const inNewer = await b.sees('t', { ...newer, seq: 1 });
-        assert.deepEqual(inNewer, ['<truncated 1-1>', '<lost 2-2>', 'new']);
+        assert.deepEqual(await b.sees('t', unborn), ['<lost 1-3>', 'new']);
+        assert.deepEqual(await b.sees('t', { ...older, seq: 1 }), ['<truncated 1-3>', 'new']);
+        assert.deepEqual(await b.sees('t', { ...newer, seq: 1 }), ['<truncated 1-2>', 'new']);
       });
 
       test('who came after it is not told of it, whoever was before it is', async () => {
@@ -161,36 +167,33 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
       });
     });
 
-    describe('a loss behind a loss:', () => {
-      /** What a subscriber sees that comes back after every single gap. */
-      async function interrupted(from: Position): Promise<string[]> {
+    describe('what was lost behind one place is one gap, whoever leaves after it:', () => {
+      /** The same to whoever reads on, and to whoever comes back after every single step. */
+      async function isTold(from: Position, ...expected: string[]): Promise<void> {
+        assert.deepEqual(await b.sees('t', from), expected);
         const seen: string[] = [];
-        for (let cursor = from, at = 0; at < 10; at += 1) {
-          const { steps } = await b.resume('t', cursor);
-          const [first] = steps;
-          if (first?.kind !== 'gap') {
-            return [...seen, ...(await b.sees('t', cursor))];
-          }
-          seen.push(`<${first.gap.reason} …${first.gap.to}>`);
-          cursor = first.gap.position;
+        for (let cursor = from; seen.length <= expected.length; ) {
+          const [first] = (await b.resume('t', cursor)).steps;
+          if (first === undefined) break;
+          seen.push(...texts([first]));
+          const { epoch, seq } = first.kind === 'gap' ? first.gap.position : first.entry;
+          cursor = { epoch, seq, confirmed: from.confirmed };
         }
-        return seen;
+        assert.deepEqual(seen, expected);
       }
 
-      test('who leaves between the truncated part and the lost one gets the rest', async () => {
+      test('part of it had been seen', async () => {
         await a.publish('t', '1');
         await world.lag();
         const lost = await a.publish('t', '2', '3', '4');
         await changed('failover');
         await reports(a, 't', lost);
         await a.publish('t', 'new 2');
-        const whole = await b.sees('t', { ...lost, seq: 2 });
-        assert.deepEqual(whole, ['<truncated 2-2>', '<lost 3-4>', 'new 2']);
-        const parts = await interrupted({ ...lost, seq: 2 });
-        assert.deepEqual(parts, ['<truncated …2>', '<lost …4>', 'new 2']);
+        await isTold({ ...lost, seq: 2 }, '<truncated 2-4>', 'new 2');
+        await isTold({ ...lost, seq: 1 }, '<lost 2-4>', 'new 2');
       });
 
-      test('also where the lost part is of the epoch after', async () => {
+      test('part of it is of the epoch after', async () => {
         await a.publish('t', '1');
         await world.lag();
         const first = await a.publish('t', '2');
@@ -201,9 +204,102 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
         await reports(a, 't', first);
         await reports(b, 't', second);
         await a.publish('t', 'new 2');
-        assert.deepEqual(await b.sees('t', first), ['<truncated 2-2>', '<lost 2-3>', 'new 2']);
-        const parts = await interrupted(first);
-        assert.deepEqual(parts, ['<truncated …2>', '<lost …3>', 'new 2']);
+        await isTold(first, '<truncated 2-3>', 'new 2');
+        await isTold({ ...first, seq: 1 }, '<lost 2-3>', 'new 2');
+        await isTold({ ...second, seq: 2 }, '<truncated 2-3>', 'new 2');
+      });
+    });
+
+    describe('a restart that no replica saw, and a failover to one:', () => {
+      /** Where the topic is, with where its epoch began, as whoever follows it knows it. */
+      async function reached(): Promise<Reach> {
+        const { head, origin } = await a.resume('t');
+        return { ...head, ...(origin && { origin }) };
+      }
+
+      test('who was level missed nothing where nothing was published in between', async () => {
+        const kept = await a.publish('t', '1', '2');
+        await world.lag();
+        await changed('restart');
+        const idle = await reached();
+        assert.deepEqual([idle.seq, idle.origin], [2, { epoch: kept.epoch, seq: 2 }]);
+        await changed('failover');
+        assert.deepEqual(await b.sees('t', idle), ['<epoch_unknown>']);
+        assert.ok((await b.resume('t', idle)).unsettledMs > 0);
+        await reports(b, 't', idle);
+        assert.deepEqual(await b.sees('t', idle), []);
+        await a.publish('t', '3');
+        for (const from of [idle, kept]) assert.deepEqual(await b.sees('t', from), ['3']);
+      });
+
+      test('what was published before and after the restart is told exactly', async () => {
+        const kept = await a.publish('t', '1', '2');
+        await world.lag();
+        const before = await a.publish('t', '3', '4');
+        await changed('restart');
+        const idle = await reached();
+        await a.publish('t', '5', '6');
+        const after = await reached();
+        await changed('failover');
+        await reports(b, 't', after);
+        await a.publish('t', 'new 3');
+        assert.deepEqual(await b.sees('t', kept), ['<lost 3-6>', 'new 3']);
+        assert.deepEqual(await b.sees('t', before), ['<truncated 3-6>', 'new 3']);
+        assert.deepEqual(await b.sees('t', idle), ['<truncated 3-6>', 'new 3']);
+        assert.deepEqual(await b.sees('t', after), ['<truncated 3-6>', 'new 3']);
+      });
+
+      test('two restarts: each epoch is found where it began', async () => {
+        const kept = await a.publish('t', '1', '2');
+        await world.lag();
+        await changed('restart');
+        const first = await reached();
+        await a.publish('t', '3');
+        const used = await reached();
+        await changed('restart');
+        const second = await reached();
+        assert.deepEqual(second.origin, { epoch: first.epoch, seq: 3 });
+        await changed('failover');
+        await reports(b, 't', used);
+        await reports(b, 't', second);
+        assert.deepEqual(await b.sees('t', first), ['<lost 3-3>']);
+        assert.deepEqual(await b.sees('t', second), ['<truncated 3-3>']);
+        assert.deepEqual(await b.sees('t', kept), ['<lost 3-3>']);
+      });
+
+      test('one in which the restart lost more than the replica did', async () => {
+        const two = await a.publish('t', '1', '2');
+        const shorter = await world.lag();
+        const four = await a.publish('t', '3', '4');
+        const longer = await world.lag();
+        await shorter();
+        await a.back();
+        await b.back();
+        const idle = await reached();
+        await a.publish('t', 'x 3');
+        const after = await reached();
+        await longer();
+        await a.back();
+        await b.back();
+        await reports(b, 't', after);
+        await a.publish('t', '5');
+        assert.deepEqual(await b.sees('t', after), ['<truncated 3-3>', '3', '4', '5']);
+        assert.deepEqual(await b.sees('t', idle), ['<lost 3-3>', '3', '4', '5']);
+        assert.deepEqual(await b.sees('t', two), ['3', '4', '<lost 3-3>', '5']);
+        assert.deepEqual(await b.sees('t', four), ['<lost 3-3>', '5']);
+      });
+
+      test('a log that goes on in the epoch before is told that it is behind', async () => {
+        const kept = await a.publish('t', '1');
+        await world.restart();
+        await a.back();
+        await b.back();
+        const { head } = await a.resume('t');
+        const origin = { epoch: head.epoch, seq: 1 };
+        await reports(b, 't', { ...head, epoch: 'E1', seq: 3, origin });
+        await a.publish('t', '2');
+        assert.deepEqual(await b.sees('t', head), ['<lost 2-3>', '2']);
+        assert.deepEqual(await b.sees('t', kept), ['<lost 2-3>', '2']);
       });
     });
   });

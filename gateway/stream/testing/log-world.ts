@@ -16,9 +16,12 @@ export interface LogWorld {
   log(pod: string): Log;
   /** A new lineage that lost nothing. */
   restart(): Promise<void>;
-  /** What is written from now on is lost by the next `failover`. */
-  lag(): Promise<void>;
-  /** A new lineage that holds what there was at `lag`. */
+  /**
+   * A replica that has what there is now and nothing of what follows, restarts included; resolves
+   * with what makes it the master.
+   */
+  lag(): Promise<() => Promise<void>>;
+  /** A new lineage that holds what there was at the last `lag`. */
   failover(): Promise<void>;
   /** Everything is deleted; the lineage stays. */
   flush(): Promise<void>;

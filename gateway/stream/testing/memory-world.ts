@@ -1,6 +1,6 @@
 import { systemClock } from '../../../protocol/clock.ts';
 import { MemoryLog } from '../memory/memory-log.ts';
-import { type MemorySnapshot, MemoryStore } from '../memory/memory-store.ts';
+import { MemoryStore } from '../memory/memory-store.ts';
 import type { LogStore, LogWorld } from './log-world.ts';
 
 export async function memoryStore(): Promise<LogStore> {
@@ -12,14 +12,16 @@ export async function memoryStore(): Promise<LogStore> {
 }
 
 function memoryWorld(store: MemoryStore): LogWorld {
-  let replica: MemorySnapshot | undefined;
+  let promote = async () => store.failover();
   return {
     log: (pod) => new MemoryLog(store, pod),
     restart: async () => store.failover(),
     lag: async () => {
-      replica = store.snapshot();
+      const replica = store.snapshot();
+      promote = async () => store.failover(replica);
+      return promote;
     },
-    failover: async () => store.failover(replica),
+    failover: () => promote(),
     flush: async () => store.flush(),
     removeLog: async (topic) => store.removeLog(topic),
     close: async () => {},

@@ -1,3 +1,5 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { systemClock } from '../../../protocol/clock.ts';
@@ -14,7 +16,10 @@ export const HIDING_INFO = ['--user', 'shy', 'on', '>pw', '~*', '&*', '+@all', '
 /** The URL of a server `HIDING_INFO`, as that user. */
 export const shyUrl = ({ url }: RedisServer): string => url.replace('//', '//shy:pw@');
 
-/** A server that holds no file but its snapshot: what is written after SAVE dies with it. */
+/**
+ * A server that holds no file but its snapshot: what is written after SAVE dies with it, and a copy
+ * of the file is a replica.
+ */
 export async function redisStore(hidesInfo = false): Promise<LogStore> {
   const server = await startRedis({ args: [...IN_MEMORY, ...(hidesInfo ? HIDING_INFO : [])] });
   let worlds = 0;
@@ -42,10 +47,13 @@ async function redisWorld(server: RedisServer, options: RedisWorldOptions): Prom
   // While the server is killed this connection breaks, and comes back by itself.
   admin.on('error', () => {});
   await admin.flushall();
+  const file = join(server.directory, 'dump.rdb');
+  let replicas = 0;
   const kill = async () => {
     await server.kill();
     await server.restart();
   };
+  let promote = kill;
   return {
     log: (pod) => new RedisLog({ redis, stream, pod, clock: systemClock, random: Math.random }),
     restart: async () => {
@@ -54,8 +62,17 @@ async function redisWorld(server: RedisServer, options: RedisWorldOptions): Prom
     },
     lag: async () => {
       await admin.save();
+      replicas += 1;
+      const replica = join(server.directory, `replica-${replicas}.rdb`);
+      await copyFile(file, replica);
+      promote = async () => {
+        await server.kill();
+        await copyFile(replica, file);
+        await server.restart();
+      };
+      return promote;
     },
-    failover: kill,
+    failover: () => promote(),
     flush: async () => {
       await admin.flushall();
     },

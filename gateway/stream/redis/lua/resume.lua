@@ -5,7 +5,8 @@
 --       4 'head' | 'latest' | 'after', 5 how many | epoch, 6 seq, 7 '1': a script said so
 -- Returns {'unborn', lineage, second, world's epoch, t, ms until settled, log exists}
 --      or {'topic', lineage, second, world's epoch, t, ms until settled, epoch, seq, chain,
---          exhausted, id, m, id, m, …}. The chain is '' when the cursor is of the current epoch.
+--          exhausted, id, m, id, m, …}. The chain is '' when the cursor is of the current epoch,
+--          and with 'latest'.
 --
 -- Atomic: all of it. Writes only when the lineage changed, even when memory is full, or where the
 -- topic's life is prolonged.
@@ -39,7 +40,9 @@ end
 if redis.call('PTTL', KEYS[5]) < META_MS then redis.pcall('PEXPIRE', KEYS[5], META_MS + STEP_MS) end
 
 local chain, wait, start = '', 0, seq
-if ARGV[4] == 'after' then
+if ARGV[4] == 'head' then
+  chain = redis.call('HGET', KEYS[5], 'c') or ''
+elseif ARGV[4] == 'after' then
   if ARGV[5] == epoch then
     start = math.min(tonumber(ARGV[6]), seq)
   else
