@@ -28,7 +28,6 @@ export interface Published {
 
 interface Entry {
   readonly id: number;
-  readonly topic: string;
   readonly text: string;
   readonly bytes: number;
   readonly done: Deferred<Published>;
@@ -39,8 +38,6 @@ interface Entry {
   sentAt: number | undefined;
   /** An earlier sending of it may have been written. */
   doubtful: boolean;
-  /** A later one of its topic was written: to send it again might change their order. */
-  overtaken: boolean;
 }
 
 /** The way to the gateway. */
@@ -51,10 +48,14 @@ export interface OutboundWire {
 
 const encoder = new TextEncoder();
 
+/** Ends the frame of a publish that is sent again. */
+const RETRY = ',"retry":true}';
+
 /**
  * Publishes that have no answer yet, in the order of the calls: they are sent as soon as there is
  * a connection, and again, with the same number of the same producer, when one broke before the
- * answer. So each is written at most once, and in order.
+ * answer. So each is written at most once; and in order, since the log refuses a retry where a
+ * later one was written.
  */
 export class Outbound {
   readonly #settings: Settings;
@@ -98,7 +99,6 @@ export class Outbound {
       if (!entry.inFlight) continue;
       entry.doubtful = true;
       entry.inFlight = false;
-      if (entry.overtaken) this.#giveUp(entry, disconnected);
     }
   }
 
@@ -124,7 +124,7 @@ export class Outbound {
     const id = this.#requests.next();
     const producer = { id: this.#producer, seq: this.#seq + 1 };
     const text = encode({ type: 'pub', id, topic, data, producer, ...(ack && { ack }) });
-    const bytes = encoder.encode(text).length;
+    const bytes = encoder.encode(text + RETRY).length;
     const { queueCount, queueBytes } = this.#settings;
     if (this.#entries.size >= queueCount || this.#bytes + bytes > queueBytes) {
       throw failure('queue_full', 'the publish queue is full');
@@ -138,7 +138,7 @@ export class Outbound {
       timer.cancel();
       signal?.removeEventListener('abort', onAbort);
     };
-    const entry: Entry = { id, topic, text, bytes, done, release, ...fresh };
+    const entry: Entry = { id, text, bytes, done, release, ...fresh };
     this.#seq += 1;
     this.#bytes += bytes;
     this.#entries.set(id, entry);
@@ -157,16 +157,11 @@ export class Outbound {
     } else {
       entry.inFlight = true;
       entry.sentAt = sentAt;
-      this.#wire.write(entry.text);
+      this.#wire.write(entry.doubtful ? entry.text.slice(0, -1) + RETRY : entry.text);
     }
   }
 
   #written(entry: Entry, { position, duplicate }: Acked): void {
-    for (const earlier of [...this.#entries.values()]) {
-      if (earlier === entry) break;
-      if (earlier.topic !== entry.topic || earlier.sentAt === undefined) continue;
-      earlier.overtaken = true;
-    }
     this.#remove(entry);
     entry.done.resolve({
       position: position && formatPosition(position),
@@ -205,7 +200,6 @@ const fresh = {
   inFlight: false,
   sentAt: undefined,
   doubtful: false,
-  overtaken: false,
 } as const;
 
 const disconnected: Reason = {

@@ -41,6 +41,7 @@ export const errorRetries = {
   forbidden: false,
   not_found: false,
   conflict: false,
+  out_of_order: false,
   superseded: false,
   too_large: false,
   too_many_topics: false,

@@ -103,6 +103,7 @@ export const errorCodes = {
   forbidden: error('forbidden', 403, 'The identity may not do this.'),
   not_found: overHttp('not_found', 404, 'There is no such thing.'),
   conflict: error('conflict', 409, 'This id was already used for another payload.'),
+  out_of_order: error('out_of_order', 409, 'A later message of the producer was written.'),
   superseded: inFrames('superseded', 409, 'A later command took its place.'),
   too_large: overHttp('too_large', 413, 'Larger than the limit.'),
   too_many_topics: inFrames('too_many_topics', 429, 'More topics than one connection may have.'),

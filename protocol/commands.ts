@@ -53,6 +53,11 @@ export interface Pub<Data = Payload> {
   readonly data: Data;
   /** Idempotency: the same (producer, seq) is written at most once per topic and identity. */
   readonly producer?: ProducerSeq;
+  /**
+   * It was sent before, and the answer was lost. Where it was not written, and a message with a
+   * higher number of this producer was, it is refused with `out_of_order`. Default: false.
+   */
+  readonly retry?: boolean;
   /** When the publish counts as done. Default: `leader`. */
   readonly ack?: AckLevel;
 }

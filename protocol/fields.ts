@@ -43,6 +43,11 @@ export function finite(fields: Fields, name: string): number {
   return refuse(name, 'a number', value);
 }
 
+export function flag(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  return typeof value === 'boolean' ? value : refuse(name, 'true or false', value);
+}
+
 export function text(fields: Fields, name: string, maxLength: number): string {
   const value = fields[name];
   if (typeof value === 'string' && value.length > 0 && value.length <= maxLength) return value;

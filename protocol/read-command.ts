@@ -67,6 +67,7 @@ function readPub<Data>(fields: field.Fields, data: Data | undefined): Pub<Data> 
     topic,
     data,
     ...field.optional(fields, 'producer', readProducer),
+    ...field.optional(fields, 'retry', field.flag),
     ...field.optional(fields, 'ack', (all, name) => field.oneOf(all, name, ackLevels)),
   };
 }

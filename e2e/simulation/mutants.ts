@@ -1,5 +1,6 @@
 import type { SocketLike } from '../../client/platform.ts';
-import type { Bell, Log, LogDraft, Resumed } from '../../gateway/stream/log.ts';
+import type { Reach } from '../../gateway/stream/chain.ts';
+import type { Bell, Log, LogDraft, Resumed, ResumeRequest } from '../../gateway/stream/log.ts';
 import type { Entry, Outcome, PageStep } from '../../gateway/stream/stream.ts';
 import { formatPosition, type Position, parsePosition } from '../../protocol/position.ts';
 import type { Invariant } from '../history/verdict.ts';
@@ -42,6 +43,27 @@ const isGap = (step: PageStep, ...reasons: readonly string[]) =>
 function withoutLosses(resumed: Resumed): Resumed {
   const steps = resumed.steps.filter((step) => !isGap(step, 'lost', 'truncated'));
   return { ...resumed, steps };
+}
+
+/** As far as the subscriber had it, and the rest: where the first leaves off, the second begins. */
+function inTwoPieces(resumed: Resumed, { from: asked }: ResumeRequest): Resumed {
+  const had = asked !== undefined && 'seq' in asked ? asked.seq : 0;
+  const steps = resumed.steps.flatMap((step): PageStep[] => {
+    if (step.kind === 'entry' || step.gap.reason !== 'truncated') return [step];
+    const { gap } = step;
+    if (had >= (gap.to ?? 0)) return [step];
+    return [
+      { kind: 'gap', gap: { ...gap, to: had } },
+      { kind: 'gap', gap: { ...gap, reason: 'lost' } },
+    ];
+  });
+  return { ...resumed, steps };
+}
+
+function withoutOrigins(known: ReadonlyMap<string, Reach>): Map<string, Reach> {
+  return new Map(
+    known.entries().map(([topic, { origin: _, ...position }]) => [topic, position] as const),
+  );
 }
 
 /** A page of several entries loses the last one, and its cursor does not. */
@@ -128,6 +150,7 @@ function socket(change: {
 interface Frame {
   readonly type: string;
   readonly id?: unknown;
+  readonly retry?: boolean;
   readonly topics?: readonly (string | { readonly topic: string; readonly position?: string })[];
 }
 
@@ -144,6 +167,11 @@ function advanced(frame: Frame): Frame {
 
 function oneFurther(position: Position): Position {
   return { ...position, seq: position.seq + 1 };
+}
+
+/** Nobody hears that it was sent before. */
+function withoutRetry(frame: Frame): Frame {
+  return frame.type === 'pub' ? { ...frame, retry: false } : frame;
 }
 
 function withoutId(frame: Frame): Frame {
@@ -165,6 +193,26 @@ export const mutants: readonly Mutant[] = [
     found: ['I6'],
     spoilers: {
       log: (log) => changed(log, { report: (lineage) => log.report(lineage, new Map(), true) }),
+    },
+  },
+  {
+    name: 'gateways do not say where the epochs began that they knew',
+    found: ['I8'],
+    spoilers: {
+      log: (log) =>
+        changed(log, {
+          report: (lineage, known, last) => log.report(lineage, withoutOrigins(known), last),
+        }),
+    },
+  },
+  {
+    name: 'what a failover took is told in two pieces, with a place between them',
+    found: ['I8', 'I6'],
+    spoilers: {
+      log: (log) =>
+        changed(log, {
+          resume: async (topic, asked) => inTwoPieces(await log.resume(topic, asked), asked),
+        }),
     },
   },
   {
@@ -230,7 +278,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the cursor of a session moves before its client has read',
-    found: ['I6'],
+    found: ['I6', 'I8'],
     spoilers: {
       log: (log) =>
         changed(log, {
@@ -252,6 +300,11 @@ export const mutants: readonly Mutant[] = [
     name: "a client's position is one further than what it received",
     found: ['I6', 'I8', 'I9'],
     spoilers: { socket: socket({ up: advanced }) },
+  },
+  {
+    name: 'a client does not say that it sends a publish again',
+    found: ['I5'],
+    spoilers: { socket: socket({ up: withoutRetry }) },
   },
   {
     name: 'the ids of messages are lost on their way',

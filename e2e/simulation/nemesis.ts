@@ -24,11 +24,11 @@ const faults: readonly Fault[] = [
     inflict: (nemesis) => nemesis.loseUnheard(),
   },
   { name: 'store fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack(0) },
-  { name: 'store restarted and fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack(1) },
+  { name: 'store restarted and fell back', weight: 3, inflict: (nemesis) => nemesis.fallBack(1) },
   {
     name: 'store restarted twice and fell back',
     weight: 1,
-    inflict: (nemesis) => nemesis.fallBack(MOST_RESTARTS),
+    inflict: (nemesis) => nemesis.fallBack(2),
   },
   { name: 'bells disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbBells() },
   { name: 'requests disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbRequests() },
@@ -44,11 +44,10 @@ const faults: readonly Fault[] = [
 /** The names of all faults. */
 export const faultNames: readonly string[] = faults.map(({ name }) => name);
 
-/** No store changes its lineage twice in a second: seconds are what tells the changes apart. */
+/** A master is not restarted twice in a second: seconds are what tells its restarts apart. */
 const APART_MS = 1_000;
 /** Until a replica that stopped following takes over, or the master restarts before that. */
 const LAG_MS = 400;
-const MOST_RESTARTS = 2;
 /** Longer than a topic of a world that forgets is remembered. */
 export const AWAY_MS = 7_000;
 
@@ -162,7 +161,7 @@ export class Nemesis {
   }
 
   restartStore(): boolean {
-    if (!this.#mayChange) return false;
+    if (this.#world.time.now() < this.#changesFrom) return false;
     this.#restart();
     return true;
   }
@@ -185,7 +184,12 @@ export class Nemesis {
     this.#world.publishBy(subscriber, topic);
     const lagMs = this.#between(20, 100);
     this.#lagsFor(lagMs);
-    this.#world.time.after(lagMs, () => this.#loseEndOf(topic));
+    const comesBack = this.#random() < 0.5;
+    this.#world.time.after(lagMs, () => {
+      this.#loseEndOf(topic);
+      // Before it has published more, or long after that.
+      if (comesBack) for (const line of lines) line.break();
+    });
     return lines.length > 0;
   }
 
@@ -213,8 +217,9 @@ export class Nemesis {
     const replica = this.#world.store.snapshot();
     let lagMs = this.#between(5, LAG_MS);
     for (let each = 0; each < restarts; each += 1) {
+      if (each > 0) lagMs += APART_MS;
       this.#world.time.after(lagMs, () => this.#restart());
-      lagMs += APART_MS + this.#between(5, LAG_MS);
+      lagMs += this.#between(5, LAG_MS);
     }
     this.#lagsFor(lagMs);
     this.#world.note(`a replica stops following`);
@@ -234,11 +239,11 @@ export class Nemesis {
     storeNetwork.bellsLate = pickOne([0, 0.3, 1], this.#random);
     this.#world.note('bells are disturbed');
     // Who hears no bells cannot prove its connection, and reports nothing before it has.
-    const deaf = storeNetwork.bellsLost > 0;
-    if (deaf) this.#noteWitnesses();
-    if (deaf) this.#unable += 1;
+    const deaf = storeNetwork.bellsLost > 0 ? 1 : 0;
+    if (deaf > 0) this.#noteWitnesses();
+    this.#unable += deaf;
     this.#undoAfter(this.#between(300, 3_000), () => {
-      if (deaf) this.#unable -= 1;
+      this.#unable -= deaf;
       storeNetwork.bellsLost = 0;
       storeNetwork.bellsRepeated = 0;
       storeNetwork.bellsLate = 0;
@@ -350,11 +355,11 @@ export class Nemesis {
   get #mayLose(): boolean {
     // What became of a topic that is forgotten in the end, nobody could judge.
     if (this.#world.settings.expires) return false;
-    return this.#unable === 0 && this.#mayChange;
+    return this.#unable === 0 && this.#world.time.now() >= this.#changesFrom;
   }
 
-  get #mayChange(): boolean {
-    return this.#world.time.now() >= Math.max(this.#quietUntil, this.#nextChange);
+  get #changesFrom(): number {
+    return Math.max(this.#quietUntil, this.#nextChange);
   }
 
   #lagsFor(ms: number): void {

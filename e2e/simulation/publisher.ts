@@ -1,9 +1,9 @@
 import type { Client } from '../../client/client.ts';
 import { PublishError } from '../../client/errors.ts';
-import type { Draft, Outcome } from '../../gateway/stream/stream.ts';
+import type { Outcome } from '../../gateway/stream/stream.ts';
 import { parsePosition } from '../../protocol/position.ts';
 import type { PublishRecord } from '../history/records.ts';
-import { composed, hashOfMessage, received } from '../load/message.ts';
+import { composed, hashOfMessage } from '../load/message.ts';
 import type { History } from './history.ts';
 import type { SimulatedGateway } from './simulated-gateway.ts';
 
@@ -17,14 +17,12 @@ interface Target {
 type Begun = Omit<PublishRecord, 'ret' | 'out'>;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Writes down every publish, also those that are never answered. */
 export class PublishLog {
   readonly #history: History;
   /** With whether somebody is still there who can answer. */
   readonly #open = new Map<Begun, () => boolean>();
-  readonly #unordered = new Set<string>();
   readonly #numbers = new Map<string, number>();
 
   constructor(history: History) {
@@ -65,19 +63,6 @@ export class PublishLog {
   /** Nobody will answer any more. */
   conclude(): void {
     for (const begun of this.#open.keys()) this.#end(begun, { out: 'unknown', code: 'unanswered' });
-  }
-
-  /**
-   * What a gateway could not write. Where the client did not hear of it, it publishes it again,
-   * behind what it had published after it: the one exception to the order (docs/client.md).
-   */
-  notWritten({ data }: Draft): void {
-    this.#unordered.add(received(JSON.parse(decoder.decode(data.bytes))).id);
-  }
-
-  /** Whether the order of the calls says nothing about where this message stands. */
-  isUnordered(id: string): boolean {
-    return this.#unordered.has(id);
   }
 
   #begin(publisher: string, { topic, bytes }: Target, lives: () => boolean) {

@@ -10,8 +10,8 @@ import { type StreamCounts, silentStreamCounts } from '../../gateway/stream/coun
 import type { Log } from '../../gateway/stream/log.ts';
 import { MemoryLog } from '../../gateway/stream/memory/memory-log.ts';
 import type { MemoryStore } from '../../gateway/stream/memory/memory-store.ts';
-import type { Draft, Outcome, StreamEvent } from '../../gateway/stream/stream.ts';
-import { TopicStream, type TopicStreamOptions } from '../../gateway/stream/topic-stream.ts';
+import type { StreamEvent } from '../../gateway/stream/stream.ts';
+import { TopicStream } from '../../gateway/stream/topic-stream.ts';
 import type { Random } from '../../protocol/clock.ts';
 import type { Line } from './line.ts';
 import type { Endpoint, Network } from './network.ts';
@@ -35,8 +35,6 @@ export interface GatewayParts {
   /** Asks another gateway whether it reaches the store. */
   readonly ask: (peer: string) => Promise<PeerAnswer>;
   readonly peers: readonly string[];
-  /** Told of each publish that was not answered ok. */
-  readonly notWritten: (draft: Draft) => void;
   /** A planted fault between stream and store. */
   readonly spoil?: ((log: Log) => Log) | undefined;
 }
@@ -70,7 +68,7 @@ export class SimulatedGateway implements Endpoint {
     const shared = { clock, random };
     const listener = { onStream: (event: StreamEvent) => this.#onStream(event) };
     const counts = countsOf(parts.tally);
-    this.stream = new WatchedStream(parts.notWritten, {
+    this.stream = new TopicStream({
       ...{ ...shared, log, listener, settings: settings.stream, replicas: 0 },
       counts: counts.stream,
     });
@@ -160,21 +158,6 @@ export class SimulatedGateway implements Endpoint {
     this.#hub.onStream(event);
     this.#edge.onStream(event);
     if (event.type === 'stale') this.#cutOff.streamIs(event.stale);
-  }
-}
-
-class WatchedStream extends TopicStream {
-  readonly #notWritten: (draft: Draft) => void;
-
-  constructor(notWritten: (draft: Draft) => void, options: TopicStreamOptions) {
-    super(options);
-    this.#notWritten = notWritten;
-  }
-
-  override async publish(draft: Draft): Promise<Outcome> {
-    const outcome = await super.publish(draft);
-    if (outcome.outcome !== 'ok') this.#notWritten(draft);
-    return outcome;
   }
 }
 

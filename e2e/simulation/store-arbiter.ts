@@ -24,7 +24,6 @@ export class StoreArbiter implements MemoryPeer {
   readonly #store: MemoryStore;
   readonly #time: SimulatedClock;
   readonly #recorder: Recorder;
-  readonly #written = new Map<string, number>();
   readonly #heads = new Map<string, Head>();
 
   constructor(parts: { store: MemoryStore; time: SimulatedClock; recorder: Recorder }) {
@@ -41,11 +40,6 @@ export class StoreArbiter implements MemoryPeer {
 
   get topics(): Iterable<string> {
     return this.#heads.keys();
-  }
-
-  /** More than once only where the store lost it in between. */
-  timesWritten(id: string): number {
-    return this.#written.get(id) ?? 0;
   }
 
   hears(): boolean {
@@ -100,7 +94,6 @@ export class StoreArbiter implements MemoryPeer {
     for (const { seq, data } of entries) {
       const message = received(JSON.parse(decoder.decode(data.bytes)));
       const hash = hashOfMessage(message);
-      this.#written.set(message.id, this.timesWritten(message.id) + 1);
       this.#recorder.write({ kind: 'entry', t, topic, epoch, seq, id: message.id, hash });
     }
   }

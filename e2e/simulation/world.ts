@@ -7,7 +7,6 @@ import { pickOne, seeded } from '../../protocol/testing/chance.ts';
 import { check } from '../history/checker.ts';
 import type { HistoryRecord } from '../history/records.ts';
 import type { Expectations, Figures, Violation } from '../history/verdict.ts';
-import { Exceptions } from './exceptions.ts';
 import { History } from './history.ts';
 import { AWAY_MS, Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
@@ -158,7 +157,6 @@ export class World {
       skewMs: (this.#random() * 2 - 1) * SKEW_MS,
       peers: this.#addresses.filter((each) => each !== address),
       ask: (peer) => this.#ask(peer),
-      notWritten: (draft) => this.#publishes.notWritten(draft),
       spoil: this.#spoilers.log,
     });
     this.#gateways.set(address, gateway);
@@ -364,18 +362,14 @@ export class World {
       perPhase: 0,
     };
     const { records } = recorder;
-    const { violations: all, figures } = check(records, expect);
-    const exceptions = new Exceptions({
-      unordered: (id) => this.#publishes.isUnordered(id) || this.arbiter.timesWritten(id) > 1,
-    });
-    const violations = all.filter((violation) => !exceptions.covers(violation));
+    const { violations: found, figures } = check(records, expect);
+    const violations = [...found];
     for (const name of this.#unlevel) {
       const detail = `was not level ${LEVEL_MS} ms after everything was healed`;
       violations.push({ invariant: 'I9', subscriber: name, detail });
     }
     this.tally.add('worlds');
     if (expect.mayLose) this.tally.add('worlds that lost');
-    this.tally.add('excepted', all.length - violations.length);
     return {
       ...{
         seed: this.#seed,

@@ -59,7 +59,7 @@ interface Asked<C> {
 
 function publish(connection: Connection, context: EdgeContext, asked: Asked<Pub>): void {
   const { command, identity } = asked;
-  const { id, topic, data, producer } = command;
+  const { id, topic, data, producer, retry } = command;
   if (!identity.mayPublish(topic)) {
     connection.fail('forbidden', 'the token does not allow to publish to this topic', { id });
     return;
@@ -69,7 +69,8 @@ function publish(connection: Connection, context: EdgeContext, asked: Asked<Pub>
     data,
     identity: identity.name,
     ack: command.ack ?? 'leader',
-    ...(producer === undefined ? {} : { producer }),
+    ...(producer && { producer }),
+    ...(retry && { retry }),
   };
   connection.inbox.publishBegan();
   context.stream

@@ -90,6 +90,11 @@ describe('the edge on hub, stream and memory store', () => {
     assert.equal((await writer.heard('acked', 2)).duplicate, true);
     writer.send({ type: 'pub', id: 5, topic: 'a', data: 'other', producer });
     assert.equal((await writer.heard('err')).code, 'conflict');
+    const late = { type: 'pub', topic: 'a', data: 1, retry: true } as const;
+    writer.send({ ...late, id: 6, producer: { id: 'p', seq: 3 } });
+    await writer.heard('acked', 3);
+    writer.send({ ...late, id: 7, producer: { id: 'p', seq: 2 } });
+    assert.equal((await writer.heard('err', 2)).code, 'out_of_order');
     reader.ws.close();
     writer.ws.close();
   });

@@ -168,6 +168,9 @@ describe('publish over HTTP', () => {
     const again = read(published, await publish(body));
     assert.deepEqual(again, { ...first, duplicate: true });
     assertFails(await publish({ ...body, data: 2 }), 409, 'conflict');
+    const seq = (number: number) => ({ ...body, producer: { id: 'p', seq: number }, retry: true });
+    read(published, await publish(seq(3)));
+    assertFails(await publish(seq(2)), 409, 'out_of_order');
   });
 
   it('takes an Idempotency-Key for a producer, for several messages too', async () => {

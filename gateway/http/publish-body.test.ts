@@ -27,6 +27,7 @@ const wild = fc.record(
       fc.record({ id: fc.constantFrom('', 'a b', 1), seq: fc.constantFrom(0, -1, 1.5, '1') }),
       fc.constantFrom(null, []),
     ),
+    retry: fc.constantFrom(true, false, 1),
     ack: fc.constantFrom('leader', 'replicas', 'all', 1),
     other: fc.constant(1),
   },

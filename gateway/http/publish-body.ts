@@ -20,13 +20,13 @@ export interface PublishRules {
   readonly idempotencyKey: string | undefined;
 }
 
-const MEMBERS = ['topic', 'data', 'producer', 'ack'];
+const MEMBERS = ['topic', 'data', 'producer', 'retry', 'ack'];
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads `{topic, data, producer?, ack?}` or `{messages: […]}`; members that are not known are
- * ignored, as everywhere in the protocol. `data` is taken byte for byte. One
- * wrong message refuses the request, before anything is written.
+ * Reads `{topic, data, producer?, retry?, ack?}` or `{messages: […]}`; members that are not known
+ * are ignored, as everywhere in the protocol. `data` is taken byte for byte. One wrong message
+ * refuses the request, before anything is written.
  *
  * @throws Refusal
  */

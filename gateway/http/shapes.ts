@@ -43,6 +43,14 @@ export const message = z
         description:
           'Makes trying again safe: the same id and seq are written at most once per topic.',
       }),
+    retry: z
+      .boolean()
+      .optional()
+      .meta({
+        description:
+          'It was sent before, and the answer was lost. Where it was not written, and a later ' +
+          'message of the producer was, it is refused with `out_of_order`.',
+      }),
     ack: z.enum(['leader', 'replicas']).optional().meta({
       description:
         'When it counts as written. Default: `leader`. `replicas` needs `redis.replicas`.',

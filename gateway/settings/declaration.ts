@@ -111,7 +111,11 @@ export const streamSettings = z.strictObject({
   ),
   inlineBytes: bytes(16 * KIB, [0, MIB], 'Largest batch that PUBLISH carries; larger: announced.'),
   idempotencyWindowS: seconds(120, [1, DAY], 'How long a (producer, seq) is surely remembered.'),
-  idempotencyEntries: count(100_000, [100, 10_000_000], 'Remembered per topic and window.'),
+  idempotencyEntries: count(
+    100_000,
+    [100, 10_000_000],
+    'Ids, and producers, of a topic and window.',
+  ),
   sessionsPerIdentity: count(
     100,
     [1, 1_000_000],

@@ -66,6 +66,8 @@ export interface Bell {
 export interface LogDraft {
   readonly identity: string;
   readonly producer?: { readonly id: string; readonly seq: number };
+  /** See `Draft`. */
+  readonly retry?: boolean;
   readonly data: Entry['data'];
 }
 

@@ -43,9 +43,10 @@ export class Publication {
     return this.#settled;
   }
 
-  /** A try begins. */
-  leaves(): void {
+  /** A try begins, with this. */
+  leaves(): Draft {
     this.#triedAt = this.#clock.now();
+    return this.#doubtfulSince === undefined ? this.draft : { ...this.draft, retry: true };
   }
 
   /** Takes what a try came to. False: it has to be tried again. */
@@ -57,8 +58,10 @@ export class Publication {
     }
     const now = this.#clock.now();
     this.#doubtfulSince ??= this.#triedAt;
+    const overtaken = outcome.outcome === 'failed' && outcome.code === 'out_of_order';
     const remembered = now - this.#doubtfulSince < this.#windowMs;
-    if (this.draft.producer !== undefined && remembered && now < this.deadline) return false;
+    const again = remembered && !overtaken && now < this.deadline;
+    if (this.draft.producer !== undefined && again) return false;
     this.#end(outcome.outcome === 'unknown' ? outcome : DOUBTFUL);
     return true;
   }

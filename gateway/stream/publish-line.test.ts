@@ -21,7 +21,7 @@ const ok = (seq: number): Outcome => ({
   duplicate: false,
 });
 const UNKNOWN: Outcome = { outcome: 'unknown', code: 'unknown_outcome', message: 'lost' };
-const refused = (code: 'store_full' | 'conflict'): Outcome => ({
+const refused = (code: 'store_full' | 'conflict' | 'out_of_order'): Outcome => ({
   outcome: 'failed',
   code,
   message: '',
@@ -181,6 +181,25 @@ describe('A publish', () => {
     await stage.clock.advance(1_100);
     await call.answer([UNKNOWN]);
     assert.deepEqual(codes(await outcomes), ['unknown']);
+  });
+
+  test('is a retry from its second try on, and unknown when the log refuses that', async () => {
+    const { stage, taken, publish } = await staged();
+    const { outcomes, sent } = publish(numbered('1', 1), { ...numbered('2', 2), retry: true });
+    await sent;
+    const retries = ({ request }: ReturnType<typeof taken>) => request.map(({ retry }) => retry);
+    const first = taken();
+    assert.deepEqual(retries(first), [undefined, true]);
+    await first.fail(new StoreUnknown('cut'));
+    await stage.clock.advance(40);
+    const second = taken();
+    assert.deepEqual(retries(second), [true, true]);
+    await second.answer([refused('out_of_order'), ok(2)]);
+    assert.deepEqual(codes(await outcomes), ['unknown', 'ok']);
+    const refusedAtOnce = publish({ ...numbered('3', 3), retry: true });
+    await refusedAtOnce.sent;
+    await taken().answer([refused('out_of_order')]);
+    assert.deepEqual(codes(await refusedAtOnce.outcomes), ['out_of_order']);
   });
 
   test('refused after a doubtful try is not failed, except for a conflict', async () => {

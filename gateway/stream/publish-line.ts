@@ -155,9 +155,8 @@ class TopicLine {
       const batch = this.#takeBatch();
       this.#underWay = batch;
       this.#options.counts.appended(batch.length);
-      for (const publication of batch) publication.leaves();
+      const drafts = batch.map((publication) => publication.leaves());
       const replicas = batch[0]?.draft.ack === 'replicas' ? this.#options.replicas : 0;
-      const drafts = batch.map((publication) => publication.draft);
       try {
         // A log that throws instead of rejecting is met here as well.
         const outcomes = await this.#options.log.append(this.topic, drafts, replicas);

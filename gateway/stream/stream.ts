@@ -12,7 +12,8 @@ import type { Position } from '../../protocol/position.ts';
  *
  * **Order.** Per topic one order, the same for all: `seq` grows by one per entry, across epochs
  * too. `entries` continue exactly after what this listener was told last. One publisher's messages
- * for one topic are written in the order of the calls, also when unknown ones are tried again.
+ * for one topic are written in the order of the calls, also when unknown ones are tried again: one
+ * that would come too late is not written.
  *
  * **Atomicity.** A publish is written, numbered and announced in one step, or not at all, or its
  * outcome says `unknown`. `read` sees one moment of the log.
@@ -93,6 +94,11 @@ export interface Draft {
   /** Who publishes; part of the idempotency key. Empty for anonymous. */
   readonly identity: string;
   readonly producer?: ProducerSeq;
+  /**
+   * An earlier sending may have been written. If none was, and a later one of the producer was, it
+   * is not written any more, since that would change their order: `failed`, `out_of_order`.
+   */
+  readonly retry?: boolean;
   readonly ack: AckLevel;
 }
 

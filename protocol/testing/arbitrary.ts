@@ -73,6 +73,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
       topic,
       data: jsonPayload,
       producer: fc.record({ id: name, seq: requestId }),
+      retry: fc.boolean(),
       ack: fc.constantFrom('leader' as const, 'replicas' as const),
     },
     { requiredKeys: ['type', 'id', 'topic', 'data'] },

@@ -28,8 +28,9 @@ import type {
   SaveResult,
   SessionKey,
 } from '../stream.ts';
+import type { Remembered } from './memory-answers.ts';
 import type { MemoryPeer, MemoryStore } from './memory-store.ts';
-import type { MemoryTopic, Remembered } from './memory-topic.ts';
+import type { MemoryTopic } from './memory-topic.ts';
 
 /** One gateway's connection to a `MemoryStore` that it shares with the others of its process. */
 export class MemoryLog implements Log {
@@ -74,14 +75,15 @@ export class MemoryLog implements Log {
   }
 
   #write(log: MemoryTopic, draft: LogDraft, written: Entry[]): Outcome {
-    const { producer, identity, data } = draft;
+    const { producer, identity, data, retry } = draft;
     if (producer === undefined) return ok(append(log, { data }, written), false);
     const id = `${producer.id}:${producer.seq}`;
-    const key = `${identity}\n${id}`;
+    const whose = `${identity}\n${producer.id}`;
     const print = fingerprint(data);
-    const before = log.answered(key);
+    const before = log.answers.of(whose, producer.seq);
     if (before !== undefined) return repeated(before, print);
-    if (log.remembered >= this.#store.settings.idempotencyEntries) {
+    if (retry && log.answers.hasLater(whose, producer.seq)) return OUT_OF_ORDER;
+    if (log.answers.size >= this.#store.settings.idempotencyEntries) {
       return {
         outcome: 'failed',
         code: 'overloaded',
@@ -89,7 +91,7 @@ export class MemoryLog implements Log {
       };
     }
     const position = append(log, { id, data }, written);
-    log.remember(key, { ...position, fingerprint: print });
+    log.answers.add(whose, producer.seq, { ...position, fingerprint: print });
     return ok(position, false);
   }
 
@@ -237,6 +239,12 @@ const ok = (position: Position, duplicate: boolean): Outcome => ({
   position,
   duplicate,
 });
+
+const OUT_OF_ORDER: Outcome = {
+  outcome: 'failed',
+  code: 'out_of_order',
+  message: 'a later message of this producer was written',
+};
 
 function repeated(before: Remembered, print: string): Outcome {
   if (before.fingerprint === print) {

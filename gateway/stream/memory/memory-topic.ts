@@ -1,25 +1,13 @@
 import type { StreamSettings } from '../../settings/declaration.ts';
 import { type ChainLink, endEpoch, originOf } from '../chain.ts';
 import type { Entry } from '../stream.ts';
+import { MemoryAnswers } from './memory-answers.ts';
 
 /** What a topic needs of the store that it is in. */
 export interface TopicHome {
   readonly nowMs: number;
   readonly metaMs: number;
   readonly settings: StreamSettings;
-}
-
-/** What was answered to a (producer, seq). */
-export interface Remembered {
-  readonly fingerprint: string;
-  readonly epoch: string;
-  readonly seq: number;
-  readonly confirmed: number;
-}
-
-interface Generation {
-  readonly number: number;
-  readonly answers: Map<string, Remembered>;
 }
 
 /** So many entries over the limit are let be, so that trimming costs nothing per publish. */
@@ -36,11 +24,10 @@ export class MemoryTopic {
   since: number;
   seq = 0;
   metaExpiresAt: number;
+  answers: MemoryAnswers;
   readonly #home: TopicHome;
   #entries: Entry[] = [];
   #logExpiresAt = 0;
-  /** Newest first, at most two: a window that surely covers the last `idempotencyWindowS`. */
-  #generations: Generation[] = [];
 
   constructor(
     home: TopicHome,
@@ -53,6 +40,7 @@ export class MemoryTopic {
     this.birth = first.birth;
     this.since = first.birth;
     this.metaExpiresAt = home.nowMs + home.metaMs;
+    this.answers = new MemoryAnswers(home);
   }
 
   /** The present epoch is over. */
@@ -127,42 +115,12 @@ export class MemoryTopic {
     this.#entries = [];
   }
 
-  answered(key: string): Remembered | undefined {
-    this.#turn();
-    for (const { answers } of this.#generations) {
-      const found = answers.get(key);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  /** How many answers this window remembers. */
-  get remembered(): number {
-    this.#turn();
-    return this.#generations[0]?.answers.size ?? 0;
-  }
-
-  remember(key: string, answer: Remembered): void {
-    this.#turn();
-    this.#generations[0]?.answers.set(key, answer);
-  }
-
-  #turn(): void {
-    const window = this.#home.settings.idempotencyWindowS * 1000;
-    const number = Math.floor(this.#home.nowMs / window);
-    const kept = this.#generations.filter((old) => old.number >= number - 1);
-    if (kept[0]?.number !== number) kept.unshift({ number, answers: new Map() });
-    this.#generations = kept.slice(0, 2);
-  }
-
   /** As a replica that lags by `count` entries; never beyond the start of the epoch. */
   loseLast(count: number): void {
     const lost = Math.min(count, this.seq - (originOf(this)?.seq ?? 0));
     this.seq -= lost;
     this.#entries = this.#entries.filter((entry) => entry.seq <= this.seq);
-    for (const { answers } of this.#generations) {
-      for (const [key, answer] of answers) if (answer.seq > this.seq) answers.delete(key);
-    }
+    this.answers = this.answers.upTo(this.seq);
   }
 
   copy(): MemoryTopic {
@@ -172,10 +130,7 @@ export class MemoryTopic {
     copy.metaExpiresAt = this.metaExpiresAt;
     copy.#entries = [...this.#entries];
     copy.#logExpiresAt = this.#logExpiresAt;
-    copy.#generations = this.#generations.map(({ number, answers }) => ({
-      number,
-      answers: new Map(answers),
-    }));
+    copy.answers = this.answers.upTo(this.seq);
     return copy;
   }
 }

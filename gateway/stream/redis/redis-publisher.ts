@@ -181,9 +181,10 @@ const OVERLOADED: Outcome = {
   message: 'too many publishes wait for Redis',
 };
 
-function idArguments({ identity, producer, data }: LogDraft): [string, string] {
+function idArguments({ identity, producer, data, retry }: LogDraft): [string, string] {
   if (producer === undefined) return ['', ''];
-  return [`${identity} ${producer.id}:${producer.seq}`, fingerprint(data)];
+  const print = fingerprint(data);
+  return [`${identity} ${producer.id}:${producer.seq}`, retry ? `${print}!` : print];
 }
 
 /** Written at the master, and too few replicas said so too. */

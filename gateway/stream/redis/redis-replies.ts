@@ -70,6 +70,10 @@ function publishOutcome(status: string): Outcome {
     const message = 'this id was used for another payload';
     return { outcome: 'failed', code: 'conflict', message };
   }
+  if (kind === 'r') {
+    const message = 'a later message of this producer was written';
+    return { outcome: 'failed', code: 'out_of_order', message };
+  }
   if (kind === 'o') {
     const message = 'too many publishes with an id in one window of this topic';
     return { outcome: 'failed', code: 'overloaded', message };

@@ -164,13 +164,47 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
       });
 
       test('over the limit of a window only new ids are refused', async () => {
-        await again({ idempotencyEntries: 2 });
+        await again({ idempotencyEntries: 3 });
         await a.log.append('t', [draft('1', id(1)), draft('2', id(2))], 0);
         const batch = [draft('3', id(3)), draft('2', id(2)), draft('plain')];
         const [third, second, plain] = await a.log.append('t', batch, 0);
         assert.equal(third?.outcome === 'failed' && third.code, 'overloaded');
         assert.equal(second?.outcome === 'ok' && second.duplicate, true);
         assert.equal(positionOf(plain).seq, 3);
+      });
+
+      test('a retry of what was not written is refused where a later one was written', async () => {
+        const retry = (seq: number) => ({ ...draft(`${seq}`, id(seq)), retry: true });
+        const other = { ...draft('other', { id: 'q', seq: 1 }), retry: true };
+        const codes = async (...batch: LogDraft[]) =>
+          (await a.log.append('t', batch, 0)).map((outcome) =>
+            outcome.outcome === 'failed' ? outcome.code : outcome.outcome,
+          );
+        assert.deepEqual(await codes(retry(1)), ['ok']);
+        assert.deepEqual(await codes(draft('4', id(4)), draft('3', id(3))), ['ok', 'ok']);
+        const late = ['ok', 'out_of_order', 'ok', 'ok', 'ok', 'ok'];
+        assert.deepEqual(await codes(...[1, 2, 3, 4, 5].map(retry), other), late);
+        assert.deepEqual(await codes(retry(2), draft('2', id(2)), retry(2)), [
+          'out_of_order',
+          'ok',
+          'ok',
+        ]);
+        assert.deepEqual(texts((await a.resume('t', { latest: 9 })).steps), [
+          ...['1', '4', '3', '5', 'other', '2'],
+        ]);
+      });
+
+      test('what a failover lost of later ones does not refuse a retry', async () => {
+        const retry = (seq: number) => ({ ...draft(`${seq}`, id(seq)), retry: true });
+        await a.log.append('t', [draft('1', id(1))], 0);
+        await world.lag();
+        await a.log.append('t', [draft('2', id(2)), draft('3', id(3))], 0);
+        await restarted('failover');
+        const outcomes = await a.log.append('t', [retry(2), retry(3)], 0);
+        assert.deepEqual(
+          outcomes.map((outcome) => positionOf(outcome).seq),
+          [2, 3],
+        );
       });
 
       test('an id is remembered for a whole window at least', async () => {

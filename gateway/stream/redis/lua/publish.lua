@@ -4,12 +4,13 @@
 --       6, 7 what producers were answered in even and in odd windows
 -- ARGV  1 a random epoch of 10 characters, behind it '1' when a WAIT follows, and a claim (see
 --       write-count.ts), 2 the topic's channel, then the n blobs; and with KEYS 6: n pairs of
---       `identity producer:seq` ('' without) and fingerprint
+--       `identity producer:seq` ('' without) and fingerprint, behind it '!' when it is a retry
 -- Returns `<epoch> <first seq> <ms>` when every draft was written and announced, else an array of
 --       that line and one status per draft. Where INFO is hidden ` <lineage> <count of writes>`
 --       follows on the line. A status is
 --       `w` written, `d <epoch> <seq> <second>` was written before, `c` the id was used for
---       another payload, `o` too many ids in this window, `x <error>` certainly not written,
+--       another payload, `r` a retry of what was not written and a later one was, `o` too many
+--       ids in this window, `x <error>` certainly not written,
 --       `? <error>` nobody knows; after them perhaps `! <error>`: the live copy was not sent.
 --
 -- Atomic: all of it. Everything that may refuse is called before the first entry is written; from
@@ -47,16 +48,30 @@ end
 local keyed = KEYS[6] ~= nil
 local count = keyed and (#ARGV - 2) / 3 or #ARGV - 2
 local known, answers, held, window = nil, nil, 0, 0
+local producers, numbers, retries, newest = {}, {}, {}, {}
 if keyed then
   window = math.floor(ms / WINDOW_MS)
   local current, before = KEYS[6 + window % 2], KEYS[7 - window % 2]
+  -- What each draft was answered; and of each producer, `identity producer:`, the highest seq.
   local fields = {}
-  for i = 1, count do fields[i] = ARGV[1 + count + 2 * i] end
+  for i = 1, count do
+    fields[i] = ARGV[1 + count + 2 * i]
+    producers[i], numbers[i] = string.match(fields[i], '(.*:)(%d+)')
+    retries[i] = string.byte(ARGV[2 + count + 2 * i], -1) == 33
+  end
+  -- Of each producer the field `identity producer:` is the seq that it wrote last, and its highest
+  -- if they grow; asked for only where it decides.
+  for i = 1, count do
+    if retries[i] then fields[#fields + 1] = producers[i] end
+  end
   local newer = redis.call('HMGET', current, unpack(fields))
   local older = redis.call('HMGET', before, unpack(fields))
   known, answers, held = {}, {}, redis.call('HLEN', current)
   for i = 1, count do
     if fields[i] ~= '' then known[fields[i]] = newer[i] or older[i] end
+  end
+  for i = count + 1, #fields do
+    newest[fields[i]] = math.max(tonumber(newer[i] or 0), tonumber(older[i] or 0))
   end
 end
 
@@ -64,11 +79,16 @@ local first, last, blobs, bytes = seq + 1, nil, {}, 0
 local line, status, failure
 for i = 1, count do
   local said, field = nil, keyed and ARGV[1 + count + 2 * i] or ''
-  if field ~= '' then
-    local before, print = known[field], ARGV[2 + count + 2 * i]
+  local producer, own, print = producers[i], nil, nil
+  if producer then
+    local before = known[field]
+    own, print = tonumber(numbers[i]), ARGV[2 + count + 2 * i]
+    if retries[i] then print = string.sub(print, 1, -2) end
     if before then
       local same = string.sub(before, 1, #print + 1) == print .. ' '
       said = same and 'd ' .. string.sub(before, #print + 2) or 'c'
+    elseif retries[i] and newest[producer] > own then
+      said = 'r'
     elseif held >= WINDOW_ENTRIES then
       said = 'o'
     end
@@ -89,9 +109,10 @@ for i = 1, count do
       seq, last, bytes = seq + 1, number, bytes + #ARGV[2 + i]
       blobs[#blobs + 1] = blob
       line = line or head
-      if field ~= '' then
-        local answer = ARGV[2 + count + 2 * i] .. ' ' .. epoch .. ' ' .. number .. ' ' .. second
-        known[field], held = answer, held + 1
+      if producer then
+        local answer = print .. ' ' .. epoch .. ' ' .. number .. ' ' .. second
+        known[field], held = answer, held + (newest[producer] and 1 or 2)
+        newest[producer] = math.max(newest[producer] or 0, own)
         answers[#answers + 1], answers[#answers + 2] = field, answer
       end
     end
@@ -111,6 +132,9 @@ if last then
   local kept = redis.pcall('HSET', KEYS[5], 's', last)
   if type(kept) == 'table' then doubt = kept.err end
   if answers and #answers > 0 then
+    for producer, number in pairs(newest) do
+      answers[#answers + 1], answers[#answers + 2] = producer, string.format('%.0f', number)
+    end
     local key = KEYS[6 + window % 2]
     kept = redis.pcall('HSET', key, unpack(answers))
     if type(kept) == 'table' then doubt = kept.err end
