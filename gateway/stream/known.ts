@@ -3,6 +3,11 @@ import type { StreamCounts } from './counts.ts';
 
 /** More epochs of a topic than this: the oldest are forgotten. */
 export const EPOCHS_PER_TOPIC = 4;
+/**
+ * What ended longer ago than this is on every replica that can take over: Sentinel promotes none
+ * that has been without its master for so long.
+ */
+const REPLICATED_S = 600;
 
 /**
  * The highest position of each topic that this pod knows to have existed: acknowledged to it, or
@@ -10,7 +15,7 @@ export const EPOCHS_PER_TOPIC = 4;
  * should have had what a failover lost gets a gap. `confirmed` is the second of the publish.
  *
  * Epochs that ended are remembered beside the newest one, also when they were reported: the log
- * that was told may be lost itself, to a replica that has none of them.
+ * that was told may be lost itself, to a replica that lags and has none of them.
  * Bounded: the topic that was not touched for longest is forgotten first, and counted.
  */
 export class Known {
@@ -40,10 +45,11 @@ export class Known {
   }
 
   /**
-   * What there is to report, together with what followers saw: one table per epoch of a topic,
-   * older ones first, at least one. However old: whether retention has forgotten it, the log knows.
+   * What there is to report in that second of the log's clock, together with what followers saw:
+   * one table per epoch of a topic, older ones first, at least one. The newest of each topic,
+   * however old: whether retention has forgotten it, the log knows.
    */
-  report(seen: Iterable<readonly [string, Reach]>): Map<string, Reach>[] {
+  report(seen: Iterable<readonly [string, Reach]>, second: number): Map<string, Reach>[] {
     const all = new Map<string, readonly Reach[]>();
     const add = (topic: string, reach: Reach) => {
       all.set(topic, merged(all.get(topic), reach));
@@ -52,8 +58,11 @@ export class Known {
     for (const [topic, reach] of seen) if (!isWorldEpoch(reach.epoch)) add(topic, reach);
     for (const [topic, reaches] of this.#topics) for (const reach of reaches) add(topic, reach);
     const tables = [new Map<string, Reach>()];
+    const isNew = ({ confirmed }: Reach) => confirmed >= second - REPLICATED_S;
     for (const [topic, reaches] of all) {
-      for (const [index, reach] of reaches.toSorted(byTime).entries()) {
+      const sorted = reaches.toSorted(byTime);
+      const newest = sorted.pop() as Reach;
+      for (const [index, reach] of [...sorted.filter(isNew), newest].entries()) {
         tables[index] ??= new Map();
         tables[index].set(topic, reach);
       }

@@ -16,8 +16,8 @@ export interface LivenessOwner {
   proven(second: number): void;
   /** Called at every interval while nothing is in doubt. */
   rotate(): void;
-  /** What this pod knows of every topic. */
-  known(): readonly Map<string, Reach>[];
+  /** What this pod knows of every topic, in that second of the log's clock. */
+  known(second: number): readonly Map<string, Reach>[];
   /** The listener must be told that what it has may be old. */
   stale(): void;
   /** Since when (clock.now) the log refused reads without one that worked. */
@@ -243,10 +243,10 @@ export class Liveness {
    */
   #foretell(): void {
     const { clock, log, settings } = this.#options;
-    const lineage = this.#prober.answered?.lineage ?? this.#lineage;
+    const { lineage, second } = this.#prober.answered ?? { lineage: this.#lineage, second: 0 };
     if (lineage === this.#lineage || lineage === this.#foretold) return;
     this.#foretold = lineage;
-    for (const part of this.#owner.known().flatMap(inParts)) {
+    for (const part of this.#owner.known(second).flatMap(inParts)) {
       if (part.size === 0) continue;
       timeLimit(clock, settings.settleMs, log.report(lineage, part, false)).catch(() => {
         // The next probe that is lost tries again, and the last word says all of it once more.
@@ -256,10 +256,10 @@ export class Liveness {
   }
 
   /** Before the new history is read, the log learns what this pod knew of the old one. */
-  async #report({ lineage }: Probe): Promise<void> {
+  async #report({ lineage, second }: Probe): Promise<void> {
     const { clock, counts, log, settings } = this.#options;
     const until = clock.now() + settings.settleMs;
-    const parts = this.#owner.known().flatMap(inParts);
+    const parts = this.#owner.known(second).flatMap(inParts);
     let failures = 0;
     while (parts.length > 0 && !this.#stopping.signal.aborted) {
       const [part] = parts;

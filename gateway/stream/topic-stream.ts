@@ -196,7 +196,7 @@ export class TopicStream implements Stream {
       trusted: () => this.#queue.resume(),
       proven: (second: number) => this.#queue.onceLevel(() => this.#confirm(second)),
       rotate: () => this.#rotate(),
-      known: () => this.#known.report(this.#seen()),
+      known: (second: number) => this.#known.report(this.#seen(), second),
       stale: () => this.#setStale(true),
       get failingSince() {
         return failingSince();
