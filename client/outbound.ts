@@ -95,9 +95,8 @@ export class Outbound {
   }
 
   onLost(): void {
-    for (const entry of [...this.#entries.values()]) {
-      if (!entry.inFlight) continue;
-      entry.doubtful = true;
+    for (const entry of this.#entries.values()) {
+      entry.doubtful ||= entry.inFlight;
       entry.inFlight = false;
     }
   }
@@ -153,7 +152,7 @@ export class Outbound {
       this.#giveUp(entry, { code: 'too_large', message });
     } else if (now - sentAt > this.#settings.resendWindowMs) {
       // The gateways may not know any more that it was written.
-      this.#giveUp(entry, disconnected);
+      this.#giveUp(entry, { code: 'disconnected', message: 'the answer was lost' });
     } else {
       entry.inFlight = true;
       entry.sentAt = sentAt;
@@ -201,11 +200,6 @@ const fresh = {
   sentAt: undefined,
   doubtful: false,
 } as const;
-
-const disconnected: Reason = {
-  code: 'disconnected',
-  message: 'the answer was lost',
-};
 
 const aborted = (signal: AbortSignal | undefined): Reason => ({
   code: 'aborted',
