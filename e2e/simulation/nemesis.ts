@@ -44,8 +44,6 @@ const faults: readonly Fault[] = [
 /** The names of all faults. */
 export const faultNames: readonly string[] = faults.map(({ name }) => name);
 
-/** A master is not restarted twice in a second: seconds are what tells its restarts apart. */
-const APART_MS = 1_000;
 /** Until a replica that stopped following takes over, or the master restarts before that. */
 const LAG_MS = 400;
 /** Longer than a topic of a world that forgets is remembered. */
@@ -66,8 +64,6 @@ export class Nemesis {
   readonly #healing = new Set<() => void>();
   /** Nothing may happen to gateways before this: they are to report what they knew. */
   #quietUntil = 0;
-  /** The lineage must not change before this. */
-  #nextChange = 0;
   /** Gateways that are frozen, cut off or leaving: they would not report. */
   #unable = 0;
   /** Entries up to here may have been acknowledged by a gateway that cannot report. */
@@ -161,7 +157,7 @@ export class Nemesis {
   }
 
   restartStore(): boolean {
-    if (this.#world.time.now() < this.#changesFrom) return false;
+    if (this.#world.time.now() < this.#quietUntil) return false;
     this.#restart();
     return true;
   }
@@ -169,7 +165,6 @@ export class Nemesis {
   #restart(): void {
     this.#world.store.failover();
     this.#world.note('the store was restarted');
-    this.#nextChange = this.#world.time.now() + APART_MS;
   }
 
   /** A client publishes and hears no answer; then the store loses what it published. */
@@ -217,7 +212,6 @@ export class Nemesis {
     const replica = this.#world.store.snapshot();
     let lagMs = this.#between(5, LAG_MS);
     for (let each = 0; each < restarts; each += 1) {
-      if (each > 0) lagMs += APART_MS;
       this.#world.time.after(lagMs, () => this.#restart());
       lagMs += this.#between(5, LAG_MS);
     }
@@ -355,11 +349,7 @@ export class Nemesis {
   get #mayLose(): boolean {
     // What became of a topic that is forgotten in the end, nobody could judge.
     if (this.#world.settings.expires) return false;
-    return this.#unable === 0 && this.#world.time.now() >= this.#changesFrom;
-  }
-
-  get #changesFrom(): number {
-    return Math.max(this.#quietUntil, this.#nextChange);
+    return this.#unable === 0 && this.#world.time.now() >= this.#quietUntil;
   }
 
   #lagsFor(ms: number): void {

@@ -167,16 +167,18 @@ export function noteKnown(
  * An epoch that began and ended where this log never was joins the chain as a branch: what it
  * added to the epoch in which it began is lost, and where it added nothing, nothing is. It stands
  * behind that epoch, in the order of time, whoever is first to report: who was in it goes on to
- * every newer loss, and who came later is not told of it. Seconds tell changes of lineage apart.
+ * every newer loss, and who came later is not told of it. Of two in one second the one that went
+ * further is taken to be the newer, as where a restart is between them; where it was not, too much
+ * is told and not too little.
  */
 function withBranch(
   chain: readonly ChainLink[],
   { epoch, seq, confirmed, origin }: Reach,
 ): readonly ChainLink[] {
   const parent = origin === undefined ? -1 : linkOf(chain, origin.epoch);
-  // An epoch without messages was left before the one that was published to in the same second.
-  const newest = seq === origin?.seq ? confirmed - 1 : confirmed;
-  const inTime = chain.findIndex(({ since }) => since <= newest);
+  const inTime = chain.findIndex(({ since, limit: kept, known }) =>
+    since === confirmed ? Math.max(kept, known) <= seq : since < confirmed,
+  );
   const at = parent < 0 || (inTime >= 0 && inTime < parent) ? inTime : parent;
   const before = chain[parent < 0 ? at : parent];
   if (before === undefined) return chain;

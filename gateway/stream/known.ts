@@ -54,7 +54,6 @@ export class Known {
     const add = (topic: string, reach: Reach) => {
       all.set(topic, merged(all.get(topic), reach));
     };
-    // Who follows a topic knows the order of its epochs; who publishes may be ahead of it.
     for (const [topic, reach] of seen) if (!isWorldEpoch(reach.epoch)) add(topic, reach);
     for (const [topic, reaches] of this.#topics) for (const reach of reaches) add(topic, reach);
     const tables = [new Map<string, Reach>()];
@@ -71,7 +70,8 @@ export class Known {
   }
 }
 
-const byTime = (one: Reach, other: Reach) => one.confirmed - other.confirmed;
+/** Within a second, numbers tell: a restart gives none again. */
+const byTime = (one: Reach, other: Reach) => one.confirmed - other.confirmed || one.seq - other.seq;
 
 function merged(known: readonly Reach[] | undefined, reach: Reach): readonly Reach[] {
   if (known === undefined) return [reach];

@@ -249,6 +249,23 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
         assert.deepEqual(await b.sees('t', after), ['<truncated 3-6>', 'new 3']);
       });
 
+      test('within one second, and whoever reports first', async () => {
+        const kept = await a.publish('t', '1');
+        await world.lag();
+        const before = await a.publish('t', '2', '3');
+        await changed('restart');
+        const after = await a.publish('t', '4', '5');
+        await changed('failover');
+        const { confirmed } = after;
+        await reports(a, 't', { ...after, origin: { epoch: 'gone', seq: 3 } });
+        await reports(b, 't', { ...before, epoch: 'x', confirmed });
+        await a.publish('t', 'new 2');
+        const all = [kept, { ...before, epoch: 'x' }, after];
+        const told = await Promise.all(all.map((from) => b.sees('t', from)));
+        const lost = (reason: string) => [`<${reason} 2-5>`, 'new 2'];
+        assert.deepEqual(told, [lost('lost'), lost('truncated'), lost('truncated')]);
+      });
+
       test('two restarts: each epoch is found where it began', async () => {
         const kept = await a.publish('t', '1', '2');
         await world.lag();

@@ -29,12 +29,13 @@ local function note_known(links, epoch, seq, seen, start, parent, forgotten)
   end
   if forgotten then return end
   -- It began and ended where this log never was: a branch, at its place in time, and behind the
-  -- epoch that it began in.
+  -- epoch that it began in. Of two in one second the one that went further is the newer.
   local from = parent ~= '' and link_of(links, parent) or nil
-  -- An epoch without messages was left before the one that was published to in the same second.
-  local newest = from and seq == start and seen - 1 or seen
+  local function is_newer(link)
+    return link[4] > seen or link[4] == seen and math.max(link[2], link[3]) > seq
+  end
   at = 1
-  while links[at] and at ~= from and links[at][4] > newest do at = at + 1 end
+  while links[at] and at ~= from and is_newer(links[at]) do at = at + 1 end
   local before = links[from or at]
   if not before then return end
   local limit = before[2]
