@@ -6,7 +6,7 @@ import { backWithin, type Evidence, lostAndSignalled, noneSilent } from './judge
 import type { Row } from './row.ts';
 import { baseSettings } from './settings.ts';
 import type { Stage } from './stage.ts';
-import { command, newLineage, since } from './stores.ts';
+import { command, newLineage, outage, since } from './stores.ts';
 
 /** Faults that change which Redis is the master. */
 
@@ -58,7 +58,7 @@ export const failoverRows: readonly Row[] = [
     store: 'sentinel',
     expect: { mayLose: true },
     bites: { gaps: 6 },
-    inject: (stage) => newLineage(stage, (all) => unheardRestart(all, 30)),
+    inject: (stage) => outage(stage, (all) => unheardRestart(all, 30)),
     judge: lostAndSignalled,
   },
   {
@@ -187,6 +187,7 @@ async function laggingFailover(stage: Stage, publishes: number): Promise<Evidenc
 /** The same, with a restart in between that loses nothing: what it began dies with the master. */
 async function unheardRestart(stage: Stage, publishes: number): Promise<Evidence> {
   const old = await stage.master();
+  const before = stage.load.heads(stage.arbiter);
   await group(stage).lag();
   await moreAnswered(stage, publishes);
   await talk(old.port, async (redis) => {
@@ -196,8 +197,13 @@ async function unheardRestart(stage: Stage, publishes: number): Promise<Evidence
   });
   await old.shutdown();
   await old.restart();
+  await stage.renewed(before);
   await moreAnswered(stage, publishes);
-  return dies(stage, old);
+  const between = stage.load.heads(stage.arbiter);
+  const evidence = await dies(stage, old);
+  // The replica begins with the epochs of `before`, which nobody goes on in.
+  await stage.renewed(before, between);
+  return evidence;
 }
 
 async function dies(stage: Stage, old: RedisServer): Promise<Evidence> {

@@ -130,13 +130,16 @@ export class Stage {
     this.load.targets.set(gateways.map((gateway) => target(gateway)));
   }
 
-  /** Every topic has another epoch than it had in `before`: the store's lineage is another one. */
-  async renewed(before: ReadonlyMap<string, Place>): Promise<void> {
-    await until(
-      () =>
-        this.load.topics.every((one) => this.arbiter.head(one).epoch !== before.get(one)?.epoch),
-      { for: 'every topic to begin a new epoch', deadlineMs: this.#patienceMs },
-    );
+  /** Every topic has an epoch that none of `before` has: the store's lineage is another one. */
+  async renewed(...before: readonly ReadonlyMap<string, Place>[]): Promise<void> {
+    const isNew = (topic: string) => {
+      const { epoch } = this.arbiter.head(topic);
+      return before.every((heads) => heads.get(topic)?.epoch !== epoch);
+    };
+    await until(() => this.load.topics.every(isNew), {
+      for: 'every topic to begin a new epoch',
+      deadlineMs: this.#patienceMs,
+    });
   }
 
   /** Everybody is connected, and has what was there when it was asked. */
