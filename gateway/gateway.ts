@@ -20,7 +20,6 @@ import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
 import { makeStore, type Store } from './store.ts';
 import type { MemoryStore } from './stream/memory/memory-store.ts';
-import { RETRY_LONGEST_MS } from './stream/redis/redis-connections.ts';
 import type { StreamEvent } from './stream/stream.ts';
 import { TopicStream } from './stream/topic-stream.ts';
 
@@ -195,7 +194,7 @@ export class Gateway {
     return new CutOff({
       peers,
       // What loses Redis with us may be back one longest wait before us: that is no reason to move.
-      intervalMs: Math.max(timeoutMs, RETRY_LONGEST_MS),
+      intervalMs: Math.max(timeoutMs, redis.reconnectMaxMs),
       clock,
       random,
       ask: (peer) => askPeer(peer, ask),

@@ -12,8 +12,8 @@ import { command, newLineage, outage, since } from './stores.ts';
 
 const FAILOVER_MS = 30_000;
 /**
- * Everybody is back so long after a replica was promoted, at most: gateways wait up to 2 s between
- * two tries, ask the Sentinels, and wait for each other's reports of what was lost.
+ * Everybody is back so long after a replica was promoted, at most: gateways wait between two tries,
+ * ask the Sentinels, and wait for each other's reports of what was lost.
  */
 const PROMOTED_MS = 3_000;
 /** Longer than a publish may take: it has to be answered as failed. */

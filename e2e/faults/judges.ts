@@ -16,8 +16,8 @@ export interface Run {
 export type Judge = (run: Run) => readonly Demand[];
 
 /**
- * Gateways are back so long after Redis is, at most: they wait up to 2 s between two tries, however
- * long it was away; the rest is reading the log, and a busy machine.
+ * Gateways are back so long after Redis is, at most: they wait up to `redis.reconnectMaxMs` between
+ * two tries, however long it was away; the rest is reading the log, and a busy machine.
  */
 export const BACK_MS = 2_500;
 

@@ -2,12 +2,12 @@ import type { SettingsTree } from '../processes/gateway-process.ts';
 
 /**
  * Intervals of a test: a production gateway's, many times shorter, their ratios kept: probe <
- * socket timeout < heartbeat × missed pings, settle ≫ probe, grace < drain deadline.
+ * socket timeout < heartbeat × missed pings, settle ≫ probe and reconnect, grace < drain deadline.
  */
 export const HEARTBEAT_MS = 600;
 
 export const baseSettings = {
-  redis: { connectTimeoutMs: 1_500, socketTimeoutMs: 500 },
+  redis: { connectTimeoutMs: 1_500, socketTimeoutMs: 500, reconnectMaxMs: 500 },
   stream: {
     retentionS: 120,
     publishTimeoutMs: 2_000,

@@ -100,6 +100,11 @@ const redisSettings = z.strictObject({
   replicas: count(0, [0, 10], 'Replicas that a publish of level `replicas` waits for; 0: refused.'),
   connectTimeoutMs: ms(5_000, [100, 60_000], 'Longest wait for a connection to be set up.'),
   socketTimeoutMs: ms(3_000, [200, 60_000], 'Silence after which a connection counts as dead.'),
+  reconnectMaxMs: ms(
+    2_000,
+    [50, 60_000],
+    'Longest wait between two tries. Who is back too late cannot say what a failover lost.',
+  ),
 });
 
 export const streamSettings = z.strictObject({

@@ -146,6 +146,7 @@ const refusals: readonly (readonly [string, Env, RegExp])[] = [
   ['--edge-pong-timeout-ms 15000', {}, /^edge\.pongTimeoutMs: must be below edge\.heartbeatMs/],
   ['--edge-drain-grace-ms 100 --edge-drain-deadline-ms 100', {}, /^edge\.drainGraceMs: must be b/],
   ['--stream-wait-timeout-ms 5000', {}, /^stream\.waitTimeoutMs: must be below/],
+  ['--stream-settle-ms 2000', {}, /^redis\.reconnectMaxMs: must be below stream\.settleMs/],
   ['--stream-probe-interval-ms 3000', {}, /^stream\.probeIntervalMs: must be below redis\.socket/],
   ['--auth-jwks-stale-s 60', {}, /^auth\.jwksMaxAgeS: must not be above auth\.jwksStaleS/],
   ['--edge-max-topics 2001', {}, /^edge\.sessionTopics: must not be below edge\.maxTopics/],

@@ -108,6 +108,10 @@ const relations: readonly Relation[] = [
     ({ stream }) => stream.waitTimeoutMs,
     ({ stream }) => stream.publishTimeoutMs,
   ]),
+  below('redis.reconnectMaxMs', 'stream.settleMs', [
+    ({ redis }) => redis.reconnectMaxMs,
+    ({ stream }) => stream.settleMs,
+  ]),
   below('stream.probeIntervalMs', 'redis.socketTimeoutMs', [
     ({ stream }) => stream.probeIntervalMs,
     ({ redis }) => redis.socketTimeoutMs,

@@ -7,6 +7,7 @@ import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import { Connection } from './redis-connections.ts';
 
+const RECONNECT_MS = 300;
 const DEADLINE_MS = 1_000;
 const READONLY = '-READONLY You can not write against a read only replica.\r\n';
 const DEMOTED =
@@ -26,7 +27,8 @@ describe('A connection whose server', () => {
     server = await FakeServer.open();
     clock = new ManualClock();
     const url = `redis://127.0.0.1:${server.port}`;
-    const settings = gatewaySettings.parse({ redis: { url, socketTimeoutMs: DEADLINE_MS } }).redis;
+    const redis = { url, socketTimeoutMs: DEADLINE_MS, reconnectMaxMs: RECONNECT_MS };
+    const settings = gatewaySettings.parse({ redis }).redis;
     prepared = 0;
     const owner = {
       prepare: async () => {
@@ -70,6 +72,14 @@ describe('A connection whose server', () => {
     await settles('an answer', () => call.outcome !== undefined);
     return call.outcome;
   }
+
+  test('is away for long is tried again as often as the setting says, not all at one time', () => {
+    const wait = (attempt: number) => connection.redis.options.retryStrategy?.(attempt) as number;
+    const waits = Array.from({ length: 100 }, (_, index) => wait(1_000 + index));
+    assert.ok(waits.every((ms) => ms >= RECONNECT_MS / 2 && ms <= RECONNECT_MS));
+    assert.ok(new Set(waits).size > 10);
+    assert.ok(wait(1) <= 100);
+  });
 
   test('is no master is left when it answered what was sent; it is sent no more', async () => {
     const [first, second] = [await sent('first'), await sent('second')];

@@ -28,8 +28,6 @@ export interface ConnectionOptions {
 }
 
 const RETRY_FIRST_MS = 50;
-/** The longest wait for the next try. */
-export const RETRY_LONGEST_MS = 2_000;
 
 /**
  * One connection to the master, remade for ever, by rules that each answer a measured failure:
@@ -69,7 +67,8 @@ export class Connection {
     this.#db = targetOf(settings.url)?.db ?? 0;
     this.redis = create(settings, {
       retryStrategy: (attempt) => {
-        const longest = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10));
+        const full = RETRY_FIRST_MS * 2 ** Math.min(attempt, 16);
+        const longest = Math.min(settings.reconnectMaxMs, full);
         return Math.ceil(longest * (0.5 + random() / 2));
       },
       // Maps nothing: it is where the client says whom the Sentinels named.
@@ -323,13 +322,16 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     name: sentinelName,
     role: 'master',
     sentinelCommandTimeout: settings.socketTimeoutMs,
-    sentinelRetryStrategy: sentinelRetryMs,
+    sentinelRetryStrategy: sentinelRetry(settings),
   });
 }
 
 /** Milliseconds until a Sentinel is tried again. */
-export const sentinelRetryMs = (attempt: number): number =>
-  Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * attempt);
+export function sentinelRetry({
+  reconnectMaxMs,
+}: Pick<RedisSettings, 'reconnectMaxMs'>): (attempt: number) => number {
+  return (attempt) => Math.min(reconnectMaxMs, RETRY_FIRST_MS * attempt);
+}
 
 /** Settings and the file's reader let no URL pass that cannot be read. */
 function targetOf(url: string | undefined): RedisTarget | undefined {

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { RedisSettings } from '../../settings/declaration.ts';
-import { sentinelAddress, sentinelRetryMs } from './redis-connections.ts';
+import { sentinelAddress, sentinelRetry } from './redis-connections.ts';
 
 export interface SentinelWatchOptions {
   readonly settings: SentinelSettings;
@@ -16,6 +16,7 @@ type SentinelSettings = Pick<
   | 'sentinelPassword'
   | 'sentinelTls'
   | 'connectTimeoutMs'
+  | 'reconnectMaxMs'
 >;
 
 const CHANNEL = '+switch-master';
@@ -68,7 +69,7 @@ export class SentinelWatch {
       disableClientInfo: true,
       keepAlive: 10_000,
       connectTimeout: settings.connectTimeoutMs,
-      retryStrategy: sentinelRetryMs,
+      retryStrategy: sentinelRetry(settings),
     });
     // As above: without a listener the client would print it.
     client.on('error', () => {});
