@@ -5,7 +5,7 @@ import { KEY_LENGTH } from './ring.ts';
 import {
   failure,
   history,
-  message,
+  lone,
   messagesOf,
   published,
   publishedAll,
@@ -66,7 +66,7 @@ const description = ({ requestsPerSecond, requestsBurst }: HttpSettings) =>
 
 function schemas(settings: HttpSettings): Record<string, object> {
   const shapes = {
-    Message: message,
+    Message: lone,
     Messages: messagesOf(settings.publishMessages),
     Published: published,
     PublishedAll: publishedAll,
@@ -141,7 +141,7 @@ function publishOperation({ publishMessages, bodyBytes }: HttpSettings): object 
     requestBody: {
       required: true,
       content: {
-        'application/json': { schema: { anyOf: [schema('Message'), schema('Messages')] } },
+        'application/json': { schema: { oneOf: [schema('Message'), schema('Messages')] } },
       },
     },
     responses: {

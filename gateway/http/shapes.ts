@@ -32,7 +32,7 @@ const names = (Object.keys(errorCodes) as ErrorName[]).filter(
   (name) => errorCodes[name].where !== 'frames',
 );
 
-export const message = z
+const message = z
   .object({
     topic,
     data: z.unknown().meta({ description: 'Any JSON; stored and delivered byte for byte.' }),
@@ -58,9 +58,21 @@ export const message = z
   })
   .meta({ description: 'A message to publish.' });
 
+const elsewhere = z.never().optional();
+
+/** A message alone: beside `messages` it would be lost in silence. */
+export const lone = message
+  .extend({ messages: elsewhere })
+  .meta({ description: 'A message to publish, and no others beside it.' });
+
 /** `maxMessages`: the setting `http.publishMessages`. */
 export const messagesOf = (maxMessages: number) =>
-  z.object({ messages: z.array(message).min(1).max(maxMessages) });
+  z
+    .object({
+      messages: z.array(message).min(1).max(maxMessages),
+      ...{ topic: elsewhere, data: elsewhere, producer: elsewhere, ack: elsewhere },
+    })
+    .meta({ description: 'Several messages, and none beside them.' });
 
 export const published = z.object({
   position,
