@@ -77,6 +77,7 @@ const judgements: Readonly<Record<string, Judged>> = {
   23: [run(), { ...gap, ...late }],
   24: losing(),
   25: losing(lateLoss),
+  '25u': losing(),
   '25r': [run(), { ...silent, 'something replicated was lost': run(lost) }],
   26: [run(), { ...silent, ...late }],
   '26t': [run(), silent],

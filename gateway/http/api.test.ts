@@ -289,7 +289,11 @@ describe('publish over HTTP', () => {
 describe('history over HTTP', () => {
   let served: Served;
   before(async () => {
-    served = await serve({ http: { historyEntries: 200 }, stream: { settleMs: 20 } });
+    served = await serve({
+      http: { historyEntries: 200 },
+      stream: { settleMs: 60 },
+      redis: { reconnectMaxMs: 50 },
+    });
   });
   after(() => served.stop());
   const publish = async (topic: string, text: string) => {
