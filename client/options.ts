@@ -1,9 +1,9 @@
 import { type Clock, foregroundClock, type Random } from '../protocol/clock.ts';
+import { isText } from '../protocol/fields.ts';
 import * as limits from '../protocol/limits.ts';
 import { type OptionProblem, OptionsError } from './errors.ts';
 import { globalSocket, type Platform, pagePlatform, type SocketFactory } from './platform.ts';
 import type { PositionStorage } from './storage.ts';
-import { isText } from './text.ts';
 import type { TokenFunction } from './token.ts';
 
 /** Options of a client. Only `url` is needed; `docs/client.md` has the bounds of each. */

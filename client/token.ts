@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
+import { isText } from '../protocol/fields.ts';
 import * as limits from '../protocol/limits.ts';
 import { ClientError } from './errors.ts';
-import { isText } from './text.ts';
 
 /** A token, and when it expires, if that cannot be read from it. */
 export interface Token {
@@ -45,15 +45,14 @@ export async function fetchToken(
   }
 }
 
-/** Seconds in a claim of a JWT; NaN where there is none. */
-function claimsOf(token: string): { readonly exp: number; readonly iat: number } {
+/** The claims of a JWT; none where they cannot be read. */
+function claimsOf(token: string): { readonly exp?: unknown; readonly iat?: unknown } {
   try {
     const part = token.split('.')[1] ?? '';
-    const claims = JSON.parse(atob(part.replaceAll('-', '+').replaceAll('_', '/'))) ?? {};
-    return { exp: Number(claims.exp), iat: Number(claims.iat) };
+    return JSON.parse(atob(part.replaceAll('-', '+').replaceAll('_', '/'))) ?? {};
   } catch {
     // An opaque token: it is the gateway that says when it has expired.
-    return { exp: Number.NaN, iat: Number.NaN };
+    return {};
   }
 }
 
@@ -61,9 +60,10 @@ function claimsOf(token: string): { readonly exp: number; readonly iat: number }
 function lifeOf({ token, expiresAt }: Token, wall: number): number {
   if (expiresAt !== undefined) return expiresAt - wall;
   const { exp, iat } = claimsOf(token);
-  const left = exp * 1_000 - wall;
+  const ends = Number(exp) * 1_000;
+  const left = ends - wall;
   // Where the clock of this machine is wrong, the distance of the two claims is still right.
-  const whole = (exp - iat) * 1_000;
+  const whole = ends - Number(iat) * 1_000;
   return left > 0 && !(left > whole) ? left : whole || left;
 }
 

@@ -21,45 +21,81 @@ function kind(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-function refuse(name: string, wanted: string, value: unknown): never {
-  throw new Refusal('bad_request', `${name}: ${wanted}, not ${shown(value)}`);
+function refuse(where: string, wanted: string, value: unknown): never {
+  throw new Refusal('bad_request', `${where}: ${wanted}, not ${shown(value)}`);
 }
 
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** The value as what it must be; `where` names it in the `Refusal` thrown otherwise. */
+export type Read<T> = (value: unknown, where: string) => T;
+
+/** A reader for each member of an object; `optional` for those that it may lack. */
+export type Shape<T> = {
+  readonly [Name in keyof T]-?: undefined extends T[Name]
+    ? Read<T[Name] | undefined>
+    : Read<T[Name]>;
+};
+
+/** The members of `fields` that `shape` names, read; others are ignored. */
+export function members<T>(fields: Fields, shape: Shape<T>, at = ''): T {
+  const found: Record<string, unknown> = {};
+  for (const name in shape) {
+    const value = shape[name](fields[name], at + name);
+    if (value !== undefined) found[name] = value;
+  }
+  return found as T;
+}
+
+/** An object. */
+export function object<T>(shape: Shape<T>): Read<T> {
+  return (value, where) =>
+    isFields(value)
+      ? members(value, shape, `${where}.`)
+      : refuse(where, `an object with ${Object.keys(shape).join(', ')}`, value);
+}
+
+/** What may be absent. */
+export function optional<T>(read: Read<T>): Read<T | undefined> {
+  return (value, where) => (value === undefined ? undefined : read(value, where));
+}
+
 /** A whole number from `min` to 2^53−1. */
-export function integer(fields: Fields, name: string, min: number): number {
-  const value = fields[name];
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min) return value;
-  return refuse(name, `a whole number from ${min}`, value);
+export function integer(min: number): Read<number> {
+  return (value, where) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= min
+      ? value
+      : refuse(where, `a whole number from ${min}`, value);
 }
 
 /** Any finite number. */
-export function finite(fields: Fields, name: string): number {
-  const value = fields[name];
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  return refuse(name, 'a number', value);
+export const finite: Read<number> = (value, where) =>
+  typeof value === 'number' && Number.isFinite(value) ? value : refuse(where, 'a number', value);
+
+export const flag: Read<boolean> = (value, where) =>
+  typeof value === 'boolean' ? value : refuse(where, 'true or false', value);
+
+/** Whether `value` is a string of 1 to `maxLength` characters. */
+export function isText(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= maxLength;
 }
 
-export function flag(fields: Fields, name: string): boolean {
-  const value = fields[name];
-  return typeof value === 'boolean' ? value : refuse(name, 'true or false', value);
-}
-
-export function text(fields: Fields, name: string, maxLength: number): string {
-  const value = fields[name];
-  if (typeof value === 'string' && value.length > 0 && value.length <= maxLength) return value;
-  return refuse(name, `a string of 1 to ${maxLength} characters`, value);
+export function text(maxLength: number): Read<string> {
+  return (value, where) =>
+    isText(value, maxLength)
+      ? value
+      : refuse(where, `a string of 1 to ${maxLength} characters`, value);
 }
 
 /** As `text`, for what no message and no log may show. */
-export function secret(fields: Fields, name: string, maxLength: number): string {
-  const value = fields[name];
-  if (typeof value === 'string' && value.length > 0 && value.length <= maxLength) return value;
-  const wanted = `a string of 1 to ${maxLength} characters`;
-  throw new Refusal('bad_request', `${name}: ${wanted}, not ${kind(value)}`);
+export function secret(maxLength: number): Read<string> {
+  return (value, where) => {
+    if (isText(value, maxLength)) return value;
+    const wanted = `a string of 1 to ${maxLength} characters`;
+    throw new Refusal('bad_request', `${where}: ${wanted}, not ${kind(value)}`);
+  };
 }
 
 const NAME = /^[0-9A-Za-z_-]{1,64}$/;
@@ -70,54 +106,33 @@ export function isName(value: unknown): value is string {
 }
 
 /** A session or producer id. */
-export function identifier(fields: Fields, name: string): string {
-  const value = fields[name];
-  if (isName(value)) return value;
-  return refuse(name, `1 to ${limits.nameLength} of 0-9 A-Z a-z _ -`, value);
+export const identifier: Read<string> = (value, where) =>
+  isName(value) ? value : refuse(where, `1 to ${limits.nameLength} of 0-9 A-Z a-z _ -`, value);
+
+export function oneOf<T extends string>(values: readonly T[]): Read<T> {
+  return (value, where) =>
+    values.find((candidate) => candidate === value) ??
+    refuse(where, `one of ${values.join(', ')}`, value);
 }
 
-export function oneOf<T extends string>(fields: Fields, name: string, values: readonly T[]): T {
-  const value = fields[name];
-  const found = values.find((candidate) => candidate === value);
-  return found ?? refuse(name, `one of ${values.join(', ')}`, value);
-}
-
-export function topic(value: unknown, where: string): string {
+export const topic: Read<string> = (value, where) => {
   const problem = topicProblem(value);
-  if (problem !== undefined) {
-    throw new Refusal('bad_topic', `${where}: ${problem}, not ${shown(value)}`);
-  }
-  return value as string;
-}
+  if (problem === undefined) return value as string;
+  throw new Refusal('bad_topic', `${where}: ${problem}, not ${shown(value)}`);
+};
 
-export function position(value: unknown, where: string): Position {
+export const position: Read<Position> = (value, where) => {
   const parsed = parsePosition(value);
   if (parsed !== undefined) return parsed;
   throw new Refusal('bad_position', `${where}: epoch:seq@seconds, not ${shown(value)}`);
-}
+};
 
-/** Each item of a list of 1 to `max`, read by `read`. */
-export function list<T>(value: unknown, where: string, read: ListOf<T>): readonly T[] {
-  if (!Array.isArray(value) || value.length < read.min || value.length > read.max) {
-    return refuse(where, `a list of ${read.min} to ${read.max}`, value);
-  }
-  return value.map((item, index) => read.item(item, `${where}[${index}]`));
-}
-
-export interface ListOf<T> {
-  readonly min: number;
-  readonly max: number;
-  readonly item: (value: unknown, where: string) => T;
-}
-
-/** `{ name: read() }` when the frame has the member, otherwise nothing. */
-export function optional<Name extends string, T>(
-  fields: Fields,
-  name: Name,
-  read: (fields: Fields, name: Name) => T,
-): { readonly [key in Name]?: T } {
-  if (fields[name] === undefined) return {};
-  return { [name]: read(fields, name) } as { readonly [key in Name]?: T };
+/** Each item of a list of `min` to `max`. */
+export function list<T>(min: number, max: number, read: Read<T>): Read<readonly T[]> {
+  return (value, where) =>
+    Array.isArray(value) && value.length >= min && value.length <= max
+      ? value.map((item, index) => read(item, `${where}[${index}]`))
+      : refuse(where, `a list of ${min} to ${max}`, value);
 }
 
 /** The request number of a frame that was refused, when it can still be read. */

@@ -54,7 +54,12 @@ describe('JSON commands', () => {
     ['{"type":"sub","id":1,"topics":[{"topic":"a","position":"x"}]}', 'bad_position', 'position'],
     ['{"type":"pub","id":1,"topic":"a"}', 'bad_request', 'data'],
     ['{"type":"pub","id":1,"topic":"a","data":1,"ack":"all"}', 'bad_request', 'leader, replicas'],
-    ['{"type":"pub","id":1,"topic":"a","data":1,"producer":"p"}', 'bad_request', 'id and seq'],
+    ['{"type":"pub","id":1,"topic":"a","data":1,"producer":"p"}', 'bad_request', 'id, seq'],
+    [
+      '{"type":"pub","id":1,"topic":"a","data":1,"producer":{"id":"p"}}',
+      'bad_request',
+      'producer.seq',
+    ],
     ['{"type":"hello","session":"a b"}', 'bad_request', 'session'],
     ['{"__proto__":{"type":"ping","at":1}}', 'bad_request', 'type'],
   ];

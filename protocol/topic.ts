@@ -13,12 +13,12 @@ const encoder = new TextEncoder();
 export function topicProblem(name: unknown): string | undefined {
   if (typeof name !== 'string') return 'a topic is a string';
   if (name.length === 0) return 'a topic has at least one character';
-  if (name.length > limits.topicBytes) return `a topic has at most ${limits.topicBytes} bytes`;
+  // What is too long in characters is not encoded only to be counted.
+  if (name.length > limits.topicBytes || encoder.encode(name).length > limits.topicBytes) {
+    return `a topic has at most ${limits.topicBytes} bytes`;
+  }
   if (!name.isWellFormed()) return 'a topic is well-formed Unicode';
   if (REFUSED.test(name)) return 'a topic has no control characters and no *';
   if (name.startsWith('$')) return 'topics that begin with $ are reserved';
-  if (encoder.encode(name).length > limits.topicBytes) {
-    return `a topic has at most ${limits.topicBytes} bytes`;
-  }
   return undefined;
 }
