@@ -52,6 +52,19 @@ function after(history: HistoryRecord[], place: HistoryRecord, ...added: History
   return [...history.slice(0, at), ...added, ...history.slice(at)];
 }
 
+/**
+ * Whether the next word is a gap with this message in it: then whoever never had the message would
+ * be told just the same.
+ */
+function isToldAsLost(history: readonly HistoryRecord[], chosen: DeliveryRecord): boolean {
+  const next = history
+    .slice(history.indexOf(chosen) + 1)
+    .filter((record) => isDelivery(record) || isGap(record))
+    .find(({ subscriber, topic }) => subscriber === chosen.subscriber && topic === chosen.topic);
+  if (next === undefined || !isGap(next)) return false;
+  return (next.from ?? 0) <= chosen.seq && chosen.seq <= (next.to ?? 0);
+}
+
 /** Deliveries of the same subscriber and topic. */
 const row = (history: readonly HistoryRecord[], of: DeliveryRecord) =>
   history.filter(
@@ -80,10 +93,9 @@ function gap(
 const deliveries: readonly Corruption[] = [
   corruption(
     'drop',
-    // Where a failover lost it anyway, the gap that follows says too much.
     ['I6', 'I8'],
     delivery((history, chosen) => {
-      if (row(history, chosen)[0] === chosen) return undefined;
+      if (row(history, chosen)[0] === chosen || isToldAsLost(history, chosen)) return undefined;
       return without(history, (record) => record === chosen);
     }),
   ),
