@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
 import type { Position } from '../../../protocol/position.ts';
-import type { StreamSettings } from '../../settings/declaration.ts';
 import type { Reach } from '../chain.ts';
 import {
-  Gateway,
+  eachWithTwoGateways,
+  type Gateway,
   type LogStore,
   type LogWorld,
   streamSettings,
@@ -16,24 +16,10 @@ import {
 /** What a store must know of lives that are over, and of epochs that only pods remember. */
 export function chainConformance(name: string, open: () => Promise<LogStore>): void {
   describe(`${name} remembers`, () => {
-    let store: LogStore | undefined;
     let world: LogWorld;
     let a: Gateway;
     let b: Gateway;
     const { retentionS } = streamSettings();
-
-    async function begin(overrides: Partial<StreamSettings> = {}): Promise<void> {
-      store ??= await open();
-      world = await store.world(streamSettings(overrides));
-      a = await Gateway.start(world, 'pod-a');
-      b = await Gateway.start(world, 'pod-b');
-    }
-
-    async function end(): Promise<void> {
-      await a.log.stop();
-      await b.log.stop();
-      await world.close();
-    }
 
     async function changed(how: 'restart' | 'failover'): Promise<void> {
       await world[how]();
@@ -46,9 +32,9 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
       await gateway.log.report(lineage, new Map([[topic, known]]), false);
     }
 
-    beforeEach(() => begin());
-    afterEach(() => end());
-    after(() => store?.close());
+    const again = eachWithTwoGateways(open, (opened) => {
+      ({ world, a, b } = opened);
+    });
 
     describe('an earlier life of a topic:', () => {
       test('confirmed two retentions before the birth: all is seen; earlier: expired', async () => {
@@ -75,8 +61,7 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
       });
 
       test('born, published to, forgotten and born again is not taken for one life', async () => {
-        await end();
-        await begin({ retentionS: 1 });
+        await again({ retentionS: 1 });
         const { head } = await a.resume('t');
         const first = await a.publish('t', 'first');
         await passed(4_300);
@@ -156,8 +141,7 @@ export function chainConformance(name: string, open: () => Promise<LogStore>): v
       });
 
       test('its topic lives as long as if it had been published to', async () => {
-        await end();
-        await begin({ retentionS: 1 });
+        await again({ retentionS: 1 });
         await world.lag();
         const lost = await a.publish('t', '1', '2');
         await changed('failover');

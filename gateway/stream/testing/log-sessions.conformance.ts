@@ -1,39 +1,25 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { beforeEach, describe, test } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
 import type { Position } from '../../../protocol/position.ts';
-import type { StreamSettings } from '../../settings/declaration.ts';
-import { Gateway, type LogStore, type LogWorld, streamSettings, WAIT_MS } from './log-world.ts';
+import {
+  eachWithTwoGateways,
+  type Gateway,
+  type LogStore,
+  type LogWorld,
+  WAIT_MS,
+} from './log-world.ts';
 
 /** What a store must keep of sessions: their cursors, who holds them, and how many there may be. */
 export function sessionConformance(name: string, open: () => Promise<LogStore>): void {
   describe(`${name} keeps sessions:`, () => {
-    let store: LogStore | undefined;
     let world: LogWorld;
     let a: Gateway;
     let b: Gateway;
 
-    async function begin(overrides: Partial<StreamSettings> = {}): Promise<void> {
-      store ??= await open();
-      world = await store.world(streamSettings(overrides));
-      a = await Gateway.start(world, 'pod-a');
-      b = await Gateway.start(world, 'pod-b');
-    }
-
-    async function again(overrides: Partial<StreamSettings>): Promise<void> {
-      await end();
-      await begin(overrides);
-    }
-
-    async function end(): Promise<void> {
-      await a.log.stop();
-      await b.log.stop();
-      await world.close();
-    }
-
-    beforeEach(() => begin());
-    afterEach(() => end());
-    after(() => store?.close());
+    const again = eachWithTwoGateways(open, (opened) => {
+      ({ world, a, b } = opened);
+    });
 
     const key = { identity: 'me:you', session: 's1' };
     const at = (seq: number) => ({ epoch: 'E1', seq, confirmed: 5 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { after, afterEach, beforeEach } from 'node:test';
 import { succeeds, until } from '../../../e2e/deadline.ts';
 import type { Position } from '../../../protocol/position.ts';
 import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
@@ -136,4 +137,47 @@ export class Gateway {
       everyMs: 20,
     });
   }
+}
+
+/** What each test of a suite begins with. */
+export interface TwoGateways {
+  readonly world: LogWorld;
+  readonly a: Gateway;
+  readonly b: Gateway;
+}
+
+/**
+ * Gives each test of the suite a new world with two gateways, by `use`, and takes them down again.
+ * Returns what begins anew within a test, with other settings.
+ */
+export function eachWithTwoGateways(
+  open: () => Promise<LogStore>,
+  use: (opened: TwoGateways) => void,
+): (overrides: Partial<StreamSettings>) => Promise<void> {
+  let store: LogStore | undefined;
+  let opened: TwoGateways | undefined;
+
+  async function begin(overrides: Partial<StreamSettings> = {}): Promise<void> {
+    store ??= await open();
+    const world = await store.world(streamSettings(overrides));
+    const a = await Gateway.start(world, 'pod-a');
+    const b = await Gateway.start(world, 'pod-b');
+    opened = { world, a, b };
+    use(opened);
+  }
+
+  async function end(): Promise<void> {
+    await opened?.a.log.stop();
+    await opened?.b.log.stop();
+    await opened?.world.close();
+    opened = undefined;
+  }
+
+  beforeEach(() => begin());
+  afterEach(() => end());
+  after(() => store?.close());
+  return async (overrides) => {
+    await end();
+    await begin(overrides);
+  };
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
-import type { StreamSettings } from '../../settings/declaration.ts';
 import type { LogDraft } from '../log.ts';
 import {
   draft,
+  eachWithTwoGateways,
   Gateway,
   LIMIT,
   type LogStore,
@@ -18,28 +18,9 @@ import {
 /** Every rule of the `Log` seam that both stores must keep. */
 export function logConformance(name: string, open: () => Promise<LogStore>): void {
   describe(`${name} keeps the rules of a log:`, () => {
-    let store: LogStore | undefined;
     let world: LogWorld;
     let a: Gateway;
     let b: Gateway;
-
-    async function begin(overrides: Partial<StreamSettings> = {}): Promise<void> {
-      store ??= await open();
-      world = await store.world(streamSettings(overrides));
-      a = await Gateway.start(world, 'pod-a');
-      b = await Gateway.start(world, 'pod-b');
-    }
-
-    async function again(overrides: Partial<StreamSettings>): Promise<void> {
-      await end();
-      await begin(overrides);
-    }
-
-    async function end(): Promise<void> {
-      await a.log.stop();
-      await b.log.stop();
-      await world.close();
-    }
 
     async function settled(): Promise<void> {
       for (const gateway of [a, b]) {
@@ -54,9 +35,9 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
       await b.back();
     }
 
-    beforeEach(() => begin());
-    afterEach(() => end());
-    after(() => store?.close());
+    const again = eachWithTwoGateways(open, (opened) => {
+      ({ world, a, b } = opened);
+    });
 
     describe('appending', () => {
       test('numbers are dense from 1, and a position names the second', async () => {
