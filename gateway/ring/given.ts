@@ -1,24 +1,14 @@
-import type { Clock, Timer } from '../../protocol/clock.ts';
+import type { Timer } from '../../protocol/clock.ts';
 import { ringDocumentBytes } from '../../protocol/ring-document.ts';
-import type { Logger } from '../logger.ts';
 import { readBounded } from '../settings/secret-file.ts';
-import type { RingCounts } from './counts.ts';
-import { Heartbeats } from './heartbeats.ts';
-import type { PodBoard, PodFacts, PodLoad, PodsOnBoard } from './pod-board.ts';
+import { Heartbeats, type HeartbeatsParts } from './heartbeats.ts';
+import type { PodFacts, PodsOnBoard } from './pod-board.ts';
 import type { Acceptance, RingKeeper } from './ring-keeper.ts';
 import type { RingSource } from './ring-source.ts';
 
-export interface GivenRingParts {
+export interface GivenRingParts extends Omit<HeartbeatsParts, 'write'> {
   /** Holds the document; it need not be there yet. Absent: only what is pushed counts. */
   readonly file: string | undefined;
-  readonly pod: string;
-  readonly intervalMs: number;
-  readonly board: PodBoard;
-  readonly keeper: RingKeeper;
-  readonly load: () => PodLoad;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly counts: RingCounts;
 }
 
 /** Between two looks at the file. A kubelet renews a mounted one about once a minute. */

@@ -17,6 +17,7 @@ export interface HeartbeatsParts {
   readonly board: PodBoard;
   readonly keeper: RingKeeper;
   readonly pod: string;
+  /** Between two beats, ms. */
   readonly intervalMs: number;
   readonly load: () => PodLoad;
   readonly clock: Clock;

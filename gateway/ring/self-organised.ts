@@ -1,31 +1,13 @@
-import type { Clock } from '../../protocol/clock.ts';
 import { firstRing, nextRing, type RingVersion, sameMembers } from '../../protocol/ring.ts';
 import { encodeRing, ringDigest } from '../../protocol/ring-document.ts';
-import type { Logger } from '../logger.ts';
-import type { RingCounts } from './counts.ts';
-import { Heartbeats, type WriterView } from './heartbeats.ts';
+import { Heartbeats, type HeartbeatsParts, type WriterView } from './heartbeats.ts';
 import { membersOf } from './membership.ts';
-import {
-  compareStamps,
-  type PodBoard,
-  type PodFacts,
-  type PodLoad,
-  type PodsOnBoard,
-} from './pod-board.ts';
+import { compareStamps, type PodFacts, type PodsOnBoard } from './pod-board.ts';
 import type { RingKeeper } from './ring-keeper.ts';
 import type { RingSource } from './ring-source.ts';
 
-export interface SelfOrganisedParts {
+export interface SelfOrganisedParts extends Omit<HeartbeatsParts, 'write'> {
   readonly cluster: string;
-  readonly pod: string;
-  /** Between two beats, ms. */
-  readonly intervalMs: number;
-  readonly board: PodBoard;
-  readonly keeper: RingKeeper;
-  readonly load: () => PodLoad;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly counts: RingCounts;
 }
 
 /**
