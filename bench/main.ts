@@ -3,13 +3,14 @@ import type { Figure, Measurement } from './figure.ts';
 import { memory } from './memory.ts';
 import { redisCost } from './redis-cost.ts';
 import { resume } from './resume.ts';
+import { ring } from './ring.ts';
 
 /**
  * `npm run bench [-- name …]`: measurements as ratios within one run on one machine, each beside
  * the bound that it is to keep. Exit code 1 when one does not.
  */
 
-const measurements: readonly Measurement[] = [memory, fanOut, redisCost, resume];
+const measurements: readonly Measurement[] = [memory, fanOut, redisCost, resume, ring];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !measurements.some((one) => one.name === name));
