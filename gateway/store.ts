@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../protocol/clock.ts';
+import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics/metrics.ts';
 import type { RedisFiles } from './redis-files.ts';
 import { MemoryBoard } from './ring/memory-board.ts';
@@ -8,7 +9,7 @@ import type { RedisSettings, Settings } from './settings/declaration.ts';
 import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
-import { RedisLog } from './stream/redis/redis-log.ts';
+import { type ConnectionName, RedisLog } from './stream/redis/redis-log.ts';
 
 /** Where the messages are, and where gateways tell each other of themselves. */
 export interface Store {
@@ -20,6 +21,7 @@ export interface Store {
 export interface StoreParts {
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   readonly metrics: Metrics;
   readonly store?: MemoryStore;
   readonly board?: MemoryBoard;
@@ -54,13 +56,16 @@ function memory({ stream, pod }: Settings, parts: StoreParts): Store {
 }
 
 function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: RedisSettings) {
-  const { clock, random, metrics } = parts;
+  const { clock, random, logger, metrics } = parts;
   const shared = { redis, pod, clock, random };
+  const onOutage = (connection: ConnectionName, reason: string) =>
+    logger.warn({ connection, reason }, 'a connection to Redis cannot be made');
   return {
-    log: new RedisLog({ ...shared, stream, counts: metrics.redis }),
+    log: new RedisLog({ ...shared, stream, onOutage, counts: metrics.redis }),
     board: new RedisBoard({
       ...shared,
       cluster: ring.cluster,
+      onOutage: (reason) => onOutage('ring', reason),
       onLost: () => metrics.redis.disconnected('ring'),
     }),
   };

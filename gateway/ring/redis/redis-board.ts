@@ -31,6 +31,8 @@ export interface RedisBoardOptions {
   readonly random: Random;
   /** The connection to Redis was lost. */
   readonly onLost?: () => void;
+  /** Why it cannot be had; each reason once per outage. */
+  readonly onOutage?: (reason: string) => void;
 }
 
 const SCRIPTS = ['beat', 'offer', 'pods', 'goodbye'] as const;
@@ -67,7 +69,7 @@ export class RedisBoard implements PodBoard {
 
   constructor(options: RedisBoardOptions) {
     this.#options = options;
-    const { redis, clock, random, pod, cluster } = options;
+    const { redis, clock, random, pod, cluster, onOutage } = options;
     this.#keys = redisKeys(redis.keyPrefix).board(cluster);
     this.#connection = new Connection(
       {
@@ -84,7 +86,7 @@ export class RedisBoard implements PodBoard {
           this.#reason = `: ${message}`;
         },
       },
-      { settings: redis, clock, random, name: `${pod}-ring` },
+      { settings: redis, clock, random, name: `${pod}-ring`, onOutage },
     );
   }
 

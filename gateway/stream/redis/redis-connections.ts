@@ -3,7 +3,8 @@ import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 import type { RedisSettings } from '../../settings/declaration.ts';
 import { type RedisTarget, readRedisUrl } from '../../settings/redis-url.ts';
 import { StoreDown, StoreRefused, StoreUnknown } from '../log.ts';
-import { endsConnection, isReplyError, leadsElsewhere } from './redis-errors.ts';
+import { endsConnection, isReplyError, leadsElsewhere, reasonOf } from './redis-errors.ts';
+import { Outage } from './redis-outage.ts';
 
 /** What a connection tells its owner. */
 export interface ConnectionOwner {
@@ -25,6 +26,8 @@ export interface ConnectionOptions {
   readonly random: Random;
   /** Appears in CLIENT LIST. */
   readonly name: string;
+  /** Why it cannot be had; each reason once per outage. It holds no secret. */
+  readonly onOutage?: ((reason: string) => void) | undefined;
 }
 
 const RETRY_FIRST_MS = 50;
@@ -43,6 +46,7 @@ export class Connection {
   readonly #clock: Clock;
   readonly #deadlineMs: number;
   readonly #name: string;
+  readonly #outage: Outage;
   /** The database; chosen by us, because the client only warns when it cannot have it. */
   #db: number;
   #usable = false;
@@ -59,8 +63,10 @@ export class Connection {
   #lastError: Error | undefined;
   #ledTo: string | undefined;
 
-  constructor(owner: ConnectionOwner, { settings, clock, random, name }: ConnectionOptions) {
+  constructor(owner: ConnectionOwner, options: ConnectionOptions) {
+    const { settings, clock, random, name } = options;
     this.#owner = owner;
+    this.#outage = new Outage(options.onOutage ?? (() => {}));
     this.#clock = clock;
     this.#deadlineMs = settings.socketTimeoutMs;
     this.#name = name;
@@ -78,9 +84,9 @@ export class Connection {
       },
     });
     this.redis.on('error', (error: Error) => {
-      this.#lastError = error;
+      this.#lastError = reasonOf(error);
       // While it looks for a Sentinel that answers, nothing is closed that would tell.
-      if (this.redis.options.sentinels && !this.#usable && !this.#closed) owner.failed(error);
+      if (this.redis.options.sentinels && !this.#usable) this.#failed(this.#lastError);
     });
     this.redis.on('ready', () => void this.#prepare());
     this.redis.on('close', () => this.#lost());
@@ -178,7 +184,8 @@ export class Connection {
 
   #watched<T>(send: () => Promise<T>): Promise<T> {
     if (!this.#open) {
-      return Promise.reject(new StoreDown(`Redis cannot be reached${this.#because()}`));
+      const cause = this.#lastError;
+      return Promise.reject(new StoreDown(`Redis cannot be reached${this.#because()}`, { cause }));
     }
     this.#pending += 1;
     if (this.#pending === 1) this.#rearm();
@@ -213,7 +220,8 @@ export class Connection {
 
   #broken(): StoreDown | StoreUnknown {
     const reason = `the connection to Redis broke${this.#because()}`;
-    return this.#over ? new StoreDown(reason) : new StoreUnknown(reason);
+    const cause = this.#lastError;
+    return this.#over ? new StoreDown(reason, { cause }) : new StoreUnknown(reason, { cause });
   }
 
   /**
@@ -249,13 +257,20 @@ export class Connection {
       this.#usable = true;
       this.#proven = true;
       this.#lastError = undefined;
+      this.#outage.over();
     } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error));
+      const reason = reasonOf(error);
       if (this.#closed) return;
+      this.#failed(reason);
       if (reason instanceof StoreRefused && !this.#proven) this.close();
       else if (this.redis.stream === stream) this.break(reason.message);
-      this.#owner.failed(reason);
     }
+  }
+
+  #failed(reason: Error): void {
+    if (this.#closed) return;
+    this.#outage.failed(reason);
+    this.#owner.failed(reason);
   }
 
   /**
@@ -268,7 +283,7 @@ export class Connection {
     } catch (error) {
       // Whoever is not let in at all, or not yet, is not told about databases.
       if (!isReplyError(error) || !/^(ERR|NOPERM)\b/.test(error.message)) throw error;
-      throw new StoreRefused(`Redis refuses database ${db}: ${error.message}`);
+      throw new StoreRefused(`Redis refuses database ${db}: ${reasonOf(error).message}`);
     }
   }
 
@@ -279,7 +294,7 @@ export class Connection {
     if (this.#closed) return;
     const reason = this.#lastError?.message ?? 'closed by Redis';
     if (wasUsable) this.#owner.lost(reason);
-    else this.#owner.failed(this.#lastError ?? new Error(reason));
+    else this.#failed(this.#lastError ?? new Error(reason));
   }
 
   #because(): string {

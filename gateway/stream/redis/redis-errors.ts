@@ -66,6 +66,19 @@ export const leadsElsewhere = (error: Error): boolean => LEFT.test(error.message
 export const endsConnection = (error: Error): boolean =>
   /^UNBLOCKED\b.*\binstance state changed\b/.test(error.message);
 
+/**
+ * What was met first, without what its callers said around it, and without the arguments that a
+ * server quotes of a command which it does not know: where AUTH is one, user and password.
+ */
+export function reasonOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  // Of a name with several addresses; it has no message of its own.
+  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
+  const at = error.message.search(/, with args beginning with/);
+  return at < 0 ? error : new Error(error.message.slice(0, at));
+}
+
 /** For steps whose caller needs no outcome: why it did not run, or may have. */
 export function storeError(error: unknown): StoreDown | StoreUnknown {
   if (error instanceof StoreDown || error instanceof StoreUnknown) return error;

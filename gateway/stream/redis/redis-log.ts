@@ -57,6 +57,8 @@ export interface RedisLogOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly counts?: RedisLogCounts;
+  /** Once it was started: why a connection cannot be had; each reason once per outage. */
+  readonly onOutage?: (connection: ConnectionName, reason: string) => void;
 }
 
 const nothing = () => {};
@@ -163,6 +165,7 @@ export class RedisLog implements Log {
     this.#bell = new RedisSubscriber({
       settings: redis,
       ...{ clock, random, pod, bell, keys: this.#keys },
+      onOutage: (reason) => this.#outage('bell', reason),
       onForeign: () => this.#counts.foreignMessage(),
       onProbed: (token) => {
         if (token === this.#awaited) this.#awaited = undefined;
@@ -237,7 +240,15 @@ export class RedisLog implements Log {
       lost: () => this.#counts.disconnected(name),
       failed: (error) => this.#starting?.refuse(error),
     };
-    return new Connection(owner, { settings: redis, clock, random, name: `${pod}-${name}` });
+    return new Connection(owner, {
+      ...{ settings: redis, clock, random, name: `${pod}-${name}` },
+      onOutage: (reason) => this.#outage(name, reason),
+    });
+  }
+
+  /** At the start whoever started it is told, by the rejection. */
+  #outage(connection: ConnectionName, reason: string): void {
+    if (this.#starting === undefined) this.#options.onOutage?.(connection, reason);
   }
 
   append(topic: string, batch: readonly LogDraft[], replicas: number): Promise<Outcome[]> {

@@ -15,6 +15,8 @@ export interface SubscriberOptions {
   /** A message on one of our channels that we did not write. */
   readonly onForeign: () => void;
   readonly onProbed: (token: string) => void;
+  /** See `ConnectionOptions`. */
+  readonly onOutage?: (reason: string) => void;
   readonly owner: Pick<ConnectionOwner, 'failed'> & { up(): void; down(): void };
 }
 
@@ -45,8 +47,9 @@ export class RedisSubscriber implements ConnectionOwner {
   constructor(options: SubscriberOptions) {
     this.#options = options;
     this.#podChannel = options.keys.podChannel(options.pod);
-    const { settings, clock, random, pod } = options;
-    this.connection = new Connection(this, { settings, clock, random, name: `${pod}-bell` });
+    const { settings, clock, random, pod, onOutage } = options;
+    const name = `${pod}-bell`;
+    this.connection = new Connection(this, { settings, clock, random, name, onOutage });
     this.connection.redis.on('messageBuffer', (channel: Buffer, message: Buffer) =>
       this.#heard(channel.toString('latin1'), message),
     );
