@@ -5,6 +5,7 @@ import {
   Connection,
   type ConnectionOwner,
   type ConnectionState,
+  type Moved,
   type StateChange,
 } from './connection.ts';
 import { deferred } from './deferred.ts';
@@ -20,6 +21,7 @@ import { Subscriptions } from './subscriptions.ts';
 
 export interface ClientEvents {
   state: StateChange;
+  moved: Moved;
   stale: Staleness;
   /** What went wrong and has no caller to be told. The client goes on. */
   error: ClientError;
@@ -216,7 +218,7 @@ export class Client {
     return {
       onState: (change) => this.#events.emit('state', change),
       onWelcome: (welcome) => this.#onWelcome(welcome),
-      onEvent: (event, size) => this.#onEvent(event, size),
+      onEvent: (event, size, carried) => this.#onEvent(event, size, carried),
       onLost: () => {
         this.#connected = deferred();
         this.#requests.lost();
@@ -225,6 +227,20 @@ export class Client {
       },
       onGaveUp: (reason) => this.#onGaveUp(reason),
       onError,
+      carry: (link, { limits }) => this.#subscriptions.carry(link, limits.frameBytes),
+      settled: () => this.#requests.idle && this.#outbound.idle,
+      onMoved: (welcome, moved) => {
+        this.#requests.lost();
+        this.#outbound.onLost();
+        this.#subscriptions.onMoveEnd(true);
+        this.#onWelcome(welcome);
+        this.#events.emit('moved', moved);
+      },
+      onMoveFailed: (error) => {
+        this.#subscriptions.onMoveEnd(false);
+        this.#outbound.flush();
+        onError(error);
+      },
     };
   }
 
@@ -242,16 +258,16 @@ export class Client {
     this.#connected.resolve();
   }
 
-  #onEvent(event: ServerEvent<unknown>, size: number): void {
+  #onEvent(event: ServerEvent<unknown>, size: number, carried: boolean): void {
     switch (event.type) {
       case 'msg':
-        this.#subscriptions.get(event.topic)?.onMessage(event, size);
+        this.#subscriptions.get(event.topic)?.onMessage(event, size, carried);
         break;
       case 'gap':
-        this.#subscriptions.get(event.topic)?.onGap(event);
+        this.#subscriptions.get(event.topic)?.onGap(event, carried);
         break;
       case 'tick':
-        this.#subscriptions.onTick(event);
+        if (!carried) this.#subscriptions.onTick(event);
         break;
       case 'subbed':
         this.#subscriptions.onSubbed(event);
@@ -266,19 +282,20 @@ export class Client {
         if (!this.#outbound.onAnswer(event)) this.#requests.answer(event.id, event);
         break;
       case 'err':
-        this.#onErr(event);
+        this.#onErr(event, carried);
         break;
       default:
     }
   }
 
-  #onErr(event: Err): void {
+  #onErr(event: Err, carried: boolean): void {
     const { id, topic, code, message } = event;
     if (this.#outbound.onAnswer(event)) return;
     if (id !== undefined && this.#requests.answer(id, event)) return;
     const error = new ClientError(code, message);
     const ended = id === undefined && topic !== undefined && this.#subscriptions.get(topic);
-    if (ended) ended.onRefused(undefined, error);
+    if (ended && carried) ended.part();
+    else if (ended) ended.onRefused(undefined, error);
     else this.#errors.emit('error', error);
   }
 

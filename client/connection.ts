@@ -1,15 +1,14 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
-import { afterClose, NORMAL, SILENT } from '../protocol/code-table.ts';
+import { afterClose, NORMAL } from '../protocol/code-table.ts';
 import type { Command } from '../protocol/commands.ts';
-import type { ServerEvent, Welcome } from '../protocol/events.ts';
-import { commandText, eventFromText } from '../protocol/json-text.ts';
+import type { Move as MoveEvent, ServerEvent, Welcome } from '../protocol/events.ts';
 import { Backoff } from './backoff.ts';
 import { ClientError } from './errors.ts';
-import type { Settings } from './options.ts';
-import type { SocketLike } from './platform.ts';
+import { Link, type LinkEnd, type LinkOwner } from './link.ts';
+import { Move } from './move.ts';
+import { isUrl, type Settings } from './options.ts';
 import type { Requests } from './requests.ts';
-import { fetchToken, type Token, TokenRenewal, type TokenRequest } from './token.ts';
-import { Watchdog } from './watchdog.ts';
+import { TokenRenewal } from './token.ts';
 
 /**
  * `idle`: not connected and not trying: never asked to, or gave up. `connecting`: fetches a token
@@ -37,42 +36,65 @@ export interface StateChange {
   readonly code?: number;
 }
 
+/** The client went on at another gateway, and was connected all the time. */
+export interface Moved {
+  /** Names of gateways. */
+  readonly from: string;
+  readonly to: string;
+  /** Why the first one asked for it. */
+  readonly reason: MoveEvent['reason'];
+  /** From its asking to the end of the connection to it. */
+  readonly ms: number;
+}
+
 /** What a connection tells its client. */
 export interface ConnectionOwner {
   onState(change: StateChange): void;
   onWelcome(welcome: Welcome): void;
-  /** Everything but `welcome`. `size` is the length of the frame in characters. */
-  onEvent(event: ServerEvent<unknown>, size: number): void;
+  /**
+   * Everything but `welcome` and `move`. `size` is the length of the frame in characters.
+   * `carried`: of the connection that we are about to move to.
+   */
+  onEvent(event: ServerEvent<unknown>, size: number, carried: boolean): void;
   /** What was sent on the connection and not answered will not be. */
   onLost(): void;
   /** No more tries until `connect`. */
   onGaveUp(reason: string): void;
   onError(error: ClientError): void;
+
+  // While it moves to another gateway, there are two.
+
+  /** Asks the new one for what the old one sends; resolves when everything is answered. */
+  carry(link: Link, welcome: Welcome): Promise<void>;
+  /** Whether nothing that was sent waits for an answer. */
+  settled(): boolean;
+  /** The new one has taken the place of the old one, and what that had not answered is lost. */
+  onMoved(welcome: Welcome, moved: Moved): void;
+  /** The old one goes on alone. */
+  onMoveFailed(error: ClientError): void;
 }
 
 /** A connection that lasted this long was a success: the next backoff begins anew. */
 const STABLE_MS = 10_000;
-const nothing = () => {};
 
 /**
  * The one connection of a client: opens it, keeps it, and opens it again. At most one try is under
- * way, and what an abandoned one still says is not heard.
+ * way, and what an abandoned one still says is not heard. When the gateway asks it to, it moves to
+ * another one: that is a second link for a while, of which nobody outside sees anything.
  */
-export class Connection {
+export class Connection implements LinkOwner {
   readonly #owner: ConnectionOwner;
   readonly #settings: Settings;
   readonly #requests: Requests;
   readonly #clock: Clock;
   readonly #backoff: Backoff;
-  readonly #watchdog: Watchdog;
   readonly #renewal: TokenRenewal;
   #state: ConnectionState = 'idle';
   #url = 0;
-  /** Aborted when the try or the connection that it belongs to is over. */
-  #scope = new AbortController();
-  #socket: SocketLike | undefined;
-  #token: Token | undefined;
-  /** The deadline of a try, or the wait for the next one. */
+  /** The try that is under way, or what became of it. */
+  #link: Link | undefined;
+  #move: Move | undefined;
+  /** The wait for the next try. */
   #timer: Timer | undefined;
   #retryAt = 0;
   #connectedAt = 0;
@@ -86,17 +108,9 @@ export class Connection {
     this.#requests = requests;
     this.#clock = clock;
     this.#backoff = new Backoff(settings);
-    this.#watchdog = new Watchdog(
-      {
-        probe: () => this.send({ type: 'ping', at: 0 }),
-        onSilence: () => this.#abandon('silent', SILENT),
-      },
-      clock,
-      settings.graceMs,
-    );
     this.#renewal = new TokenRenewal({
       clock,
-      fetch: () => this.#fetch('refresh'),
+      fetch: async () => this.#link?.fetchToken('refresh'),
       offer: (token) => this.#offer(token),
       onError: (error) => owner.onError(error),
     });
@@ -110,6 +124,11 @@ export class Connection {
     return this.#state === 'connected';
   }
 
+  /** Whether what is published now leaves now. */
+  get publishing(): boolean {
+    return this.connected && this.#move?.settling !== true;
+  }
+
   /** Begins to try, unless it does already. */
   connect(): void {
     if (this.#state !== 'idle') return;
@@ -121,24 +140,25 @@ export class Connection {
   /** For good. */
   close(): void {
     if (this.#state === 'closed') return;
-    const lost = this.#drop(NORMAL);
+    const lost = this.connected;
+    this.#drop();
     this.#set('closed', 'close');
     if (lost) this.#owner.onLost();
   }
 
   /** Only while connected; otherwise nothing is sent. */
   send(command: Command<unknown>): void {
-    if (this.connected) this.write(commandText(command));
+    if (this.connected) this.#link?.send(command);
   }
 
   /** A socket that is closing drops it: its close event follows. */
   write(text: string): void {
-    this.#socket?.send(text);
+    this.#link?.write(text);
   }
 
   /** The machine may have slept, or changed its network. */
   wake(): void {
-    this.#watchdog.wake();
+    this.#link?.wake();
   }
 
   /** There is a network again: no need to wait for all of the backoff. */
@@ -150,6 +170,42 @@ export class Connection {
     this.#retryAfter(Math.min(soon, Math.max(0, this.#retryAt - this.#clock.now())));
   }
 
+  onOpen(link: Link): void {
+    if (link === this.#link) this.#set('handshaking', 'open');
+  }
+
+  onWelcome(link: Link, welcome: Welcome): void {
+    if (link !== this.#link) {
+      void this.#move?.carry(welcome);
+      return;
+    }
+    this.#use(link);
+    this.#set('connected', 'welcome');
+    if (link === this.#link) this.#owner.onWelcome(welcome);
+  }
+
+  onEvent(link: Link, event: ServerEvent<unknown>, size: number): void {
+    const carried = link !== this.#link;
+    // A gateway that is cut off from the log is no place to go to.
+    if (carried && event.type === 'stale' && event.stale) this.#stay('stale');
+    else if (event.type !== 'move') this.#owner.onEvent(event, size, carried);
+    else if (!carried) this.#onMove(event, link);
+    this.#move?.check();
+  }
+
+  onEnd(link: Link, end: LinkEnd): void {
+    const { reason, error } = end;
+    if (link !== this.#link) {
+      this.#stay(reason, error);
+      return;
+    }
+    if (error !== undefined) this.#owner.onError(error);
+    // Its handlers may have closed the client.
+    if (link !== this.#link) return;
+    if (this.#move?.link.welcome !== undefined) this.#takeOver();
+    else this.#ended(end);
+  }
+
   #set(state: ConnectionState, reason: string, code?: number): void {
     const old = this.#state;
     this.#state = state;
@@ -158,127 +214,99 @@ export class Connection {
   }
 
   #attempt(reason: string): void {
-    const scope = new AbortController();
-    this.#scope = scope;
-    this.#deadline();
+    const link = this.#linkTo(this.#address());
+    this.#link = link;
     this.#set('connecting', reason);
-    if (scope.signal.aborted) return;
-    if (this.#settings.token === undefined) {
-      this.#open();
-      return;
-    }
-    this.#fetch('connect').then(
-      (token) => {
-        if (scope.signal.aborted) return;
-        this.#token = token;
-        this.#open();
-      },
-      (error: ClientError) => {
-        if (!scope.signal.aborted) this.#failed(error);
-      },
-    );
+    link.start();
   }
 
-  #deadline(): void {
-    this.#timer?.cancel();
-    this.#timer = this.#clock.after(this.#settings.connectTimeoutMs, () =>
-      this.#abandon('timeout', SILENT),
-    );
+  #address(): string {
+    const { url } = this.#settings;
+    return url[this.#url % url.length] as string;
   }
 
-  #fetch(why: TokenRequest['why']): Promise<Token | undefined> {
-    const { token } = this.#settings;
-    if (token === undefined) return Promise.resolve(undefined);
-    return fetchToken(token, { why, signal: this.#scope.signal });
+  #linkTo(url: string, move?: string): Link {
+    const parts = { url, settings: this.#settings, requests: this.#requests, owner: this };
+    return new Link(move === undefined ? parts : { ...parts, move });
   }
 
-  #open(): void {
-    const { url, webSocket } = this.#settings;
-    this.#deadline();
-    try {
-      const socket = webSocket(url[this.#url % url.length] as string, ['wscluster.v1']);
-      this.#socket = socket;
-      socket.onopen = () => this.#greet();
-      socket.onmessage = ({ data }: { readonly data: unknown }) => this.#receive(data);
-      socket.onclose = (event: CloseLike) => this.#closed(event);
-      // A close event follows every error.
-      socket.onerror = nothing;
-    } catch (cause) {
-      this.#failed(new ClientError('socket_failed', 'no WebSocket', cause));
-    }
-  }
-
-  #greet(): void {
-    const { signal } = this.#scope;
-    this.#set('handshaking', 'open');
-    if (signal.aborted) return;
-    const { token } = this.#token ?? {};
-    this.write(
-      commandText({
-        type: 'hello',
-        id: this.#requests.next(),
-        client: this.#settings.name,
-        ...(token === undefined ? {} : { token }),
-      }),
-    );
-  }
-
-  #receive(data: unknown): void {
-    this.#watchdog.heard();
-    const text = typeof data === 'string' ? data : '';
-    const decoded = eventFromText(text);
-    if (decoded.ok) {
-      if (decoded.value.type === 'welcome') this.#welcomed(decoded.value);
-      else this.#owner.onEvent(decoded.value, text.length);
-    } else if (decoded.code !== 'unknown_command') {
-      // What it said is lost; a new connection gets it again from the log.
-      this.#failed(new ClientError('bad_frame', decoded.message));
-    }
-  }
-
-  #welcomed(welcome: Welcome): void {
-    if (this.#state !== 'handshaking') return;
-    const { signal } = this.#scope;
-    this.#timer?.cancel();
+  /** A link that was welcomed is the connection from now on. */
+  #use(link: Link): void {
     this.#connectedAt = this.#clock.now();
-    this.#watchdog.start(welcome.heartbeat);
-    if (typeof this.#settings.token === 'function') this.#renewal.start(this.#token);
-    this.#set('connected', 'welcome');
-    if (!signal.aborted) this.#owner.onWelcome(welcome);
+    if (typeof this.#settings.token === 'function') this.#renewal.start(link.token);
   }
 
   #offer(token: string): Promise<void> {
     const id = this.#requests.next();
     const answered = this.#requests.expect(id);
     this.send({ type: 'auth', id, token });
-    return answered.then(() => {});
+    return answered;
   }
 
-  /** The other side closed, or the network did. */
-  #closed({ code, reason }: CloseLike): void {
-    const then = afterClose(code);
+  /** Another gateway shall serve us: opens a link to it. */
+  #onMove(asked: MoveEvent, { url }: Link): void {
+    // A later target counts as long as the earlier one did not answer.
+    if (!this.connected || this.#move?.link.welcome !== undefined) return;
+    this.#endMove()?.close(NORMAL);
+    const { to } = asked;
+    if (to === undefined) this.#url += 1;
+    else if (!isUrl(to, isUrl(url, true))) {
+      this.#stay('not an address to move to');
+      return;
+    }
+    const link = this.#linkTo(to ?? this.#address(), asked.token);
+    this.#move = new Move({
+      asked,
+      link,
+      clock: this.#clock,
+      withinMs: Math.min(asked.within, this.#settings.connectTimeoutMs),
+      owner: {
+        carry: (to, welcome) => this.#owner.carry(to, welcome),
+        settled: () => this.#owner.settled(),
+        onReady: () => this.#takeOver(),
+        onLate: () => this.#stay('timeout'),
+      },
+    });
+    link.start();
+  }
+
+  #endMove(): Link | undefined {
+    const move = this.#move;
+    this.#move = undefined;
+    move?.end();
+    return move?.link;
+  }
+
+  /** The move failed: the link in use goes on. */
+  #stay(reason: string, cause?: ClientError): void {
+    this.#endMove()?.close(NORMAL);
+    this.#owner.onMoveFailed(new ClientError('move_failed', reason, cause));
+  }
+
+  /** The link of the move is the one in use from now on. */
+  #takeOver(): void {
+    const move = this.#move;
+    const from = this.#link?.welcome?.pod;
+    const welcome = move?.link.welcome;
+    if (move === undefined || from === undefined || welcome === undefined) return;
+    const { asked, link, ms } = move;
+    this.#endMove();
+    this.#link?.close(NORMAL);
+    this.#link = link;
+    this.#use(link);
+    this.#owner.onMoved(welcome, { from, to: welcome.pod, reason: asked.reason, ms });
+  }
+
+  #ended({ reason, code }: LinkEnd): void {
+    const lost = this.connected;
+    this.#drop();
+    const then = code === undefined ? undefined : afterClose(code);
     const fixed = then === 'refresh-token' && typeof this.#settings.token !== 'function';
-    const lost = this.#drop(undefined);
-    this.#ended(lost, { reason: reason || 'closed', code, stay: then === 'stay-away' || fixed });
-  }
-
-  #failed(error: ClientError): void {
-    const { signal } = this.#scope;
-    this.#owner.onError(error);
-    // Its handlers may have closed the client.
-    if (!signal.aborted) this.#abandon(error.code, NORMAL);
-  }
-
-  /** We end it, since it is of no use. */
-  #abandon(reason: string, close: number): void {
-    this.#ended(this.#drop(close), { reason, stay: false });
-  }
-
-  #ended(lost: boolean, { reason, code, stay }: Ending): void {
     this.#url += 1;
     this.#failures = lost ? 0 : this.#failures + 1;
     if (lost && this.#clock.now() - this.#connectedAt >= STABLE_MS) this.#backoff.reset();
-    const away = stay || this.#failures >= this.#settings.maxAttempts;
+    const tired = this.#failures >= this.#settings.maxAttempts;
+    const away = then === 'stay-away' || fixed || tired;
     if (!away) this.#retryAfter(this.#backoff.next());
     this.#set(away ? 'idle' : 'waiting', reason, code);
     if (lost) this.#owner.onLost();
@@ -291,37 +319,12 @@ export class Connection {
     this.#timer = this.#clock.after(delayMs, () => this.#attempt('retry'));
   }
 
-  /** Ends the try, the wait or the connection. Returns whether it had been connected. */
-  #drop(close: number | undefined): boolean {
-    const socket = this.#socket;
-    this.#scope.abort();
-    this.#socket = undefined;
-    this.#token = undefined;
+  /** Ends the wait, the try or the connection, with the move that it was in. */
+  #drop(): void {
+    this.#endMove()?.close(NORMAL);
+    this.#link?.close(NORMAL);
+    this.#link = undefined;
     this.#timer?.cancel();
-    this.#watchdog.stop();
     this.#renewal.stop();
-    if (socket !== undefined) {
-      socket.onopen = null;
-      socket.onmessage = null;
-      socket.onclose = null;
-      try {
-        if (close !== undefined) socket.close(close);
-      } catch {
-        // It was never open, or is closed: both is what we want.
-      }
-    }
-    return this.connected;
   }
-}
-
-interface CloseLike {
-  readonly code: number;
-  readonly reason?: string;
-}
-
-interface Ending {
-  readonly reason: string;
-  readonly code?: number;
-  /** Do not try again. */
-  readonly stay: boolean;
 }

@@ -20,6 +20,8 @@ type LocalCode =
   | 'gave_up'
   | 'token_failed'
   | 'socket_failed'
+  /** The gateway asked us to go elsewhere, and that did not work: we stay. */
+  | 'move_failed'
   | 'storage_failed'
   | 'resync_failed'
   | 'handler_failed';

@@ -1,11 +1,11 @@
 /** What `import … from '@wscluster/client'` offers. */
 
 export type { Clock, Random, Timer } from '../protocol/clock.ts';
-export type { ErrorName, GapReason } from '../protocol/code-table.ts';
+export type { ErrorName, GapReason, MoveReason } from '../protocol/code-table.ts';
 export type { AckLevel } from '../protocol/commands.ts';
 export type { Welcome } from '../protocol/events.ts';
 export { Client, type ClientEvents } from './client.ts';
-export type { ConnectionState, StateChange } from './connection.ts';
+export type { ConnectionState, Moved, StateChange } from './connection.ts';
 export {
   ClientError,
   type ClientErrorCode,

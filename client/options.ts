@@ -96,9 +96,10 @@ const isFunction = (value: unknown) => typeof value === 'function';
 const has = (value: unknown, ...names: readonly string[]) =>
   names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
 
-function isUrl(value: unknown): boolean {
+/** Whether it is the address of a WebSocket; `secure`: of one over TLS. */
+export function isUrl(value: unknown, secure = false): boolean {
   try {
-    return /^wss?:$/.test(new URL(value as string).protocol);
+    return (secure ? /^wss:$/ : /^wss?:$/).test(new URL(value as string).protocol);
   } catch {
     return false;
   }
@@ -110,7 +111,8 @@ const aFunction: Rule = ['a function', isFunction];
 const rules: { readonly [Name in Exclude<keyof ClientOptions, Numbers>]: Rule } = {
   url: [
     'a ws:// or wss:// address, or a list of them',
-    (value) => (Array.isArray(value) ? value.length > 0 && value.every(isUrl) : isUrl(value)),
+    (value) =>
+      Array.isArray(value) ? value.length > 0 && value.every((one) => isUrl(one)) : isUrl(value),
   ],
   token: [
     `1 to ${limits.tokenBytes} characters, or a function`,

@@ -42,7 +42,8 @@ interface Entry {
 
 /** The way to the gateway. */
 export interface OutboundWire {
-  readonly connected: boolean;
+  /** Whether what is published now leaves now. */
+  readonly publishing: boolean;
   write(text: string): void;
 }
 
@@ -88,9 +89,19 @@ export class Outbound {
     return done.promise;
   }
 
+  /** Whether everything that was sent is answered. */
+  get idle(): boolean {
+    return [...this.#entries.values()].every(({ inFlight }) => !inFlight);
+  }
+
   /** A connection is there: what waits is sent, in order. */
   onWelcome(frameBytes: number): void {
     this.#frameBytes = frameBytes;
+    this.flush();
+  }
+
+  /** What waits is sent, in order. */
+  flush(): void {
     for (const entry of [...this.#entries.values()]) if (!entry.inFlight) this.#send(entry);
   }
 
@@ -141,7 +152,7 @@ export class Outbound {
     this.#seq += 1;
     this.#bytes += bytes;
     this.#entries.set(id, entry);
-    if (this.#wire.connected) this.#send(entry);
+    if (this.#wire.publishing) this.#send(entry);
   }
 
   #send(entry: Entry): void {

@@ -16,7 +16,7 @@ import { MemoryStore } from '../gateway/stream/memory/memory-store.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { Client as Source } from './index.ts';
 
-const LIMIT_BYTES = 10 * 1_024;
+const LIMIT_BYTES = 11 * 1_024;
 const root = join(import.meta.dirname, '..');
 const tsc = join(root, 'node_modules/.bin/tsc');
 /** What is published need not run on the Node that this repository brings. */
@@ -145,7 +145,7 @@ describe('the package as docs/client.md says to build and install it', () => {
     );
   });
 
-  it('is at most 10 KB minified and gzipped, from the sources and as installed', async () => {
+  it('is at most 11 KB minified and gzipped, from the sources and as installed', async () => {
     const entry = join(application, 'everything.js');
     writeFileSync(entry, "export * from '@wscluster/client';\n");
     for (const from of [join(root, 'client/index.ts'), entry]) {

@@ -22,6 +22,11 @@ export class Requests {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Nobody waits for an answer. */
+  get idle(): boolean {
+    return this.#pending.size === 0;
+  }
+
   /** A number that no other request of this client has, on any of its connections. */
   next(): number {
     this.#last += 1;

@@ -8,14 +8,17 @@ import type { PositionKeeper } from './storage.ts';
 import type { SubscribeOptions } from './subscription.ts';
 import { type SubscriptionOwner, TopicSubscription } from './topic-subscription.ts';
 
-/** The way to the gateway. */
+/** A way to a gateway. */
 export interface Wire {
-  readonly connected: boolean;
   send(command: Command<unknown>): void;
 }
 
+export interface ConnectedWire extends Wire {
+  readonly connected: boolean;
+}
+
 export interface SubscriptionsParts {
-  readonly wire: Wire;
+  readonly wire: ConnectedWire;
   readonly settings: Settings;
   readonly requests: Requests;
   readonly keeper: PositionKeeper | undefined;
@@ -29,11 +32,13 @@ export class Subscriptions implements SubscriptionOwner {
   readonly keeper: PositionKeeper | undefined;
   readonly handlerFailed: (error: unknown) => void;
   readonly report: (error: ClientError) => void;
-  readonly #wire: Wire;
+  readonly #wire: ConnectedWire;
   readonly #requests: Requests;
   readonly #topics = new Map<string, TopicSubscription>();
   readonly #wanted = new Set<TopicSubscription>();
-  #topicsPerFrame: number = limits.topicsPerCommand;
+  /** During a move: the connection that is not in use yet. */
+  #next: Wire | undefined;
+  #topicsPerFrame = 1;
 
   constructor(parts: SubscriptionsParts) {
     this.settings = parts.settings;
@@ -72,13 +77,39 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   leave(topic: string): void {
-    this.#wire.send({ type: 'unsub', id: this.#requests.next(), topics: [topic] });
+    for (const wire of [this.#wire, this.#next]) {
+      wire?.send({ type: 'unsub', id: this.#requests.next(), topics: [topic] });
+    }
+  }
+
+  /**
+   * Asks the connection that we move to for everything that is subscribed. Resolves when that is
+   * answered, or will not be. What is asked for later goes to the one in use, and again to the new
+   * one when that has taken over.
+   */
+  async carry(next: Wire, frameBytes: number): Promise<void> {
+    this.#next = next;
+    const carried = this.all.filter(({ state }) => state === 'subscribed');
+    const answers: Promise<void>[] = [];
+    while (carried.length > 0) {
+      const id = this.#requests.next();
+      const topics = carried.splice(0, topicsThatFit(frameBytes)).map((one) => one.carry(id));
+      // Who is refused asks again when we have moved.
+      answers.push(this.#requests.expect(id, topics.length).catch(() => {}));
+      next.send({ type: 'sub', id, topics });
+    }
+    await Promise.all(answers);
+  }
+
+  /** The move is over: its connection has taken over, or was given up. */
+  onMoveEnd(moved: boolean): void {
+    this.#next = undefined;
+    for (const subscription of this.all) subscription.onMoveEnd(moved);
   }
 
   /** There is a connection: everybody who waits asks. */
   onWelcome(frameBytes: number): void {
-    const fit = Math.max(1, Math.floor(frameBytes / limits.topicRequestBytes));
-    this.#topicsPerFrame = Math.min(fit, limits.topicsPerCommand);
+    this.#topicsPerFrame = topicsThatFit(frameBytes);
     for (const subscription of this.#topics.values()) this.#wanted.add(subscription);
     this.#flush();
   }
@@ -116,4 +147,9 @@ export class Subscriptions implements SubscriptionOwner {
     });
     this.#wire.send({ type: 'sub', id, topics: requests });
   }
+}
+
+function topicsThatFit(frameBytes: number): number {
+  const fit = Math.max(1, Math.floor(frameBytes / limits.topicRequestBytes));
+  return Math.min(fit, limits.topicsPerCommand);
 }

@@ -49,6 +49,10 @@ export class TopicSubscription implements Subscription {
   /** Everything up to here was received: where to continue. */
   #received: Position | undefined;
   #processed: Position | undefined;
+  /** During a move: the request to the new connection; then the epoch in which it goes along. */
+  #carried: number | string | undefined;
+  /** Some of what was received came from another connection, which the one in use may not know. */
+  #ahead = false;
   /** The gap before the next message. */
   #gap: Gap | undefined;
   #timer: Timer | undefined;
@@ -100,9 +104,7 @@ export class TopicSubscription implements Subscription {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    if (this.#reading) {
-      throw new ClientError('already_reading', 'another loop reads it');
-    }
+    if (this.#reading) throw new ClientError('already_reading', 'another loop reads it');
     this.#reading = true;
     try {
       for (;;) {
@@ -129,11 +131,25 @@ export class TopicSubscription implements Subscription {
     this.#received ??= parsePosition(this.#owner.keeper?.position(this.topic));
     this.#request = request;
     this.#set('subscribing', 'asked');
+    this.#ahead = false;
+    return this.#wanted;
+  }
+
+  /** The owner asks the connection that it moves to, as well. */
+  carry(request: number): TopicRequest {
+    this.#carried = request;
+    return this.#wanted;
+  }
+
+  get #wanted(): TopicRequest {
     const position = this.#received;
     return position === undefined ? { topic: this.topic } : { topic: this.topic, position };
   }
 
   onSubbed(request: number, position: Position): void {
+    if (request === this.#carried) {
+      this.#carried = position.epoch;
+    }
     if (request !== this.#request) return;
     this.#request = undefined;
     const last = this.#received;
@@ -151,13 +167,15 @@ export class TopicSubscription implements Subscription {
     else this.#fail(error);
   }
 
-  onMessage(event: Msg<unknown>, size: number): void {
+  /** `carried`: it comes from the connection that we move to. */
+  onMessage(event: Msg<unknown>, size: number, carried: boolean): void {
     const { position, id } = event;
-    if (!this.#follows(position)) return;
+    if (!(carried ? this.#goesAlong(position) : this.#follows(position))) return;
     if (!this.#emitting && !this.#buffer.fits(size)) {
       this.#fallBehind();
       return;
     }
+    this.#ahead = carried;
     this.#backoff.reset();
     if (id !== undefined && this.#seen.repeats(id, position.epoch)) {
       this.#advance(position);
@@ -169,8 +187,14 @@ export class TopicSubscription implements Subscription {
     this.#deliver({ message, position, size });
   }
 
-  onGap(event: GapEvent): void {
-    if (this.#state !== 'subscribed') return;
+  onGap(event: GapEvent, carried: boolean): void {
+    if (carried) this.part();
+    if (carried || this.#state !== 'subscribed') return;
+    if (this.#ahead) {
+      // What another connection brought may be in it: asked from where we are, it is exact.
+      this.#again('gap');
+      return;
+    }
     const gap = gapFrom(event);
     this.#gap = gap;
     this.#advance(event.position);
@@ -197,6 +221,18 @@ export class TopicSubscription implements Subscription {
     if (this.#state === 'subscribing' || this.#state === 'subscribed') this.#set('waiting', 'lost');
   }
 
+  /** The connection that we move to does not go along any more: it is asked when we have moved. */
+  part(): void {
+    this.#carried = undefined;
+  }
+
+  onMoveEnd(moved: boolean): void {
+    const carried = this.#state === 'subscribed' && this.#carried === this.#received?.epoch;
+    this.part();
+    if (moved && carried) this.#ahead = true;
+    else if (moved) this.onLost();
+  }
+
   /** The client does not try to connect any more; undefined: it does again. */
   onGaveUp(error: ClientError | undefined): void {
     if (this.#state === 'failed' || this.#state === 'closed') return;
@@ -217,6 +253,7 @@ export class TopicSubscription implements Subscription {
   #set(state: SubscriptionState, reason: string): void {
     const old = this.#state;
     this.#state = state;
+    if (state !== 'subscribed') this.part();
     if (old !== state) this.#events.emit('state', { old, new: state, reason });
   }
 
@@ -247,6 +284,18 @@ export class TopicSubscription implements Subscription {
     if (position.seq === last.seq + 1) return true;
     this.#again('hole');
     return false;
+  }
+
+  /**
+   * As `#follows`, of the connection that we move to: only what continues our epoch. Whatever else
+   * it says, that the one in use will be told, or we shall be when we ask again.
+   */
+  #goesAlong(position: Position): boolean {
+    const last = this.#received;
+    if (last === undefined || this.#carried !== last.epoch) return false;
+    const steps = position.epoch === last.epoch ? position.seq - last.seq : Number.NaN;
+    if (!(steps <= 1)) this.part();
+    return steps === 1;
   }
 
   /** Asks again from where we are, after a while. */

@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ManualClock, turn } from '../protocol/testing/manual-clock.ts';
+import type { Moved } from './connection.ts';
+import type { ClientOptions } from './options.ts';
+import { watchedClient } from './testing/fake-network.ts';
+
+/** A client that is connected to `a` and subscribed to `t` at e:5. */
+async function start(options: Partial<ClientOptions> = {}) {
+  const clock = new ManualClock();
+  const watched = watchedClient({ clock, url: ['ws://a/ws', 'ws://b/ws'], ...options });
+  const { client, network } = watched;
+  const room = client.subscribe<unknown>('t', { position: 'e:5@1' });
+  const got: unknown[] = [];
+  const gaps: unknown[] = [];
+  const moves: Moved[] = [];
+  room.on('message', ({ data }) => got.push(data));
+  room.on('gap', ({ from, to }) => gaps.push([from, to]));
+  client.on('moved', (moved) => moves.push(moved));
+  await turn();
+  const old = network.last;
+  old.welcome({ heartbeat: 1_000_000, pod: 'a', features: ['move'] });
+  old.subbed('e:5@1');
+  const move = async (more: object = {}) => {
+    old.say({ type: 'move', within: 60_000, reason: 'drain', token: 'ticket', ...more });
+    await turn();
+    return network.last;
+  };
+  /** Up to where publishes are held: the new connection has all that is subscribed. */
+  const carry = async (more: object = {}) => {
+    const next = await move(more);
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    next.subbed('e:5@1');
+    return next;
+  };
+  return { clock, ...watched, room, got, gaps, moves, old, move, carry };
+}
+
+const states = ({ changes }: { changes: readonly { new: string }[] }) =>
+  changes.map((change) => change.new);
+const connected = ['connecting', 'handshaking', 'connected'];
+
+describe('a move', () => {
+  it('is announced, and leads to the next address with the token that was given', async () => {
+    const { old, move } = await start();
+    assert.deepEqual(old.asked('hello')['features'], ['move']);
+    assert.equal(old.asked('hello')['move'], undefined);
+    const next = await move();
+    next.accept();
+    assert.equal(next.url, 'ws://b/ws');
+    assert.equal(next.asked('hello')['move'], 'ticket');
+  });
+
+  it('ends with the old connection closed, and is told apart from the state', async () => {
+    const { client, clock, old, move, moves, changes } = await start();
+    const next = await move({ to: 'ws://c/ws', reason: 'rebalance' });
+    assert.equal(next.url, 'ws://c/ws');
+    next.welcome({ heartbeat: 1_000_000, pod: 'c' });
+    await clock.advance(70);
+    assert.equal(client.welcome?.pod, 'a');
+    assert.equal(old.over, false);
+    next.subbed('e:5@1');
+    await turn();
+    assert.equal(old.closedWith, 1000);
+    assert.equal(client.welcome?.pod, 'c');
+    assert.deepEqual(moves, [{ from: 'a', to: 'c', reason: 'rebalance', ms: 70 }]);
+    assert.deepEqual(states({ changes }), connected);
+    await client.close();
+    assert.equal(next.closedWith, 1000);
+    assert.equal(clock.timers, 0);
+  });
+
+  it('hears both connections, and each message once', async () => {
+    const { old, move, got, room } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    old.message('e:6@1', 6);
+    next.subbed('e:5@1');
+    next.message('e:6@1', 6);
+    next.message('e:7@1', 7);
+    old.message('e:7@1', 7);
+    await turn();
+    assert.deepEqual(got, [6, 7]);
+    next.message('e:8@1', 8);
+    assert.deepEqual([got, room.state, room.position], [[6, 7, 8], 'subscribed', 'e:8@1']);
+    assert.equal(next.said('sub').length, 1);
+  });
+
+  it('asks again for what the new connection did not continue, once it took over', async () => {
+    const { old, move, got, gaps, room } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    const gap = { type: 'gap', topic: 't', reason: 'trimmed', from: 6, to: 7 };
+    const { id } = next.asked('sub');
+    old.message('e:6@1', 6);
+    const request = old.asked('hello')['id'];
+    old.say({ type: 'pong', at: request });
+    next.say({ type: 'subbed', id, topics: [{ topic: 't', position: 'e:5@1', replay: 0 }] });
+    next.say({ ...gap, position: 'e:7@1' });
+    next.message('e:8@1', 8);
+    old.message('e:7@1', 7);
+    await turn();
+    assert.deepEqual([got, gaps], [[6, 7], []]);
+    assert.equal(old.over, true);
+    assert.deepEqual(next.asked('sub')['topics'], [{ topic: 't', position: 'e:7@1' }]);
+    next.subbed('e:7@1');
+    next.message('e:8@1', 8);
+    assert.deepEqual([got, gaps, room.state], [[6, 7, 8], [], 'subscribed']);
+  });
+
+  it('applies a gap behind it to what neither connection brought', async () => {
+    const { clock, old, carry, got, gaps } = await start();
+    old.message('e:6@1', 6);
+    const next = await carry();
+    old.message('e:7@1', 7);
+    await turn();
+    const gap = { type: 'gap', topic: 't', reason: 'trimmed', to: 9, position: 'e:9@1' };
+    next.say({ ...gap, from: 6 });
+    assert.deepEqual(gaps, []);
+    await clock.advance(500);
+    assert.deepEqual(next.asked('sub')['topics'], [{ topic: 't', position: 'e:7@1' }]);
+    next.subbed('e:7@1');
+    next.say({ ...gap, from: 8 });
+    assert.deepEqual([got, gaps], [[6, 7], [[8, 9]]]);
+  });
+
+  it('asks the old one for a gap anew when the new one may have brought some of it', async () => {
+    const { clock, old, move, got, gaps } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    next.subbed('e:5@1');
+    next.message('e:6@1', 6);
+    next.drop();
+    const gap = { type: 'gap', topic: 't', reason: 'trimmed', to: 7, position: 'e:7@1' };
+    old.say({ ...gap, from: 6 });
+    await clock.advance(500);
+    assert.deepEqual(old.asked('sub')['topics'], [{ topic: 't', position: 'e:6@1' }]);
+    old.subbed('e:6@1');
+    old.say({ ...gap, from: 7 });
+    assert.deepEqual([got, gaps], [[6], [[7, 7]]]);
+  });
+
+  it('does not swallow a gap of the new connection behind which nothing comes', async () => {
+    const { old, move, gaps } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    next.subbed('e:5@1');
+    const gap = { type: 'gap', topic: 't', reason: 'lost', from: 6, to: 7, position: 'f:5@1' };
+    next.say(gap);
+    await turn();
+    assert.equal(old.over, true);
+    assert.deepEqual(next.asked('sub')['topics'], [{ topic: 't', position: 'e:5@1' }]);
+    next.subbed('e:5@1');
+    next.say(gap);
+    assert.deepEqual(gaps, [[6, 7]]);
+  });
+
+  it('leaves a topic on both connections', async () => {
+    const { move, old, room } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    room.unsubscribe();
+    assert.deepEqual(old.asked('unsub')['topics'], ['t']);
+    assert.deepEqual(next.asked('unsub')['topics'], ['t']);
+  });
+
+  it('asks the connection in use for what is subscribed meanwhile, then the new one', async () => {
+    const { client, move, old } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    client.subscribe('late', { position: 'e:1@1' });
+    await turn();
+    const { id } = old.asked('sub');
+    assert.deepEqual(old.asked('sub')['topics'], [{ topic: 'late', position: 'e:1@1' }]);
+    next.subbed('e:5@1');
+    await turn();
+    assert.equal(old.over, false, 'what was asked is waited for');
+    old.say({ type: 'subbed', id, topics: [{ topic: 'late', position: 'e:1@1', replay: 0 }] });
+    assert.equal(old.over, true);
+    assert.deepEqual(next.asked('sub')['topics'], [{ topic: 'late', position: 'e:1@1' }]);
+  });
+});
+
+describe('publishes during a move', () => {
+  const dataOf = (socket: { said: (type: string) => readonly Record<string, unknown>[] }) =>
+    socket.said('pub').map(({ data, retry }) => (retry === true ? [data] : data));
+
+  it('stay until they are answered; later ones wait for the new connection', async () => {
+    const { client, old, move } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    const first = client.publish('t', 1);
+    assert.deepEqual(dataOf(old), [1]);
+    next.subbed('e:5@1');
+    await turn();
+    const second = client.publish('t', 2);
+    assert.deepEqual([dataOf(old), dataOf(next), old.over], [[1], [], false]);
+    old.say({ type: 'acked', id: old.asked('pub')['id'], position: 'e:6@1' });
+    await first;
+    assert.deepEqual([dataOf(old), dataOf(next), old.over], [[1], [2], true]);
+    next.say({ type: 'acked', id: next.asked('pub')['id'], position: 'e:7@1' });
+    await second;
+  });
+
+  it('without an answer in time are sent again first, as retries', async () => {
+    const { client, clock, old, move, changes } = await start();
+    const next = await move({ within: 2_000 });
+    void client.publish('t', 1);
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    next.subbed('e:5@1');
+    await turn();
+    void client.publish('t', 2);
+    await clock.advance(1_999);
+    assert.deepEqual([dataOf(next), old.over], [[], false]);
+    await clock.advance(1);
+    assert.deepEqual([dataOf(next), old.closedWith], [[[1], 2], 1000]);
+    assert.deepEqual(states({ changes }), connected);
+  });
+
+  it('that waited for a move that fails leave on the old connection', async () => {
+    const { client, old, carry, errors } = await start();
+    void client.publish('t', 1);
+    const next = await carry();
+    await turn();
+    void client.publish('t', 2);
+    assert.deepEqual(dataOf(old), [1]);
+    next.drop();
+    assert.equal(errors.at(-1)?.code, 'move_failed');
+    assert.deepEqual(dataOf(old), [1, 2]);
+  });
+});
+
+describe('a move that goes wrong', () => {
+  it('leaves the client where it is: refused, late, cut off from the log, and so on', async () => {
+    const { clock, client, old, move, got, errors, changes } = await start();
+    const ways = [
+      async () => {
+        await move({ to: 'nonsense' });
+      },
+      async () => (await move()).drop(4500, 'unauthenticated'),
+      async () => {
+        await move({ within: 100 });
+        await clock.advance(100);
+      },
+      async () => {
+        await move();
+        await clock.advance(10_000);
+      },
+      async () => {
+        const next = await move();
+        next.welcome({ pod: 'b' });
+        next.text('{');
+      },
+      async () => {
+        const next = await move();
+        next.welcome({ pod: 'b' });
+        next.say({ type: 'stale', stale: true, at: 1 });
+      },
+    ];
+    for (const [i, way] of ways.entries()) {
+      await way();
+      assert.equal(errors.length, i + 1, `way ${i}`);
+      assert.equal(errors.at(-1)?.code, 'move_failed');
+      old.message(`e:${6 + i}@1`, i);
+      assert.equal(got.at(-1), i);
+    }
+    assert.equal(client.welcome?.pod, 'a');
+    assert.deepEqual(states({ changes }), connected);
+    assert.deepEqual(client.stale, false);
+  });
+
+  it('does not lead from TLS to plain text', async () => {
+    const { move, network, errors } = await start({ url: 'wss://a/ws' });
+    await move({ to: 'ws://b/ws' });
+    assert.deepEqual([network.sockets.length, errors.at(-1)?.code], [1, 'move_failed']);
+    await move({ to: 'wss://b/ws' });
+    assert.equal(network.sockets.length, 2);
+  });
+
+  it('promotes the new connection when the old one ends', async () => {
+    const { client, old, move, moves, changes } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    const published = client.publish('t', 1);
+    client.subscribe('late');
+    await turn();
+    old.drop();
+    assert.equal(client.welcome?.pod, 'b');
+    assert.deepEqual(states({ changes }), connected);
+    assert.equal(next.asked('pub')['retry'], true);
+    assert.deepEqual(next.asked('sub')['topics'], [{ topic: 't', position: 'e:5@1' }, 'late']);
+    assert.equal(moves.length, 1);
+    next.say({ type: 'acked', id: next.asked('pub')['id'], position: 'e:6@1' });
+    await published;
+  });
+
+  it('is an ordinary reconnect when the old one ends before the new one is there', async () => {
+    const { client, clock, old, move, network } = await start();
+    const next = await move();
+    next.accept();
+    old.drop();
+    assert.equal(client.state, 'waiting');
+    assert.equal(next.over, true);
+    await clock.advance(500);
+    network.last.welcome({ heartbeat: 1_000_000 });
+    assert.equal(client.state, 'connected');
+  });
+
+  it('goes to a later target as long as the first one did not answer', async () => {
+    const { move, network } = await start();
+    const first = await move({ to: 'ws://b/ws' });
+    const second = await move({ to: 'ws://c/ws', token: 'other' });
+    assert.deepEqual([first.over, second.url], [true, 'ws://c/ws']);
+    second.welcome({ pod: 'c' });
+    assert.equal(second.asked('hello')['move'], 'other');
+    await move({ to: 'ws://d/ws' });
+    assert.equal(network.last, second);
+  });
+
+  it('has a fresh token, which is renewed from then on', async () => {
+    let asked = 0;
+    const token = () => ({ token: `token-${++asked}`, expiresAt: clock.wall() + 60_000 });
+    const clock = new ManualClock();
+    const { old, carry } = await start({ clock, token });
+    assert.equal(old.asked('hello')['token'], 'token-1');
+    const next = await carry();
+    await turn();
+    assert.equal(next.asked('hello')['token'], 'token-2');
+    assert.equal(old.over, true);
+    await clock.advance(45_000);
+    assert.equal(next.asked('auth')['token'], 'token-3');
+    assert.equal(old.said('auth').length, 0);
+  });
+});
