@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { afterClose, NORMAL } from '../protocol/code-table.ts';
-import type { Command } from '../protocol/commands.ts';
 import type { Move as MoveEvent, ServerEvent, Welcome } from '../protocol/events.ts';
+import type { ClientCommand } from '../protocol/json-text.ts';
 import { Backoff } from './backoff.ts';
 import { ClientError } from './errors.ts';
 import { Link, type LinkEnd, type LinkOwner } from './link.ts';
-import { Move } from './move.ts';
+import { Move, type MoveOwner } from './move.ts';
 import { isUrl, type Settings } from './options.ts';
 import type { Requests } from './requests.ts';
 import { TokenRenewal } from './token.ts';
@@ -48,7 +48,7 @@ export interface Moved {
 }
 
 /** What a connection tells its client. */
-export interface ConnectionOwner {
+export interface ConnectionOwner extends MoveOwner {
   onState(change: StateChange): void;
   onWelcome(welcome: Welcome): void;
   /**
@@ -61,16 +61,9 @@ export interface ConnectionOwner {
   /** No more tries until `connect`. */
   onGaveUp(reason: string): void;
   onError(error: ClientError): void;
-
-  // While it moves to another gateway, there are two.
-
-  /** Asks the new one for what the old one sends; resolves when everything is answered. */
-  carry(link: Link, welcome: Welcome): Promise<void>;
-  /** Whether nothing that was sent waits for an answer. */
-  settled(): boolean;
-  /** The new one has taken the place of the old one, and what that had not answered is lost. */
+  /** Another connection has taken the place of the one before; what that did not answer is lost. */
   onMoved(welcome: Welcome, moved: Moved): void;
-  /** The old one goes on alone. */
+  /** The one before goes on alone. */
   onMoveFailed(error: ClientError): void;
 }
 
@@ -147,7 +140,7 @@ export class Connection implements LinkOwner {
   }
 
   /** Only while connected; otherwise nothing is sent. */
-  send(command: Command<unknown>): void {
+  send(command: ClientCommand): void {
     if (this.connected) this.#link?.send(command);
   }
 
@@ -209,8 +202,7 @@ export class Connection implements LinkOwner {
   #set(state: ConnectionState, reason: string, code?: number): void {
     const old = this.#state;
     this.#state = state;
-    const change = { old, new: state, reason };
-    this.#owner.onState(code === undefined ? change : { ...change, code });
+    this.#owner.onState({ old, new: state, reason, ...(code !== undefined && { code }) });
   }
 
   #attempt(reason: string): void {
@@ -260,12 +252,9 @@ export class Connection implements LinkOwner {
       link,
       clock: this.#clock,
       withinMs: Math.min(asked.within, this.#settings.connectTimeoutMs),
-      owner: {
-        carry: (to, welcome) => this.#owner.carry(to, welcome),
-        settled: () => this.#owner.settled(),
-        onReady: () => this.#takeOver(),
-        onLate: () => this.#stay('timeout'),
-      },
+      owner: this.#owner,
+      onReady: () => this.#takeOver(),
+      onLate: () => this.#stay('timeout'),
     });
     link.start();
   }

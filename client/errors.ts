@@ -1,4 +1,4 @@
-import { type ErrorName, errorRetries } from '../protocol/code-table.ts';
+import { type ErrorName, passingErrors } from '../protocol/code-table.ts';
 
 /** What the client itself finds wrong, beside the gateway's codes in `protocol/codes.ts`. */
 type LocalCode =
@@ -26,12 +26,7 @@ type LocalCode =
   | 'resync_failed'
   | 'handler_failed';
 
-const retries: Readonly<Record<string, boolean>> = {
-  ...errorRetries,
-  queue_full: true,
-  timeout: true,
-  disconnected: true,
-};
+const passing: readonly string[] = [...passingErrors, 'queue_full', 'timeout', 'disconnected'];
 
 export type ClientErrorCode = ErrorName | LocalCode;
 
@@ -41,13 +36,13 @@ export class ClientError extends Error {
   readonly code: ClientErrorCode;
 
   constructor(code: ClientErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
   }
 
   /** Whether the same call may succeed later without being changed. */
   get retry(): boolean {
-    return retries[this.code] === true;
+    return passing.includes(this.code);
   }
 }
 

@@ -1,8 +1,7 @@
 import type { Timer } from '../protocol/clock.ts';
 import { NORMAL, SILENT } from '../protocol/code-table.ts';
-import type { Command } from '../protocol/commands.ts';
 import type { ServerEvent, Welcome } from '../protocol/events.ts';
-import { commandText, eventFromText } from '../protocol/json-text.ts';
+import { type ClientCommand, commandText, eventFromText } from '../protocol/json-text.ts';
 import { ClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 import type { SocketLike } from './platform.ts';
@@ -81,17 +80,16 @@ export class Link {
   start(): void {
     if (this.#scope.signal.aborted) return;
     this.#deadline();
-    if (this.#parts.settings.token === undefined) {
-      this.#open();
-      return;
+    if (this.#parts.settings.token === undefined) this.#open();
+    else {
+      this.fetchToken('connect').then(
+        (token) => {
+          this.#token = token;
+          this.#open();
+        },
+        (error: ClientError) => this.#fail(error),
+      );
     }
-    this.fetchToken('connect').then(
-      (token) => {
-        this.#token = token;
-        this.#open();
-      },
-      (error: ClientError) => this.#fail(error),
-    );
   }
 
   /** Rejects with a `ClientError`. */
@@ -101,7 +99,7 @@ export class Link {
     return fetchToken(token, { why, signal: this.#scope.signal });
   }
 
-  send(command: Command<unknown>): void {
+  send(command: ClientCommand): void {
     this.write(commandText(command));
   }
 

@@ -2,15 +2,12 @@ import type { Clock, Timer } from '../protocol/clock.ts';
 import type { Move as Asked, Welcome } from '../protocol/events.ts';
 import type { Link } from './link.ts';
 
+/** What a move needs of whoever asked for subscriptions and published. */
 export interface MoveOwner {
   /** Asks the new connection for all that is subscribed; resolves when that is answered. */
   carry(link: Link, welcome: Welcome): Promise<void>;
   /** Whether everything that was asked and published is answered. */
   settled(): boolean;
-  /** The new connection has to take over. */
-  onReady(): void;
-  /** It did not come about in time. */
-  onLate(): void;
 }
 
 export interface MoveParts {
@@ -20,6 +17,10 @@ export interface MoveParts {
   readonly clock: Clock;
   readonly withinMs: number;
   readonly owner: MoveOwner;
+  /** The new connection has to take over. */
+  readonly onReady: () => void;
+  /** It did not come about in time. */
+  readonly onLate: () => void;
 }
 
 /**
@@ -30,20 +31,18 @@ export interface MoveParts {
 export class Move {
   readonly link: Link;
   readonly asked: Asked;
-  readonly #clock: Clock;
-  readonly #owner: MoveOwner;
+  readonly #parts: MoveParts;
   readonly #beganAt: number;
   readonly #timer: Timer;
   #stage: 'carrying' | 'settling' | 'over' = 'carrying';
 
   constructor(parts: MoveParts) {
-    const { clock, withinMs, owner } = parts;
+    const { clock, withinMs, onReady, onLate } = parts;
     this.link = parts.link;
     this.asked = parts.asked;
-    this.#clock = clock;
-    this.#owner = owner;
+    this.#parts = parts;
     this.#beganAt = clock.now();
-    this.#timer = clock.after(withinMs, () => (this.settling ? owner.onReady() : owner.onLate()));
+    this.#timer = clock.after(withinMs, () => (this.settling ? onReady() : onLate()));
   }
 
   /** Publishes wait for the new connection. */
@@ -53,12 +52,12 @@ export class Move {
 
   /** How long it has been under way. */
   get ms(): number {
-    return this.#clock.now() - this.#beganAt;
+    return this.#parts.clock.now() - this.#beganAt;
   }
 
   /** The other gateway welcomed us. */
   async carry(welcome: Welcome): Promise<void> {
-    await this.#owner.carry(this.link, welcome);
+    await this.#parts.owner.carry(this.link, welcome);
     if (this.#stage === 'over') return;
     this.#stage = 'settling';
     this.check();
@@ -66,7 +65,8 @@ export class Move {
 
   /** Something may have been answered. */
   check(): void {
-    if (this.settling && this.#owner.settled()) this.#owner.onReady();
+    const { owner, onReady } = this.#parts;
+    if (this.settling && owner.settled()) onReady();
   }
 
   /** What becomes of its link is for its owner to say. */

@@ -148,7 +148,16 @@ export class Outbound {
       timer.cancel();
       signal?.removeEventListener('abort', onAbort);
     };
-    const entry: Entry = { id, text, bytes, done, release, ...fresh };
+    const entry: Entry = {
+      id,
+      text,
+      bytes,
+      done,
+      release,
+      inFlight: false,
+      doubtful: false,
+      sentAt: undefined,
+    };
     this.#seq += 1;
     this.#bytes += bytes;
     this.#entries.set(id, entry);
@@ -205,12 +214,6 @@ interface Call {
   readonly options: PublishOptions;
   readonly done: Deferred<Published>;
 }
-
-const fresh = {
-  inFlight: false,
-  sentAt: undefined,
-  doubtful: false,
-} as const;
 
 const aborted = (signal: AbortSignal | undefined): Reason => ({
   code: 'aborted',

@@ -1,5 +1,5 @@
-import type { Command } from '../protocol/commands.ts';
 import type { Subbed, Tick } from '../protocol/events.ts';
+import type { ClientCommand } from '../protocol/json-text.ts';
 import * as limits from '../protocol/limits.ts';
 import { ClientError } from './errors.ts';
 import type { Settings } from './options.ts';
@@ -10,7 +10,7 @@ import { type SubscriptionOwner, TopicSubscription } from './topic-subscription.
 
 /** A way to a gateway. */
 export interface Wire {
-  send(command: Command<unknown>): void;
+  send(command: ClientCommand): void;
 }
 
 export interface ConnectedWire extends Wire {

@@ -92,9 +92,7 @@ export class TokenRenewal {
     this.stop();
     if (token === undefined) return;
     const life = lifeOf(token, this.#owner.clock.wall());
-    if (life > Number.NEGATIVE_INFINITY) {
-      this.#renewAfter(Math.max(life * 0.75, life - LEAD_MS), token);
-    }
+    if (Number.isFinite(life)) this.#renewAfter(Math.max(life * 0.75, life - LEAD_MS), token);
   }
 
   stop(): void {

@@ -147,9 +147,7 @@ export class TopicSubscription implements Subscription {
   }
 
   onSubbed(request: number, position: Position): void {
-    if (request === this.#carried) {
-      this.#carried = position.epoch;
-    }
+    if (request === this.#carried) this.#carried = position.epoch;
     if (request !== this.#request) return;
     this.#request = undefined;
     const last = this.#received;

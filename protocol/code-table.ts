@@ -29,34 +29,38 @@ export function afterClose(code: number): AfterClose {
   return (code >= 4500 && code < 5000) || finals.includes(code) ? 'stay-away' : 'come-back';
 }
 
-/** Error codes, and whether the same request may succeed later without being changed. */
-export const errorRetries = {
-  bad_request: false,
-  bad_frame: false,
-  unknown_command: false,
-  bad_topic: false,
-  bad_position: false,
-  hello_first: false,
-  unauthenticated: false,
-  forbidden: false,
-  not_found: false,
-  conflict: false,
-  out_of_order: false,
-  superseded: false,
-  too_large: false,
-  too_many_topics: false,
-  too_many_sessions: false,
-  rate_limited: true,
-  internal: true,
-  not_supported: false,
-  overloaded: true,
-  store_unavailable: true,
-  store_full: true,
-  not_replicated: true,
-  unknown_outcome: true,
-} as const satisfies Record<string, boolean>;
+/** Error codes after which the same request may succeed later without being changed. */
+export const passingErrors = [
+  'rate_limited',
+  'internal',
+  'overloaded',
+  'store_unavailable',
+  'store_full',
+  'not_replicated',
+  'unknown_outcome',
+] as const;
 
-export type ErrorName = keyof typeof errorRetries;
+/** Those after which it cannot. */
+export const lastingErrors = [
+  'bad_request',
+  'bad_frame',
+  'unknown_command',
+  'bad_topic',
+  'bad_position',
+  'hello_first',
+  'unauthenticated',
+  'forbidden',
+  'not_found',
+  'conflict',
+  'out_of_order',
+  'superseded',
+  'too_large',
+  'too_many_topics',
+  'too_many_sessions',
+  'not_supported',
+] as const;
+
+export type ErrorName = (typeof passingErrors | typeof lastingErrors)[number];
 
 /** Why a subscriber may have missed messages. */
 export const gapReasonNames = [

@@ -2,10 +2,10 @@ import {
   type AfterClose,
   afterClose,
   type ErrorName,
-  errorRetries,
   type GapReason,
   type MoveReason,
   NORMAL,
+  passingErrors,
   SILENT,
   TOKEN_EXPIRED,
 } from './code-table.ts';
@@ -83,10 +83,11 @@ export interface ErrorCode {
   readonly text: string;
 }
 
+const passing: readonly string[] = passingErrors;
 const errorIn =
   (where: ErrorCode['where']) =>
   (name: ErrorName, status: number, text: string): ErrorCode => ({
-    ...{ status, retry: errorRetries[name], where, text },
+    ...{ status, retry: passing.includes(name), where, text },
   });
 const error = errorIn('both');
 const inFrames = errorIn('frames');

@@ -10,8 +10,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return `${value}`;
-  return kind(value);
+  return value === null || typeof value !== 'object' ? String(value) : kind(value);
 }
 
 /** Of what kind `value` is, and how long; nothing of what is in it. */

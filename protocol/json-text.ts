@@ -1,5 +1,5 @@
 import type { Decoded } from './codec.ts';
-import type { Command, TopicPosition } from './commands.ts';
+import type { Ack, Command, TopicPosition } from './commands.ts';
 import type { ServerEvent } from './events.ts';
 import { isFields } from './fields.ts';
 import { formatPosition } from './position.ts';
@@ -11,23 +11,21 @@ import { decoded, Refusal } from './refusal.ts';
  * JavaScript value. Has no dependency and stays small: it is part of the client package.
  */
 
+/** What the client package says: the gateway need not keep cursors for it. */
+export type ClientCommand = Exclude<Command<unknown>, Ack>;
+
 /** The members that stand for a command on the wire; positions become text. */
 export function commandMembers(command: Command<unknown>): object {
-  switch (command.type) {
-    case 'sub':
-      return {
-        ...command,
-        topics: command.topics.map((wanted) =>
-          wanted.position === undefined
-            ? wanted.topic
-            : { topic: wanted.topic, position: formatPosition(wanted.position) },
-        ),
-      };
-    case 'ack':
-      return { ...command, positions: positionMembers(command.positions) };
-    default:
-      return command;
-  }
+  if (command.type !== 'ack') return textMembers(command);
+  return { ...command, positions: positionMembers(command.positions) };
+}
+
+function textMembers(command: ClientCommand): object {
+  if (command.type !== 'sub') return command;
+  const topics = command.topics.map(({ topic, position }) =>
+    position === undefined ? topic : { topic, position: formatPosition(position) },
+  );
+  return { ...command, topics };
 }
 
 function positionMembers(positions: readonly TopicPosition[]): object[] {
@@ -62,8 +60,8 @@ export function eventMembers(event: ServerEvent<unknown>): object {
  *
  * @throws TypeError when `data` has no JSON form (undefined, a function, a cycle, a BigInt).
  */
-export function commandText(command: Command<unknown>): string {
-  if (command.type !== 'pub') return JSON.stringify(commandMembers(command));
+export function commandText(command: ClientCommand): string {
+  if (command.type !== 'pub') return JSON.stringify(textMembers(command));
   const { data, ...rest } = command;
   const text: string | undefined = JSON.stringify(data);
   if (text === undefined) {

@@ -1,4 +1,4 @@
-import { errorRetries, gapReasonNames, moveReasonNames } from './code-table.ts';
+import { gapReasonNames, lastingErrors, moveReasonNames, passingErrors } from './code-table.ts';
 import type { ServerEvent, SubbedTopic } from './events.ts';
 import {
   type Fields,
@@ -30,17 +30,12 @@ function known<T>(names: readonly T[], otherwise: T): Read<T> {
   return (value) => names.find((name) => name === value) ?? otherwise;
 }
 
-const errorName = known(Object.keys(errorRetries) as (keyof typeof errorRetries)[], 'internal');
+const errorName = known([...passingErrors, ...lastingErrors], 'internal');
 
 const granted = object({ topic, position, replay: integer(0) });
 const denied = object({ topic, error: errorName, message: anyText });
 const subbedTopic: Read<SubbedTopic> = (value, where) =>
   (isFields(value) && value['error'] !== undefined ? denied : granted)(value, where);
-
-const featureName: Read<string> = (value, where) => {
-  if (typeof value === 'string' && value.length <= limits.nameLength) return value;
-  throw new Refusal('bad_request', `${where}: the name of a feature`);
-};
 
 /** What each event carries, beside `type` and the `data` of a message. */
 const shapes: {
@@ -54,7 +49,7 @@ const shapes: {
     identity: optionalText,
     heartbeat: positive,
     limits: object({ frameBytes: positive, topics: positive }),
-    features: list(0, limits.features, featureName),
+    features: list(0, limits.features, text(limits.nameLength)),
     pod: anyText,
   },
   subbed: { id: positive, topics: list(1, limits.topicsPerCommand, subbedTopic) },
