@@ -152,6 +152,7 @@ export class Connection implements LinkOwner {
   /** The machine may have slept, or changed its network. */
   wake(): void {
     this.#link?.wake();
+    this.#move?.link.wake();
   }
 
   /** There is a network again: no need to wait for all of the backoff. */
@@ -179,9 +180,10 @@ export class Connection implements LinkOwner {
 
   onEvent(link: Link, event: ServerEvent<unknown>, size: number): void {
     const carried = link !== this.#link;
-    // A gateway that is cut off from the log is no place to go to.
-    if (carried && event.type === 'stale' && event.stale) this.#stay('stale');
-    else if (event.type !== 'move') this.#owner.onEvent(event, size, carried);
+    if (carried && event.type === 'stale') {
+      // A gateway that is cut off from the log is no place to go to.
+      if (event.stale) this.#stay('stale');
+    } else if (event.type !== 'move') this.#owner.onEvent(event, size, carried);
     else if (!carried) this.#onMove(event, link);
     this.#move?.check();
   }

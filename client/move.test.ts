@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ManualClock, turn } from '../protocol/testing/manual-clock.ts';
 import type { Moved } from './connection.ts';
+import { ClientError } from './errors.ts';
 import type { ClientOptions } from './options.ts';
-import { watchedClient } from './testing/fake-network.ts';
+import type { PlatformListener } from './platform.ts';
+import { type FakeSocket, watchedClient } from './testing/fake-network.ts';
 
 /** A client that is connected to `a` and subscribed to `t` at e:5. */
 async function start(options: Partial<ClientOptions> = {}) {
@@ -35,6 +37,8 @@ async function start(options: Partial<ClientOptions> = {}) {
   };
   return { clock, ...watched, room, got, gaps, moves, old, move, carry };
 }
+
+type Started = Awaited<ReturnType<typeof start>>;
 
 const states = ({ changes }: { changes: readonly { new: string }[] }) =>
   changes.map((change) => change.new);
@@ -317,6 +321,18 @@ describe('a move that goes wrong', () => {
     assert.equal(network.last, second);
   });
 
+  it('stays without a token for the new connection', async () => {
+    let asked = 0;
+    const token = () => (++asked === 1 ? 'first' : Promise.reject(new Error('nobody is there')));
+    const { client, move, network, errors } = await start({ token });
+    await move();
+    assert.equal(network.sockets.length, 1);
+    const error = errors.at(-1);
+    assert.deepEqual([error?.code, error?.message], ['move_failed', 'token_failed']);
+    assert.ok(error?.cause instanceof ClientError);
+    assert.equal(client.state, 'connected');
+  });
+
   it('has a fresh token, which is renewed from then on', async () => {
     let asked = 0;
     const token = () => ({ token: `token-${++asked}`, expiresAt: clock.wall() + 60_000 });
@@ -330,5 +346,145 @@ describe('a move that goes wrong', () => {
     await clock.advance(45_000);
     assert.equal(next.asked('auth')['token'], 'token-3');
     assert.equal(old.said('auth').length, 0);
+  });
+});
+
+describe('what the application and its page do during a move', () => {
+  const ack = (socket: FakeSocket) =>
+    socket.say({ type: 'acked', id: socket.asked('pub')['id'], position: 'e:6@1' });
+
+  it('closes both connections with the client, at every step of it', async () => {
+    const steps = [
+      async ({ move }: Started) => void (await move()),
+      async ({ move }: Started) => (await move()).accept(),
+      async ({ move }: Started) => (await move()).welcome({ pod: 'b' }),
+      async ({ carry, client }: Started) => {
+        void client.publish('t', 1).catch(() => {});
+        await carry();
+        void client.publish('t', 2).catch(() => {});
+      },
+    ];
+    for (const step of steps) {
+      const started = await start();
+      await step(started);
+      const { client, clock, network, errors, changes } = started;
+      await client.close();
+      await turn();
+      assert.deepEqual([network.alive, clock.timers, errors], [0, 0, []]);
+      assert.deepEqual(states({ changes }), [...connected, 'closed']);
+    }
+  });
+
+  it('settles each publish once when the client is closed', async () => {
+    const { client, old, carry } = await start();
+    const sent = client.publish('t', 1);
+    await carry();
+    await turn();
+    const held = client.publish('t', 2);
+    await client.close();
+    assert.equal(old.said('pub').length, 1);
+    await assert.rejects(sent, { code: 'closed', outcome: 'unknown' });
+    await assert.rejects(held, { code: 'closed', outcome: 'failed' });
+  });
+
+  it('does not send what was aborted while it was held', async () => {
+    const { client, old, carry } = await start();
+    const sent = client.publish('t', 1);
+    const next = await carry();
+    await turn();
+    const scope = new AbortController();
+    const held = client.publish('t', 2, { signal: scope.signal });
+    scope.abort();
+    await assert.rejects(held, { code: 'aborted', outcome: 'failed' });
+    ack(old);
+    await sent;
+    assert.deepEqual([old.over, next.said('pub')], [true, []]);
+  });
+
+  it('does not wait for the answer to what was aborted', async () => {
+    const { client, old, carry } = await start();
+    const scope = new AbortController();
+    const sent = client.publish('t', 1, { signal: scope.signal });
+    const next = await carry();
+    await turn();
+    assert.equal(old.over, false);
+    scope.abort();
+    await assert.rejects(sent, { code: 'aborted', outcome: 'unknown' });
+    // It is found at the next frame: there is one at least with every heartbeat.
+    next.say({ type: 'tick', at: 1, positions: [] });
+    assert.equal(old.over, true);
+  });
+
+  it('asks the new one alone for what was ended and subscribed anew', async () => {
+    const { client, old, move, room, moves } = await start();
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    room.unsubscribe();
+    const again = client.subscribe('t', { position: 'e:9@1' });
+    const got: unknown[] = [];
+    again.on('message', ({ data }) => got.push(data));
+    await turn();
+    const { id } = next.asked('sub');
+    next.say({ type: 'subbed', id, topics: [{ topic: 't', position: 'e:5@1', replay: 0 }] });
+    next.message('e:10@1', 'of the one that was left');
+    old.subbed('e:9@1');
+    await turn();
+    assert.deepEqual([moves.length, got], [1, []]);
+    assert.deepEqual(next.asked('sub')['topics'], [{ topic: 't', position: 'e:9@1' }]);
+    next.subbed('e:9@1');
+    next.message('e:10@1', 10);
+    assert.deepEqual([got, again.state], [[10], 'subscribed']);
+  });
+
+  it('waits for the renewal of a token that is under way', async () => {
+    let asked = 0;
+    const clock = new ManualClock();
+    const token = () => ({ token: `token-${++asked}`, expiresAt: clock.wall() + 60_000 });
+    const { old, carry, errors } = await start({ clock, token });
+    await clock.advance(45_000);
+    assert.equal(old.asked('auth')['token'], 'token-2');
+    await carry();
+    await turn();
+    assert.equal(old.over, false);
+    old.say({ type: 'acked', id: old.asked('auth')['id'] });
+    assert.deepEqual([old.over, errors], [true, []]);
+  });
+
+  it('asks both connections after a freeze, and comes back when both are dead', async () => {
+    let wake = () => {};
+    const platform = (listener: PlatformListener) => {
+      wake = () => listener.onWake();
+      return () => {};
+    };
+    const { clock, client, old, move, network } = await start({ platform, graceMs: 100 });
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    wake();
+    assert.deepEqual([old.said('ping').length, next.said('ping').length], [1, 1]);
+    await clock.advance(100);
+    assert.deepEqual([client.state, network.alive], ['waiting', 0]);
+    await clock.advance(500);
+    assert.equal(network.sockets.length, 3);
+  });
+
+  it('survives a freeze that ends it: the one in use goes on', async () => {
+    const { clock, client, old, move, got, errors } = await start();
+    const next = await move({ within: 500 });
+    await clock.advance(60_000);
+    old.message('e:6@1', 6);
+    assert.deepEqual([client.state, got, next.over], ['connected', [6], true]);
+    assert.equal(errors.at(-1)?.code, 'move_failed');
+  });
+
+  it('keeps what the gateway in use says of the log: it alone is believed', async () => {
+    const { client, old, move } = await start();
+    old.say({ type: 'stale', stale: true, at: 1 });
+    const next = await move();
+    next.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    next.say({ type: 'stale', stale: false, at: 2 });
+    assert.equal(client.stale, true);
+    next.subbed('e:5@1');
+    await turn();
+    assert.deepEqual([old.over, client.stale], [true, false]);
   });
 });
