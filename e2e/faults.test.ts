@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { RowResult } from './faults/row.ts';
 import { rows } from './faults/rows.ts';
-import { runRow } from './faults/run.ts';
+import { type RowResult, runRow } from './faults/run.ts';
 import { smallShape } from './faults/shapes.ts';
 import { tableOf } from './faults/table.ts';
 

@@ -2,9 +2,8 @@
 // processes and a real Redis, each judged by the history checker. Exit code 1 when a row fails.
 
 import { parseArgs } from 'node:util';
-import type { RowResult } from './faults/row.ts';
 import { rows, rowsNamed } from './faults/rows.ts';
-import { runRow } from './faults/run.ts';
+import { type RowResult, runRow } from './faults/run.ts';
 import { largeShape } from './faults/shapes.ts';
 import { tableOf } from './faults/table.ts';
 

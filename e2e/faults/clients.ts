@@ -1,16 +1,23 @@
 import { WebSocket } from 'ws';
 import { pickOne } from '../../protocol/testing/chance.ts';
 import { pause, until } from '../deadline.ts';
+import { isBack } from '../history/hygiene.ts';
+import type { GatewayProcess, Memory } from '../processes/gateway-process.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
-import { type Evidence, noGaps } from './judges.ts';
+import { type Evidence, noGaps, nothingStays } from './judges.ts';
 import type { Row } from './row.ts';
 import { baseSettings, HEARTBEAT_MS } from './settings.ts';
+import { smallShape } from './shapes.ts';
 import type { Stage } from './stage.ts';
 
 /** Faults of clients and of the way to them. */
 
 const MUTE = 10;
 const SEAM_MS = 2_500;
+/** Clients of a crowd, and crowds: some warm the process up, then nothing more may stay. */
+const CROWD = 100;
+const CROWDS = { first: 5, more: 20 };
+const CROWD_MS = 10_000;
 const CUT = 'wscluster_slow_connections_total{event="closed"}';
 const RESUMES = 'wscluster_resumes_total';
 const SLOW_TIMEOUT_MS = 1_500;
@@ -37,6 +44,17 @@ export const clientRows: readonly Row[] = [
     bites: { held: STOPPED, cut: 1 },
     inject: stopReading,
     judge: noGaps,
+  },
+  {
+    row: '51',
+    title: 'crowds of clients come at once and leave at once',
+    store: 'memory',
+    shape: smallShape,
+    // All of them are one identity.
+    settings: { stream: { sessionsPerIdentity: 10_000 } },
+    bites: { came: CROWD * CROWDS.more },
+    inject: crowds,
+    judge: (run) => [...noGaps(run), ...nothingStays(run)],
   },
   {
     row: '65',
@@ -109,6 +127,50 @@ async function stopReading(stage: Stage): Promise<Evidence> {
 async function total({ gateways }: Stage, series: string): Promise<number> {
   const counts = await Promise.all(gateways.map((gateway) => gateway.metric(series)));
   return counts.reduce<number>((sum, count = 0) => sum + count, 0);
+}
+
+/** What a gateway holds once the crowds are gone, of what it held before they came, in percent. */
+async function crowds(stage: Stage): Promise<Evidence> {
+  const gateway = stage.gateway(0);
+  const { files } = await gateway.usage();
+  let came = 0;
+  const come = async (times: number) => {
+    const until = came + times * CROWD;
+    for (; came < until; came += CROWD) await crowd(stage, gateway, came);
+    await letGo(gateway, files);
+  };
+  await come(CROWDS.first);
+  const warm = await stage.memory(gateway, 'warm');
+  const first = came;
+  await come(CROWDS.more);
+  const worn = await stage.memory(gateway, 'worn');
+  const share = (of: keyof Memory) => Math.round((worn[of] / warm[of]) * 100);
+  return { came: came - first, held: share('heldBytes'), rss: share('rssBytes') };
+}
+
+/** Each has a session of its own; half of them say that they leave. */
+async function crowd({ load }: Stage, { url }: GatewayProcess, from: number): Promise<void> {
+  const sockets = Array.from({ length: CROWD }, (_, index) => {
+    const topic = load.topics[index % load.topics.length];
+    return new WebSocket(`${url}?topics=${topic}&session=guest${from + index}`);
+  });
+  for (const socket of sockets) socket.on('error', () => {});
+  const are = (state: number) => sockets.every(({ readyState }) => readyState === state);
+  await until(() => are(WebSocket.OPEN), { for: 'a crowd to come', deadlineMs: CROWD_MS });
+  for (const [index, socket] of sockets.entries()) {
+    if (index % 2 === 0) socket.close();
+    else socket.terminate();
+  }
+  await until(() => are(WebSocket.CLOSED), { for: 'a crowd to leave', deadlineMs: CROWD_MS });
+}
+
+/** It has as few files as before. */
+async function letGo(gateway: GatewayProcess, files: number): Promise<void> {
+  await until(async () => isBack((await gateway.usage()).files, files), {
+    for: `${gateway.name} to let a crowd go`,
+    deadlineMs: CROWD_MS,
+    everyMs: 100,
+  });
 }
 
 async function seams(stage: Stage): Promise<Evidence> {

@@ -20,12 +20,19 @@ const calm: Figures = {
   ...{ publishOutageMs: 0, recoveryMs: { p50: 0, p99: 0, max: 0 } },
 };
 
-const outages = { restartMs: 500, detectionMs: 500, cutOffMs: 500, awayMs: 500 };
+const measured = {
+  held: 100,
+  rss: 100,
+  restartMs: 500,
+  detectionMs: 500,
+  cutOffMs: 500,
+  awayMs: 500,
+};
 
 function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void = () => {}): Run {
   const counts = new LoadCounts();
   spoil(counts);
-  return { figures: { ...calm, ...figures }, counts, evidence: outages };
+  return { figures: { ...calm, ...figures }, counts, evidence: measured };
 }
 
 type Judged = readonly [good: Run, bad: Readonly<Record<string, Run>>];
@@ -118,6 +125,14 @@ const judgements: Readonly<Record<string, Judged>> = {
   ],
   41: undisturbed,
   42: undisturbed,
+  51: [
+    run(),
+    {
+      ...gap,
+      'memory stayed': { ...run(), evidence: { held: 111, rss: 100 } },
+      'resident memory stayed': { ...run(), evidence: { held: 100, rss: 111 } },
+    },
+  ],
   60: undisturbed,
   65: undisturbed,
 };

@@ -1,3 +1,4 @@
+import { WORN } from '../history/hygiene.ts';
 import type { Figures } from '../history/verdict.ts';
 import type { LoadCounts } from '../load/counts.ts';
 import { atLeast, atMost, type Demand } from './demands.ts';
@@ -54,6 +55,14 @@ export function resumedWithin({ figures: { catchUpMs, recoveryMs } }: Run, ms: n
 /** Whatever was lost, nobody who should have had it was left in the dark. */
 export function noneSilent({ figures: { silent } }: Run): Demand[] {
   return [atMost('losses not signalled', silent, 0)];
+}
+
+/** I11, which the checker judges: what a process holds, in percent of what it held before. */
+export function nothingStays({ evidence: { held = Number.NaN, rss = Number.NaN } }: Run): Demand[] {
+  return [
+    atMost('memory held, % of before', held, WORN),
+    atMost('resident memory, % of before', rss, WORN),
+  ];
 }
 
 /** Something acknowledged was lost, and all who should have had it were told. */

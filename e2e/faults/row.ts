@@ -1,8 +1,7 @@
 import type { Expectations } from '../history/verdict.ts';
 import type { LoadShape } from '../load/load.ts';
-import type { Judgement } from './judgement.ts';
 import type { Evidence, Judge } from './judges.ts';
-import type { Stage, StageOptions, StagePlan } from './stage.ts';
+import type { Stage, StagePlan } from './stage.ts';
 
 /** One fault of the list: how it is set up, done, and what it may do. */
 export interface Row extends StagePlan {
@@ -18,17 +17,4 @@ export interface Row extends StagePlan {
   /** What of the evidence shows that the fault bit as hard as it was meant to, and how much. */
   readonly bites: Evidence;
   readonly judge?: Judge;
-}
-
-export interface RowOptions extends StageOptions {
-  /** Deliveries in all, at least. */
-  readonly deliveries: number;
-  readonly progress?: (line: string) => void;
-}
-
-export interface RowResult extends Judgement {
-  readonly row: Row;
-  readonly seed: number;
-  readonly evidence: Evidence;
-  readonly seconds: number;
 }

@@ -1,12 +1,25 @@
 import { until, within } from '../deadline.ts';
 import { nanoseconds } from '../history/recorder.ts';
-import { judged } from './judgement.ts';
+import { type Judgement, judged } from './judgement.ts';
 import type { Evidence } from './judges.ts';
-import type { Row, RowOptions, RowResult } from './row.ts';
-import { Stage } from './stage.ts';
+import type { Row } from './row.ts';
+import { Stage, type StageOptions } from './stage.ts';
 
 const RUN_MS = 600_000;
 const STALLED_MS = 60_000;
+
+export interface RowOptions extends StageOptions {
+  /** Deliveries in all, at least. */
+  readonly deliveries: number;
+  readonly progress?: (line: string) => void;
+}
+
+export interface RowResult extends Judgement {
+  readonly row: Row;
+  readonly seed: number;
+  readonly evidence: Evidence;
+  readonly seconds: number;
+}
 
 /** Sets a row up, does the fault under load, judges the history. */
 export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
@@ -92,9 +105,7 @@ async function settle(stage: Stage): Promise<void> {
   await arbiter.stop();
   recorder.write({ kind: 'quiet', t: nanoseconds(), absent: [...stage.absent] });
   await load.leave();
-  await stage.settled().catch(() => {
-    // The records say how many files were left open.
-  });
+  await stage.settled();
 }
 
 /** WSCLUSTER_TEST_HISTORY=<directory> keeps the records of runs that failed. */

@@ -1,13 +1,13 @@
 import { seeded } from '../../protocol/testing/chance.ts';
 import { until } from '../deadline.ts';
-import { FILES_SLACK } from '../history/checker.ts';
+import { isBack } from '../history/hygiene.ts';
 import { nanoseconds, Recorder } from '../history/recorder.ts';
 import type { ProcessRecord } from '../history/records.ts';
 import { Arbiter } from '../load/arbiter.ts';
 import { Load, type LoadShape } from '../load/load.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
-import { GatewayProcess, type SettingsTree } from '../processes/gateway-process.ts';
+import { GatewayProcess, type Memory, type SettingsTree } from '../processes/gateway-process.ts';
 import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
@@ -15,6 +15,8 @@ import { baseSettings, HEARTBEAT_MS, merged } from './settings.ts';
 
 const GATEWAYS = 3;
 const PATIENCE_MS = 30_000;
+/** What its clients left must be gone from a gateway so soon. */
+const SETTLE_MS = 3_000;
 export const KEY_PREFIX = 'faults';
 const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
 
@@ -168,14 +170,23 @@ export class Stage {
     });
   }
 
+  /** What a gateway holds, for the checker to compare warm and worn. */
+  async memory(gateway: GatewayProcess, phase: 'warm' | 'worn'): Promise<Memory> {
+    const memory = await gateway.memory();
+    this.#record(gateway, { phase, ...memory });
+    return memory;
+  }
+
   async baseline(): Promise<void> {
-    for (const gateway of this.gateways) await this.#usage(gateway, 'baseline');
+    for (const gateway of this.gateways) {
+      this.#record(gateway, { phase: 'baseline', ...(await gateway.usage()) });
+    }
   }
 
   /** What the processes hold when all the load is gone; who ended unasked. */
   async settled(): Promise<void> {
     for (const gateway of this.gateways) {
-      if (gateway.exit === undefined) await this.#files(gateway);
+      if (gateway.exit === undefined) await this.#back(gateway);
       else this.#ended(gateway);
     }
   }
@@ -189,34 +200,33 @@ export class Stage {
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
 
-  /** Waits for the files to fall back, since sockets close a little after their clients left. */
-  async #files(gateway: GatewayProcess): Promise<void> {
+  /** Waits for files and timers to fall back: sockets close a little after their clients left. */
+  async #back(gateway: GatewayProcess): Promise<void> {
     const baseline = this.recorder.records.find(
       (record): record is ProcessRecord =>
         record.kind === 'process' && record.name === gateway.name && record.phase === 'baseline',
     );
-    const limit = (baseline?.fds ?? 0) * 1.1 + FILES_SLACK;
-    try {
-      await until(async () => (await gateway.usage()).fds <= limit, {
-        for: `${gateway.name} to close its files`,
-        deadlineMs: 3_000,
-      });
-    } finally {
-      // Above the limit or not: the checker judges what is written here.
-      await this.#usage(gateway, 'settled');
-    }
-  }
-
-  async #usage(gateway: GatewayProcess, phase: 'baseline' | 'settled'): Promise<void> {
-    const { fds, rssBytes } = await gateway.usage();
-    const { name } = gateway;
-    this.recorder.write({ kind: 'process', t: nanoseconds(), name, phase, fds, rssBytes });
+    const { files = 0, timers = 0 } = baseline ?? {};
+    const end = performance.now() + SETTLE_MS;
+    const usage = await until(
+      async () => {
+        const now = await gateway.usage();
+        const back = isBack(now.files, files) && isBack(now.timers, timers);
+        // Above the limit or not: the checker judges what is written here.
+        return back || performance.now() >= end ? now : undefined;
+      },
+      { for: `${gateway.name} to say what it holds`, deadlineMs: 2 * SETTLE_MS, everyMs: 100 },
+    );
+    this.#record(gateway, { phase: 'settled', ...usage });
   }
 
   #ended(gateway: GatewayProcess): void {
-    const { name, crashed, output } = gateway;
-    const said = { kind: 'process', t: nanoseconds(), name, phase: 'exit' } as const;
-    this.recorder.write({ ...said, planned: !crashed, detail: output.slice(-1_000) });
+    const { crashed, output } = gateway;
+    this.#record(gateway, { phase: 'exit', planned: !crashed, detail: output.slice(-1_000) });
+  }
+
+  #record({ name }: GatewayProcess, said: Omit<ProcessRecord, 'kind' | 't' | 'name'>): void {
+    this.recorder.write({ kind: 'process', t: nanoseconds(), name, ...said });
   }
 }
 

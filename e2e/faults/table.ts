@@ -1,5 +1,5 @@
 import { holds } from './demands.ts';
-import type { RowResult } from './row.ts';
+import type { RowResult } from './run.ts';
 
 const HEADINGS: readonly string[] = [
   'row',

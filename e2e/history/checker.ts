@@ -1,11 +1,11 @@
 import { Canon, type Publication, type TopicCanon } from './canon.ts';
+import { Hygiene } from './hygiene.ts';
 import type {
   ConnectionRecord,
   DeliveryRecord,
   FaultRecord,
   HeldRecord,
   HistoryRecord,
-  ProcessRecord,
   QuietRecord,
 } from './records.ts';
 import { Recovery } from './recovery.ts';
@@ -19,9 +19,6 @@ import { type Expectations, type Figures, Findings, type Verdict, vacuity } from
 export function check(records: readonly HistoryRecord[], expect: Expectations): Verdict {
   return new Checker(records, expect).verdict();
 }
-
-/** Connections to Redis and its Sentinels that come and go; a leak has as many as clients came. */
-export const FILES_SLACK = 8;
 
 interface Connection {
   open: boolean;
@@ -43,7 +40,7 @@ class Checker {
   readonly #connections = new Map<string, Connection>();
   /** identity and topic → since when it is not allowed. */
   readonly #forbidden = new Map<string, number>();
-  readonly #baseline = new Map<string, ProcessRecord>();
+  readonly #hygiene: Hygiene;
   readonly #phases: [number, number, number] = [0, 0, 0];
   #deliveries = 0;
   /** The load leaves: what ends now ends on purpose. */
@@ -54,6 +51,7 @@ class Checker {
   constructor(records: readonly HistoryRecord[], expect: Expectations) {
     this.#expect = expect;
     this.#canon = new Canon(records);
+    this.#hygiene = new Hygiene(this.#findings);
     this.#faults = records.filter((record) => record.kind === 'fault');
     const [first, last] = [this.#faults[0], this.#faults.at(-1)];
     this.#recovery = new Recovery(first?.start ?? 0, last?.end ?? 0);
@@ -112,7 +110,7 @@ class Checker {
         else this.#forbidden.set(permission(record.identity, record.topic), record.t);
         break;
       case 'process':
-        this.#process(record);
+        this.#hygiene.take(record);
         break;
       case 'quiet':
         this.#quiet(record);
@@ -260,21 +258,6 @@ class Checker {
     for (const topics of this.#tracks.values()) {
       for (const track of topics.values()) track.finish(absent.has(track.subscriber));
     }
-  }
-
-  /** I11: files back to where they were, nobody ended without being told to. */
-  #process(record: ProcessRecord): void {
-    const subscriber = record.name;
-    if (record.phase === 'baseline') this.#baseline.set(record.name, record);
-    if (record.phase === 'exit' && record.planned !== true) {
-      const detail = `ended unasked: ${record.detail ?? ''}`;
-      this.#findings.add({ invariant: 'I11', subscriber, detail });
-    }
-    const before = this.#baseline.get(record.name)?.fds;
-    if (record.phase !== 'settled' || before === undefined || record.fds === undefined) return;
-    if (record.fds <= before * 1.1 + FILES_SLACK) return;
-    const detail = `${record.fds} files open, ${before} before`;
-    this.#findings.add({ invariant: 'I11', subscriber, detail });
   }
 
   /** I5, and I7 for what a failover lost. */

@@ -350,8 +350,24 @@ const processes: readonly Corruption[] = [
   ]),
   corruption('files left open', ['I11'], (history) => [
     ...history,
-    { kind: 'process', t: 1, name: 'gateway', phase: 'baseline', fds: 30 },
-    { kind: 'process', t: 2, name: 'gateway', phase: 'settled', fds: 60 },
+    { kind: 'process', t: 1, name: 'gateway', phase: 'baseline', files: 30, timers: 10 },
+    { kind: 'process', t: 2, name: 'gateway', phase: 'settled', files: 42, timers: 10 },
+  ]),
+  ...(['heldBytes', 'rssBytes'] as const).map((what) =>
+    corruption(`memory that stays: ${what}`, ['I11'], (history) => {
+      const warm = { heldBytes: 30e6, rssBytes: 130e6 };
+      const said = { kind: 'process', t: 1, name: 'gateway' } as const;
+      return [
+        ...history,
+        { ...said, phase: 'warm', ...warm },
+        { ...said, phase: 'worn', ...warm, [what]: warm[what] * 1.12 },
+      ];
+    }),
+  ),
+  corruption('timers left running', ['I11'], (history) => [
+    ...history,
+    { kind: 'process', t: 1, name: 'gateway', phase: 'baseline', files: 30, timers: 10 },
+    { kind: 'process', t: 2, name: 'gateway', phase: 'settled', files: 30, timers: 20 },
   ]),
 ];
 

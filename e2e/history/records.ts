@@ -183,9 +183,17 @@ export interface ProcessRecord {
   readonly kind: 'process';
   readonly t: number;
   readonly name: string;
-  /** `baseline` before load, `settled` after it, `exit` when the process ended. */
-  readonly phase: 'baseline' | 'settled' | 'exit';
-  readonly fds?: number;
+  /**
+   * `baseline` before load, `settled` after it, `exit` when the process ended. `warm`: it has done
+   * once what it does until `worn`; so what it holds then it should have held before.
+   */
+  readonly phase: 'baseline' | 'settled' | 'warm' | 'worn' | 'exit';
+  /** Open ones. */
+  readonly files?: number;
+  /** Running ones. */
+  readonly timers?: number;
+  /** When its garbage was collected: objects, and the buffers that they hold. */
+  readonly heldBytes?: number;
   readonly rssBytes?: number;
   /** Of `exit`. */
   readonly planned?: boolean;

@@ -21,6 +21,7 @@ const mutants: readonly (readonly [string, string, readonly Invariant[]])[] = [
   ['dollar-id', '37', ['I6']],
   ['drop-tail-on-drain', '2', ['I6']],
   ['no-auth-on-resume', '60', ['I10']],
+  ['keep-sessions', '51', ['I11']],
 ];
 
 describe('gateways with a known bug do not pass', () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../deadline.ts';
 import { Child, type Exit } from './child.ts';
@@ -21,8 +21,32 @@ export interface GatewayOptions {
   readonly adminPort?: number;
 }
 
+/** What a process uses of what there is only so much of. */
+export interface Usage {
+  /** Open ones, sockets among them. */
+  readonly files: number;
+  /** Running ones. */
+  readonly timers: number;
+}
+
+/** What a process holds when its garbage is collected. */
+export interface Memory {
+  /** JavaScript objects, and the buffers that they hold. */
+  readonly heldBytes: number;
+  readonly rssBytes: number;
+}
+
+/** As `self-report.ts` writes it. */
+interface Report extends Memory {
+  /** Running number within the process. */
+  readonly report: number;
+  readonly timers: number;
+}
+
 const ROOT = join(import.meta.dirname, '../..');
 const START_MS = 20_000;
+const REPORT_MS = 5_000;
+const SELF_REPORT = join(import.meta.dirname, 'self-report.ts');
 
 /** A real gateway process, as a pod runs it. */
 export class GatewayProcess {
@@ -33,6 +57,8 @@ export class GatewayProcess {
   #child: Child | undefined;
   /** It was told to end: its exit is no accident. */
   #planned = false;
+  /** Those that this process was asked for. */
+  #reports = 0;
 
   private constructor(options: GatewayOptions, ports: { port: number; adminPort: number }) {
     this.name = options.name;
@@ -85,10 +111,12 @@ export class GatewayProcess {
   /** Starts it on the same ports; it must not be running. */
   async restart(): Promise<void> {
     this.#planned = false;
-    const imports = (this.#options.imports ?? []).flatMap((module) => ['--import', module]);
+    this.#reports = 0;
+    const modules = [SELF_REPORT, ...(this.#options.imports ?? [])];
+    const imports = modules.flatMap((module) => ['--import', module]);
     const child = new Child({
       command: process.execPath,
-      args: [...imports, join(ROOT, 'gateway/main.ts')],
+      args: ['--expose-gc', ...imports, join(ROOT, 'gateway/main.ts')],
       cwd: ROOT,
       env: environment(this.#settings()),
     });
@@ -169,11 +197,32 @@ export class GatewayProcess {
     this.#child?.signal('SIGCONT');
   }
 
-  async usage(): Promise<{ fds: number; rssBytes: number }> {
-    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
-    const kib = /^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? '0';
+  async usage(): Promise<Usage> {
+    const { timers } = await this.#ask('SIGUSR2');
     const files = await readdir(`/proc/${this.pid}/fd`);
-    return { fds: files.length, rssBytes: Number(kib) * 1_024 };
+    return { files: files.length, timers };
+  }
+
+  /** Stops it for some 100 ms. */
+  async memory(): Promise<Memory> {
+    const { heldBytes, rssBytes } = await this.#ask('SIGURG');
+    return { heldBytes, rssBytes };
+  }
+
+  #ask(signal: 'SIGUSR2' | 'SIGURG'): Promise<Report> {
+    this.#reports += 1;
+    this.#child?.signal(signal);
+    return until(() => this.#report(), {
+      for: `${this.name} to say what it holds`,
+      deadlineMs: REPORT_MS,
+    });
+  }
+
+  /** The one that was asked for last; false: it is still to come. */
+  #report(): Report | false {
+    const [, text = '{}'] = [...this.output.matchAll(/^holds (\{.*\})$/gm)].at(-1) ?? [];
+    const report = JSON.parse(text) as Report;
+    return report.report === this.#reports && report;
   }
 }
 
