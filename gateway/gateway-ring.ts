@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { Clock } from '../protocol/clock.ts';
+import { MoveTokens, publicHalf } from './edge/move-tokens.ts';
+import { GatewayPlacement } from './gateway-placement.ts';
 import type { Logger } from './logger.ts';
 import type { RingState } from './metrics/ring-series.ts';
 import type { RingCounts } from './ring/counts.ts';
@@ -25,7 +28,12 @@ export interface GatewayRingOptions {
 /** The ring of a gateway: its source, as the settings choose it, and what is told of it. */
 export class GatewayRing {
   readonly source: RingSource;
+  readonly placement: GatewayPlacement;
+  readonly moveTokens: MoveTokens;
+  /** Public half of what this gateway signs with, for as long as it lives. */
+  readonly #key: string;
   readonly #options: GatewayRingOptions;
+  #lastUtilisation = 0;
   #utilisation: EventLoopUtilization = performance.eventLoopUtilization();
 
   constructor(options: GatewayRingOptions) {
@@ -36,13 +44,22 @@ export class GatewayRing {
     const keeper = new RingKeeper(shared);
     const parts = { ...shared, keeper, intervalMs: heartbeatMs, load: () => this.#load() };
     this.source = source === 'given' ? new GivenRing({ ...parts, file }) : new SelfOrganised(parts);
+    this.placement = new GatewayPlacement({
+      ...{ pod: settings.pod, source: this.source, settings: settings.placement },
+      ...{ movesPerSecond: settings.disruption.movesPerSecond, heartbeatMs, clock },
+    });
+    const { privateKey } = generateKeyPairSync('ed25519');
+    this.#key = publicHalf(privateKey);
+    const keyOf = (pod: string) =>
+      pod === settings.pod ? this.#key : this.source.factsOf(pod)?.key;
+    this.moveTokens = new MoveTokens({ pod: settings.pod, cluster, privateKey, keyOf, clock });
   }
 
   /** Begins; `port` is the one on which clients are served. */
   start(port: number): void {
     const { host, ring } = this.#options.settings;
     const { weight, zone, address = `${hostOf(host)}:${port}` } = ring;
-    this.source.start({ weight, zone, address });
+    this.source.start({ weight, zone, address, key: this.#key });
   }
 
   /** For metrics. */
@@ -60,10 +77,15 @@ export class GatewayRing {
 
   /** For `/admin/status`. */
   status(): object {
-    const { keeper, kind, writer } = this.source;
+    const { keeper, kind, writer, roundTripMs } = this.source;
     const { members, owned } = this.state();
     const { version, digest } = keeper.current ?? {};
-    return { source: kind, writer, version, digest, members, owned };
+    return { source: kind, writer, version, digest, members, owned, roundTripMs };
+  }
+
+  /** Share of time in which the event loop was busy, 0 to 1, between the last two heartbeats. */
+  get utilisation(): number {
+    return this.#lastUtilisation;
   }
 
   #load(): PodLoad {
@@ -71,8 +93,8 @@ export class GatewayRing {
     const { utilization } = performance.eventLoopUtilization(now, this.#utilisation);
     this.#utilisation = now;
     // Twice within one turn there is nothing to divide by.
-    const utilisation = Number.isFinite(utilization) ? utilization : 0;
-    return { connections: this.#options.connections(), utilisation };
+    if (Number.isFinite(utilization)) this.#lastUtilisation = utilization;
+    return { connections: this.#options.connections(), utilisation: this.#lastUtilisation };
   }
 }
 

@@ -164,7 +164,7 @@ describe('a gateway', () => {
     assert.equal((await one.get('/livez')).status, 200);
     assert.equal(await one.publish('room.1', 1), 200);
     assert.equal((await client.closing()).code, 4000);
-    assert.deepEqual(await drained, { forced: 0 });
+    assert.deepEqual(await drained, { forced: 0, cancelled: false });
     await one.gateway.stop();
     await assert.rejects(one.get('/livez'));
   });
@@ -188,8 +188,9 @@ describe('a gateway', () => {
     const address = `127.0.0.1:${other.port}`;
     assert.deepEqual(member, { id: 'other', weight: 100, zone: 'z', address, shards: 8_192 });
     const status = JSON.parse((await other.get('/admin/status')).text) as { ring: object };
-    const { digest, version, ...rest } = status.ring as Record<string, unknown>;
+    const { digest, version, roundTripMs, ...rest } = status.ring as Record<string, unknown>;
     assert.ok(typeof digest === 'string' && version !== undefined);
+    assert.equal(typeof roundTripMs, 'number');
     assert.deepEqual(rest, { source: 'self-organised', writer: 'one', members: 2, owned: 8_192 });
     assert.match((await one.get('/metrics')).text, /^wscluster_ring_shards_owned 8192$/m);
     assert.match((await one.get('/metrics')).text, /^wscluster_ring_lease_held 1$/m);

@@ -7,6 +7,8 @@ import { askPeer, CutOff } from './cut-off.ts';
 import { ConfiguredAuthenticator } from './edge/auth/authenticator.ts';
 import type { Drained } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
+import { claimOf } from './edge/placement.ts';
+import { GatewayDrain } from './gateway-drain.ts';
 import { GatewayRing } from './gateway-ring.ts';
 import { createApi } from './http/api.ts';
 import { TopicHub } from './hub/topic-hub.ts';
@@ -68,8 +70,8 @@ export class Gateway {
   #secrets: Secrets | undefined;
   #commandTokens: CommandTokens | undefined;
   #running: Running | undefined;
+  readonly #drain = new GatewayDrain(() => this.#running);
   #started = false;
-  #draining = false;
   #address: GatewayAddress | undefined;
 
   constructor(settings: Settings, parts: GatewayParts) {
@@ -90,6 +92,7 @@ export class Gateway {
       commands: {
         tokens: () => this.#commandTokens,
         ring: () => this.#running?.ring.source,
+        drain: () => (this.#started ? this.#drain : undefined),
         counts: this.#metrics.admin,
       },
       ...{ clock, logger },
@@ -127,14 +130,12 @@ export class Gateway {
 
   /** WebSocket connections now. */
   connections(): number {
-    return this.#running?.edge.status().connections ?? 0;
+    return this.#running?.edge.size ?? 0;
   }
 
-  /** Leaves in the order of `Drain`: not ready first, then client by client. Does not stop it. */
-  async drain(): Promise<Drained> {
-    this.#draining = true;
-    this.#running?.ring.source.leave();
-    return (await this.#running?.edge.drain()) ?? { forced: 0 };
+  /** Leaves for good, in the order of `Drain`: not ready, then client by client. Ends nothing. */
+  drain(): Promise<Drained> {
+    return this.#drain.forGood();
   }
 
   /** Stops everything in reverse order. Never rejects; who hangs is logged by name. */
@@ -159,7 +160,7 @@ export class Gateway {
         ok: running?.authenticator.ready === true,
         ...(running?.authenticator.ready === false ? { detail: 'the JWK Set is not there' } : {}),
       },
-      { name: 'draining', ok: !this.#draining },
+      this.#drain.check(),
       {
         name: 'cut-off',
         ok: !this.#cutOff.cutOff,
@@ -181,6 +182,7 @@ export class Gateway {
       checks: this.checks(),
       edge: running.edge.status(),
       hub: running.hub.state,
+      loop: { utilisation: running.ring.utilisation, lagMs: this.#metrics.loopLagMs },
       stream: { kind: running.store.kind, connected, downMs, unsuitable, lineage },
       ring: running.ring.status(),
     };
@@ -306,6 +308,7 @@ export class Gateway {
     const authenticator = new ConfiguredAuthenticator({
       ...{ settings: settings.auth, secrets: secrets.auth },
       ...{ clock, counts: metrics.auth, logger, fetch: globalThis.fetch },
+      keyClaim: claimOf(settings.placement.key),
     });
     const stream = new TopicStream({
       log: store.log,
@@ -331,7 +334,9 @@ export class Gateway {
     const edge = new Edge({
       ...front,
       ...{ hub, settings: settings.edge, retentionS, counts: metrics.edge },
+      ...{ placement: ring.placement, moveTokens: ring.moveTokens },
     });
+    ring.source.keeper.onChange(() => edge.ringChanged());
     const api = createApi({
       ...front,
       ...{ settings: settings.http, edge: settings.edge, pageBytes, counts: metrics.http },

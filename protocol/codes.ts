@@ -60,6 +60,7 @@ export const closeCodes = {
 
   drain: close(4000, 'drain', 'server', 'This gateway is leaving; another serves you.'),
   cutOff: close(4001, 'cut_off', 'server', 'This gateway lost Redis; others have it.'),
+  moved: close(4002, 'moved', 'server', 'Another gateway serves you.'),
   slow: close(4003, 'slow', 'server', 'The client stopped reading altogether.'),
   helloTimeout: close(4004, 'hello_timeout', 'server', 'No hello within the deadline.'),
   silent: close(SILENT, 'silent', 'both', 'Nothing was heard for too long.'),
@@ -103,7 +104,11 @@ export const errorCodes = {
   unauthenticated: error('unauthenticated', 401, 'A valid token or API key is required.'),
   forbidden: error('forbidden', 403, 'The identity may not do this.'),
   not_found: overHttp('not_found', 404, 'There is no such thing.'),
-  conflict: error('conflict', 409, 'This id was already used for another payload.'),
+  conflict: error(
+    'conflict',
+    409,
+    'It contradicts what was said: this id is another payload’s, or the drain is final.',
+  ),
   out_of_order: error('out_of_order', 409, 'A later message of the producer was written.'),
   superseded: inFrames('superseded', 409, 'A later command took its place.'),
   too_large: overHttp('too_large', 413, 'Larger than the limit.'),

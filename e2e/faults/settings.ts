@@ -23,10 +23,10 @@ export const baseSettings = {
     markerMs: 100,
     drainGraceMs: 700,
     drainDeadlineMs: 4_000,
-    movesPerSecond: 1_000,
     identityPerSecond: 1_000_000,
     identityBurst: 1_000_000,
   },
+  disruption: { movesPerSecond: 1_000 },
 } as const satisfies SettingsTree;
 
 /** `over` wins, section by section. */

@@ -57,7 +57,6 @@ export function settingsFor(random: Random): WorldSettings {
     markerMs: 150,
     drainGraceMs: 100,
     drainDeadlineMs: 2_500,
-    movesPerSecond: 20,
   });
   const outboxBytes = pickOne([3_000, 8_000, 65_536], random);
   return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims, expires };

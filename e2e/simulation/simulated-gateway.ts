@@ -2,6 +2,7 @@ import { CutOff, type PeerAnswer } from '../../gateway/cut-off.ts';
 import { type EdgeCounts, silentEdgeCounts } from '../../gateway/edge/counts.ts';
 import { Edge } from '../../gateway/edge/edge.ts';
 import type { Authenticator } from '../../gateway/edge/identity.ts';
+import { servedInPlace } from '../../gateway/edge/placement.ts';
 import { plainHello } from '../../gateway/edge/plain-hello.ts';
 import { type HubCounts, silentCounts } from '../../gateway/hub/counts.ts';
 import { TopicHub } from '../../gateway/hub/topic-hub.ts';
@@ -41,6 +42,7 @@ export interface GatewayParts {
 
 const START_MS = 2_000;
 const STOP_MS = 500;
+const MOVES_PER_SECOND = 20;
 
 /** A gateway without HTTP: the real stream, hub and edge in a process that faults can reach. */
 export class SimulatedGateway implements Endpoint {
@@ -80,7 +82,7 @@ export class SimulatedGateway implements Endpoint {
     this.#edge = new Edge({
       ...{ ...shared, hub: this.#hub, stream: this.stream, settings: settings.edge, retentionS },
       ...{ allowedOrigins: [], authenticator: everybody, counts: counts.edge },
-      ...{ logger: silentLogger, pod: name },
+      ...{ logger: silentLogger, pod: name, placement: servedInPlace(MOVES_PER_SECOND) },
     });
     this.#cutOff = new CutOff({
       ...{ ...shared, peers: parts.peers, intervalMs: settings.cutOffMs, ask: parts.ask },

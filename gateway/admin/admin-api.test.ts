@@ -11,7 +11,10 @@ function parts(over: Partial<AdminParts> = {}): AdminParts {
     metrics: async () => ({ text: 'a 1\n', type: 'text/plain; version=0.0.4' }),
     probe: async () => {},
     status: () => ({ pod: 'pod-1' }),
-    commands: { tokens: () => undefined, ring: () => undefined, counts: { command() {} } },
+    commands: {
+      ...{ tokens: () => undefined, ring: () => undefined, drain: () => undefined },
+      counts: { command() {} },
+    },
     clock: { wall: () => 1_700_000_000_000 },
     logger: silentLogger,
     ...over,

@@ -20,6 +20,7 @@ import { SelfOrganised } from '../ring/self-organised.ts';
 import { documentOf, tallying } from '../ring/testing/fleet.ts';
 import { createAdmin } from './admin-api.ts';
 import { CommandTokens } from './command-tokens.ts';
+import type { DrainOrders } from './commands.ts';
 
 const operator = generateKeyPairSync('ed25519');
 const next = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -45,7 +46,27 @@ interface Token {
   readonly alg?: string;
 }
 
+class Orders implements DrainOrders {
+  phase = 'serving';
+  /** It was told to end. */
+  forGood = false;
+
+  begin(): void {
+    this.phase = 'announced';
+  }
+
+  cancel(): boolean {
+    if (!this.forGood) this.phase = 'serving';
+    return !this.forGood;
+  }
+
+  progress(): object {
+    return { phase: this.phase, connections: 3 };
+  }
+}
+
 interface Rig {
+  readonly orders: Orders;
   readonly tokens: CommandTokens;
   readonly source: RingSource;
   readonly counted: string[];
@@ -64,7 +85,7 @@ function sourceOf(clock: ManualClock, given: boolean) {
   return { source, keeper, tally };
 }
 
-const appOf = ({ tokens, source, counted }: Rig) =>
+const appOf = ({ tokens, source, counted, orders }: Rig) =>
   createAdmin({
     ...{ pod: 'pod-1', host: '127.0.0.1', checks: () => [], status: () => ({}) },
     metrics: async () => ({ text: '', type: 'text/plain' }),
@@ -72,10 +93,33 @@ const appOf = ({ tokens, source, counted }: Rig) =>
     commands: {
       tokens: () => tokens,
       ring: () => source,
+      drain: () => orders,
       counts: { command: (command, outcome) => void counted.push(`${command} ${outcome}`) },
     },
     ...{ clock: new ManualClock(), logger: silentLogger },
   });
+
+/** Whoever commands a gateway, rightly or not. */
+function commander(app: ReturnType<typeof appOf>, clock: ManualClock) {
+  const sign = ({ lifeS = 60, audience = AUDIENCE, key, alg = 'EdDSA' }: Token = {}) =>
+    new SignJWT({ exp: Math.floor(clock.wall() / 1_000) + lifeS })
+      .setProtectedHeader({ alg })
+      .setAudience(audience)
+      .sign(key ?? operator.privateKey);
+  const put = async (body: string, headers: Record<string, string> = {}) =>
+    app.inject({
+      ...{ method: 'PUT', url: '/admin/ring', body },
+      headers: { host: '127.0.0.1', 'content-type': 'application/json', ...headers },
+    });
+  const putSigned = async (body: string, token: Token = {}) =>
+    put(body, { authorization: `Bearer ${await sign(token)}` });
+  const drain = async (method: 'POST' | 'DELETE', token?: Token) => {
+    const signed = token && { authorization: `Bearer ${await sign(token)}` };
+    const headers = { host: '127.0.0.1', ...signed };
+    return app.inject({ method, url: '/admin/drain', headers });
+  };
+  return { put, putSigned, drain };
+}
 
 describe('commands to the admin port', () => {
   let folder = '';
@@ -95,26 +139,55 @@ describe('commands to the admin port', () => {
     const tokens = new CommandTokens({ keys, audience: AUDIENCE, clock });
     const { source, keeper, tally } = sourceOf(clock, given);
     const counted: string[] = [];
-    const app = appOf({ tokens, source, counted });
-    const sign = ({ lifeS = 60, audience = AUDIENCE, key, alg = 'EdDSA' }: Token = {}) =>
-      new SignJWT({ exp: Math.floor(clock.wall() / 1_000) + lifeS })
-        .setProtectedHeader({ alg })
-        .setAudience(audience)
-        .sign(key ?? operator.privateKey);
-    const put = async (body: string, headers: Record<string, string> = {}) =>
-      app.inject({
-        ...{ method: 'PUT', url: '/admin/ring', body },
-        headers: { host: '127.0.0.1', 'content-type': 'application/json', ...headers },
-      });
-    const putSigned = async (body: string, token: Token = {}) =>
-      put(body, { authorization: `Bearer ${await sign(token)}` });
+    const orders = new Orders();
+    const app = appOf({ tokens, source, counted, orders });
+    const { put, putSigned, drain } = commander(app, clock);
     const rotate = async (...keys: readonly KeyObject[]) => {
       await writeFile(keysFile, await keySet(...keys));
       await clock.advance(1_000);
       await until(() => clock.timers > 0, { for: 'a look', deadlineMs: 5_000, everyMs: 0 });
     };
-    return { keeper, counted, tally, put, putSigned, rotate, close: () => keys?.close() };
+    return {
+      keeper,
+      counted,
+      tally,
+      orders,
+      put,
+      putSigned,
+      drain,
+      rotate,
+      close: () => keys?.close(),
+    };
   }
+
+  it('begin a drain and call it off, and are told how far it is', async () => {
+    const { drain, orders, counted, close } = await opened();
+    const begun = await drain('POST', {});
+    assert.deepEqual(begun.json(), { phase: 'announced', connections: 3 });
+    assert.equal((await drain('POST', {})).statusCode, 200, 'twice is once');
+    const cancelled = await drain('DELETE', {});
+    assert.deepEqual([cancelled.statusCode, cancelled.json().phase], [200, 'serving']);
+    orders.begin();
+    orders.forGood = true;
+    const refused = await drain('DELETE', {});
+    assert.deepEqual([refused.statusCode, refused.json().code], [409, 'conflict']);
+    assert.equal(orders.phase, 'announced');
+    assert.deepEqual(counted, ['drain ok', 'drain ok', 'drain ok', 'drain refused']);
+    close();
+  });
+
+  it('are no strangers’: a drain needs the same token', async () => {
+    const { drain, orders, counted, close } = await opened();
+    const wrong = [undefined, { audience: 'uid-of-pod-2' }, { key: stranger.privateKey }];
+    for (const token of [...wrong, { lifeS: -10 }, { lifeS: 3_600 }]) {
+      for (const method of ['POST', 'DELETE'] as const) {
+        assert.equal((await drain(method, token)).statusCode, 401);
+      }
+    }
+    assert.equal(orders.phase, 'serving');
+    assert.deepEqual(new Set(counted), new Set(['drain unauthenticated']));
+    close();
+  });
 
   it('bring a ring, and are told which one is in force', async () => {
     const { putSigned, keeper, counted, close } = await opened();

@@ -6,10 +6,21 @@ import type { CommandTokens } from './command-tokens.ts';
 import type { AdminCommand, AdminCounts } from './counts.ts';
 
 export interface CommandsParts {
-  /** Both undefined before they are there. */
+  /** All undefined before they are there. */
   readonly tokens: () => CommandTokens | undefined;
   readonly ring: () => Rings | undefined;
+  readonly drain: () => DrainOrders | undefined;
   readonly counts: AdminCounts;
+}
+
+/** How a gateway is told to leave, or to stay after all. */
+export interface DrainOrders {
+  /** Does nothing when it is leaving already. */
+  begin(): void;
+  /** Does nothing when it is not leaving. False: it leaves for good. */
+  cancel(): boolean;
+  /** What is told of it. */
+  progress(): object;
 }
 
 /** What is told to a gateway, by whom it trusts: each route asks for a token before all else. */
@@ -23,6 +34,12 @@ export function addCommands(app: FastifyInstance, parts: CommandsParts): void {
     bodyLimit: ringDocumentBytes,
     onRequest: (request) => admit(request, parts, 'ring'),
     handler: counted(parts, 'ring', (request) => putRing(request, started(parts.ring()))),
+  });
+  app.route({
+    method: ['POST', 'DELETE'],
+    url: '/admin/drain',
+    onRequest: (request) => admit(request, parts, 'drain'),
+    handler: counted(parts, 'drain', ({ method }) => drain(method, started(parts.drain()))),
   });
 }
 
@@ -76,6 +93,12 @@ function putRing({ body }: FastifyRequest, rings: Rings): object {
   // An older one is no mistake: a push that was late. Who sent it sees what is in force.
   const { version, digest } = rings.keeper.current ?? {};
   return { outcome: acceptance.outcome, version, digest };
+}
+
+function drain(method: string, orders: DrainOrders): object {
+  if (method === 'POST') orders.begin();
+  else if (!orders.cancel()) throw new ApiError('conflict', 'it was told to end, and will');
+  return orders.progress();
 }
 
 const send = (reply: FastifyReply, body: object) =>

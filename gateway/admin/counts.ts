@@ -4,7 +4,7 @@ export interface AdminCounts {
   command(command: AdminCommand, outcome: CommandOutcome): void;
 }
 
-export const adminCommands = ['ring'] as const;
+export const adminCommands = ['ring', 'drain'] as const;
 export type AdminCommand = (typeof adminCommands)[number];
 
 /**

@@ -10,6 +10,7 @@ import { expiryDue, isExpired } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
 import { Inbox, type InboxOwner } from './inbox.ts';
+import type { Movable } from './movable.ts';
 import { type Notice, Outbox, type OutboxOwner } from './outbox.ts';
 import type { Session, SessionOwner } from './session.ts';
 import type { Socket, SocketOwner } from './socket.ts';
@@ -54,6 +55,8 @@ export class Connection
   identity: Identity | undefined = undefined;
   /** Present only when the server keeps cursors for it. */
   session: Session | undefined = undefined;
+  /** Present only when the client can be moved. */
+  move: Movable | undefined = undefined;
   /** Subscriptions, asked for or in force. */
   topics = 0;
   /** Where the next partial tick begins among them. */
@@ -81,8 +84,7 @@ export class Connection
     this.#owner = owner;
     this.#heartbeat = new Heartbeat(context, now, context.random());
     this.inbox = new Inbox(this, context, now);
-    const { socket, encoding } = arrival;
-    this.outbox = new Outbox(this, { socket, encoding, limit: context.settings.outboxBytes });
+    this.outbox = new Outbox(this, { ...arrival, limit: context.settings.outboxBytes });
     this.#deadline = now + context.settings.helloTimeoutMs;
     context.counts.state(undefined, 'opening');
     this.plan();
@@ -116,10 +118,8 @@ export class Connection
     this.#deadline = NEVER;
     this.#refreshAt = now + context.retentionMs / 4;
     this.session = session;
-    if (session !== undefined) {
-      this.outbox.watched = true;
-      context.holders.enter(session);
-    }
+    this.outbox.watched = session !== undefined;
+    if (session !== undefined) context.holders.enter(session);
     this.plan();
   }
 
@@ -250,10 +250,8 @@ export class Connection
     wheel.cancel(this);
     this.inbox.close();
     this.outbox.close();
-    if (this.session !== undefined) {
-      this.session.end(wheel.now());
-      holders.leave(this.session);
-    }
+    this.session?.end(wheel.now());
+    if (this.session !== undefined) holders.leave(this.session);
     if (this.identity !== undefined) identityRates.leave(this.identity.name);
     this.#heartbeat.end();
     const ended = this.#closing === 0 ? code : this.#closing;
@@ -295,7 +293,9 @@ export class Connection
   }
 
   onTaken(): void {
-    this.close(closeCodes.sessionTaken);
+    // While it moves, the one who took the session is the same client.
+    if (this.move?.isMoving(this.#context.clock.now())) this.move.taken = true;
+    else this.close(closeCodes.sessionTaken);
   }
 
   /** A plain client sees messages only, and a slow one has enough to read. */

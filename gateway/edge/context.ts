@@ -7,6 +7,9 @@ import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
 import { IdentityRates } from './identity-rates.ts';
+import type { MovableClient } from './movable.ts';
+import type { MoveTokens } from './move-tokens.ts';
+import { type Placement, servedInPlace } from './placement.ts';
 import { SessionHolders } from './session-holders.ts';
 import { withOutageLogged } from './session-outage.ts';
 import type { Rate } from './token-bucket.ts';
@@ -28,6 +31,10 @@ export interface EdgeParts {
   readonly logger: Logger;
   /** The gateway's name, as `welcome` says it. */
   readonly pod: string;
+  /** Who owns which clients. Default: each is at home where it arrives. */
+  readonly placement?: Placement;
+  /** Absent: nobody can be moved. */
+  readonly moveTokens?: MoveTokens;
 }
 
 /** What all connections of a gateway share. */
@@ -49,6 +56,12 @@ export interface EdgeContext {
   readonly flusher: Flusher;
   readonly holders: SessionHolders;
   readonly identityRates: IdentityRates;
+  readonly placement: Placement;
+  /** What the upgrade said of where a connection belongs, until its hello. */
+  readonly keys: WeakMap<object, string>;
+  readonly moveTokens: MoveTokens | undefined;
+  /** A client was welcomed. */
+  welcomed: (client: MovableClient) => void;
   /** Frames of one connection. */
   readonly rate: Rate;
   /** Whether the gateway is cut off from Redis now. */
@@ -86,6 +99,10 @@ export function newContext(parts: EdgeParts): EdgeContext {
       perSecond: settings.identityPerSecond,
       burst: settings.identityBurst,
     }),
+    placement: parts.placement ?? servedInPlace(),
+    keys: new WeakMap(),
+    moveTokens: parts.moveTokens,
+    welcomed() {},
     rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },
     stale: false,
     second: 0,

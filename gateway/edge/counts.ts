@@ -1,6 +1,8 @@
+import type { MoveReason } from '../../protocol/code-table.ts';
 import type { ErrorName } from '../../protocol/codes.ts';
 import type { ConnectionState } from './connection-state.ts';
 import type { Health } from './health.ts';
+import type { BadMove } from './move-tokens.ts';
 
 /** What the edge counts. Labels are bounded sets of names. */
 export interface EdgeCounts {
@@ -32,7 +34,15 @@ export interface EdgeCounts {
   sessionsForgotten(count: number): void;
   /** A connection was asked to leave: within the budget, over it, or it was cut at the end. */
   moved(how: Moved): void;
+  /** A client was asked to go on elsewhere without a break. */
+  asked(reason: MoveReason): void;
+  /** A client that was asked ended its connection here, in time or later. */
+  departed(when: 'in_time' | 'late'): void;
+  /** A client showed the token of a move. */
+  moveToken(outcome: MoveTokenOutcome): void;
 }
+
+export type MoveTokenOutcome = 'ok' | BadMove;
 
 export type Refused = 'path' | 'host' | 'origin' | 'handshake' | 'full' | 'leaving';
 export type Moved = 'paced' | 'hurried' | 'forced';
@@ -55,4 +65,7 @@ export const silentEdgeCounts: EdgeCounts = {
   cursors: nothing,
   sessionsForgotten: nothing,
   moved: nothing,
+  asked: nothing,
+  departed: nothing,
+  moveToken: nothing,
 };

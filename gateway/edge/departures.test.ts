@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { closeCodes } from '../../protocol/codes.ts';
+import { seeded } from '../../protocol/testing/chance.ts';
 import { ManualClock } from '../../protocol/testing/manual-clock.ts';
+import { Budget } from './budget.ts';
 import type { Moved } from './counts.ts';
-import { Departures, type Leaver } from './departures.ts';
+import { Departures } from './departures.ts';
 
-class Client implements Leaver {
+class Client {
   alive = true;
   leftAt: number | undefined;
   readonly #clock: ManualClock;
@@ -26,9 +27,10 @@ function depart(count: number, options: { perSecond: number; finishBy?: number }
   const moved = { paced: 0, hurried: 0, forced: 0 };
   const departures = new Departures({
     clock,
-    code: closeCodes.drain,
-    leavers: () => clients,
-    perSecond: options.perSecond,
+    random: seeded(1),
+    leavers: () => clients.filter(({ alive }) => alive),
+    ask: (client: Client) => client.leave(),
+    budget: new Budget(clock, () => options.perSecond),
     finishBy: options.finishBy,
     count: (how: Moved) => {
       moved[how] += 1;

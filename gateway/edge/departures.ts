@@ -1,20 +1,15 @@
-import type { Clock, Timer } from '../../protocol/clock.ts';
-import type { CloseCode } from '../../protocol/codes.ts';
+import type { Clock, Random, Timer } from '../../protocol/clock.ts';
+import type { Budget } from './budget.ts';
 import type { Moved } from './counts.ts';
 
-/** A connection that can be asked to leave. */
-export interface Leaver {
-  readonly alive: boolean;
-  leave(code: CloseCode): void;
-}
-
-export interface Departing {
+export interface Departing<Client> {
   readonly clock: Clock;
-  readonly code: CloseCode;
+  readonly random: Random;
   /** Those that are still to be asked; looked at anew each time, since clients come and go. */
-  readonly leavers: () => readonly Leaver[];
-  /** Connections per second that may be disturbed. */
-  readonly perSecond: number;
+  readonly leavers: () => readonly Client[];
+  /** Asks one to leave: it is none of the leavers then. */
+  readonly ask: (leaver: Client) => void;
+  readonly budget: Budget;
   /** By then all have been asked, the budget notwithstanding. Undefined: there is no haste. */
   readonly finishBy: number | undefined;
   readonly count: (how: Moved) => void;
@@ -26,52 +21,53 @@ const STEP_MS = 50;
  * Asks clients to leave, spread evenly: each second at most the budget, or what the deadline
  * demands when that is more. What goes over the budget is counted apart.
  */
-export class Departures {
-  readonly #departing: Departing;
+export class Departures<Client> {
+  readonly #departing: Departing<Client>;
   #timer: Timer | undefined;
+  #stopped = false;
   #at: number;
-  /** Fractions of connections that may go. */
-  #allowed = 0;
-  #budget = 0;
+  /** Clients, and fractions of one, that must go for the deadline's sake. */
+  #demanded = 0;
 
-  constructor(departing: Departing) {
+  constructor(departing: Departing<Client>) {
     this.#departing = departing;
     this.#at = departing.clock.now();
     this.#next();
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#timer?.cancel();
-    this.#timer = undefined;
   }
 
   #next(): void {
-    this.#timer = this.#departing.clock.after(STEP_MS, () => {
+    const { clock, random } = this.#departing;
+    // Gateways that began at the same moment do not disturb clients in step.
+    this.#timer = clock.after(STEP_MS * (0.5 + random()), () => {
       this.#step();
-      this.#next();
+      // Whoever is asked who is left may find that nobody is.
+      if (!this.#stopped) this.#next();
     });
   }
 
   #step(): void {
-    const { clock, leavers, perSecond, finishBy, code, count } = this.#departing;
+    const { clock, leavers, finishBy, budget, ask, count } = this.#departing;
     const now = clock.now();
-    const seconds = (now - this.#at) / 1_000;
+    const elapsed = now - this.#at;
     this.#at = now;
-    const left = leavers().filter((leaver) => leaver.alive);
-    const budget = perSecond * seconds;
-    this.#budget = Math.min(this.#budget + budget, Math.max(1, perSecond));
+    const left = leavers();
     const remaining = finishBy === undefined ? Number.POSITIVE_INFINITY : finishBy - now;
     // What is left, spread over the time that remains.
-    const demand = remaining <= STEP_MS ? left.length : (left.length * seconds * 1_000) / remaining;
-    this.#allowed += Math.max(budget, demand);
-    const going = left.slice(0, Math.floor(this.#allowed));
-    for (const leaver of going) {
-      const within = this.#budget >= 1;
-      if (within) this.#budget -= 1;
+    const demand = remaining <= 2 * STEP_MS ? left.length : (left.length * elapsed) / remaining;
+    this.#demanded += demand;
+    for (const leaver of left) {
+      const within = budget.take();
+      if (!within && this.#demanded < 1) break;
+      this.#demanded -= 1;
       count(within ? 'paced' : 'hurried');
-      leaver.leave(code);
+      ask(leaver);
     }
-    // An allowance that nobody used is not kept for a burst later.
-    this.#allowed = Math.min(this.#allowed - going.length, 1);
+    // Neither a demand that was met early nor one that nobody was left for is kept for later.
+    this.#demanded = Math.max(0, Math.min(this.#demanded, 1));
   }
 }

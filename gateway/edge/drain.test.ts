@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { servedInPlace } from './placement.ts';
 import { startEdge } from './testing/edge-fixture.ts';
 import { RawPeer, upgradeRequest } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
 import { waitFor } from './testing/wait-for.ts';
 
+const placement = servedInPlace(20);
 const settings = {
   drainGraceMs: 300,
   drainDeadlineMs: 20_000,
-  movesPerSecond: 20,
   markerMs: 20,
 };
+const empty = { forced: 0, cancelled: false };
+const hurried = { ...settings, drainGraceMs: 0 };
 
 async function crowd(port: number, count: number): Promise<TestClient[]> {
   return Promise.all(Array.from({ length: count }, () => TestClient.ready(port)));
@@ -18,7 +21,7 @@ async function crowd(port: number, count: number): Promise<TestClient[]> {
 
 describe('a drain', () => {
   it('accepts during the grace, then sends everybody away at the pace of the budget', async () => {
-    const fixture = await startEdge({ settings });
+    const fixture = await startEdge({ settings, parts: { placement } });
     const clients = await crowd(fixture.port, 20);
     assert.equal(fixture.edge.ready, true);
     const drained = fixture.edge.drain();
@@ -31,7 +34,7 @@ describe('a drain', () => {
     late.socket.write(upgradeRequest(fixture.port, []));
     await waitFor(() => late.text.startsWith('HTTP/1.1 503'), 'a refusal');
     const began = performance.now();
-    assert.deepEqual(await drained, { forced: 0 });
+    assert.deepEqual(await drained, empty);
     const took = performance.now() - began;
     assert.ok(took > 600 && took < 5_000, `21 clients at 20 per second took ${took} ms`);
     for (const client of clients) assert.equal((await client.closing()).code, 4000);
@@ -41,7 +44,7 @@ describe('a drain', () => {
   });
 
   it('answers publishes in flight and saves cursors before it closes', async () => {
-    const fixture = await startEdge({ settings: { ...settings, drainGraceMs: 0 } });
+    const fixture = await startEdge({ settings: hurried, parts: { placement } });
     const { stream, port } = fixture;
     const plain = new TestClient(port, { path: '/ws?topics=a&session=s', protocols: [] });
     await plain.opened();
@@ -68,7 +71,8 @@ describe('a drain', () => {
 
   it('lets the deadline win over the budget, and counts that', async () => {
     const fixture = await startEdge({
-      settings: { ...settings, drainGraceMs: 0, drainDeadlineMs: 1_500, movesPerSecond: 1 },
+      settings: { ...settings, drainGraceMs: 0, drainDeadlineMs: 1_500 },
+      parts: { placement: servedInPlace(1) },
     });
     const clients = await crowd(fixture.port, 30);
     const began = performance.now();
@@ -82,12 +86,13 @@ describe('a drain', () => {
   it('cuts at the deadline who does not go', async () => {
     const fixture = await startEdge({
       settings: { ...settings, drainGraceMs: 0, drainDeadlineMs: 800 },
+      parts: { placement },
     });
     const stuck = await RawPeer.upgraded(fixture.port, { stubborn: true });
     stuck.say({ type: 'hello' });
     await waitFor(() => stuck.events.length === 1, 'a welcome');
     const began = performance.now();
-    assert.deepEqual(await fixture.edge.drain(), { forced: 1 });
+    assert.deepEqual(await fixture.edge.drain(), { forced: 1, cancelled: false });
     assert.ok(performance.now() - began < 3_000);
     assert.equal(fixture.counted.get('moved:forced'), 1);
     stuck.socket.destroy();
@@ -95,15 +100,15 @@ describe('a drain', () => {
   });
 
   it('is over at once when nobody is here', async () => {
-    const fixture = await startEdge({ settings: { ...settings, drainGraceMs: 0 } });
-    assert.deepEqual(await fixture.edge.drain(), { forced: 0 });
+    const fixture = await startEdge({ settings: hurried, parts: { placement } });
+    assert.deepEqual(await fixture.edge.drain(), empty);
     await fixture.stop();
   });
 });
 
 describe('moving away from a pod that is cut off', () => {
   it('closes clients with cut_off at the pace of the budget, until told to stay', async () => {
-    const fixture = await startEdge({ settings });
+    const fixture = await startEdge({ settings, parts: { placement } });
     const clients = await crowd(fixture.port, 20);
     fixture.edge.moveAway();
     fixture.edge.moveAway();

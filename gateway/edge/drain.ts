@@ -1,8 +1,10 @@
-import type { Clock, Timer } from '../../protocol/clock.ts';
+import type { Clock, Random, Timer } from '../../protocol/clock.ts';
 import { closeCodes } from '../../protocol/codes.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Departures } from './departures.ts';
+import { type Mover, WITHIN_MS } from './mover.ts';
+import type { Placement } from './placement.ts';
 import type { Roster } from './roster.ts';
 
 /**
@@ -15,12 +17,14 @@ export type DrainPhase = 'serving' | 'announced' | 'leaving' | 'empty';
 
 export interface DrainParts {
   readonly clock: Clock;
+  readonly random: Random;
   readonly roster: Roster;
   readonly counts: EdgeCounts;
+  readonly mover: Mover;
+  readonly placement: Placement;
   readonly settings: {
     readonly drainGraceMs: number;
     readonly drainDeadlineMs: number;
-    readonly movesPerSecond: number;
   };
   /** Lets everybody who is left go without a word. */
   readonly cut: (connection: Connection) => void;
@@ -29,6 +33,8 @@ export interface DrainParts {
 export interface Drained {
   /** Connections that were still there at the deadline. */
   readonly forced: number;
+  /** It was called off: this gateway serves on. */
+  readonly cancelled: boolean;
 }
 
 /** Kept free before the deadline, for those asked last to settle and to close. */
@@ -38,17 +44,19 @@ const RESERVE_SHARE = 1 / 5;
 
 /**
  * How a gateway leaves, in this order: it becomes not ready; it accepts clients for a grace, since
- * load balancers hear of it late; it asks clients to go, each with its publishes answered and its
- * cursors saved, at the pace of the budget or of the deadline; it ends when it is empty, or at the
- * deadline.
+ * load balancers hear of it late; it asks clients to go, at the pace of the budget or of the
+ * deadline; it ends when it is empty, or at the deadline. Who can go on elsewhere without a break
+ * is asked to do so first; who cannot, or did not, is closed with its publishes answered and its
+ * cursors saved.
  */
 export class Drain {
   readonly #parts: DrainParts;
   #phase: DrainPhase = 'serving';
   #done: Promise<Drained> | undefined;
-  #departures: Departures | undefined;
+  #departures: Departures<Connection> | undefined;
   #timer: Timer | undefined;
   #finish: (drained: Drained) => void = () => {};
+  #began = 0;
   #deadline = 0;
 
   constructor(parts: DrainParts) {
@@ -59,12 +67,20 @@ export class Drain {
     return this.#phase;
   }
 
+  /** Milliseconds until it is over, whoever is left; undefined while nothing is under way. */
+  get remainingMs(): number | undefined {
+    if (this.#phase === 'serving' || this.#phase === 'empty') return undefined;
+    return Math.max(0, this.#deadline - this.#parts.clock.now());
+  }
+
   /** Starts it, once; everybody who asks gets the same end. */
   start(): Promise<Drained> {
     if (this.#done !== undefined) return this.#done;
-    const { clock, settings } = this.#parts;
+    const { clock, settings, mover } = this.#parts;
     this.#phase = 'announced';
-    this.#deadline = clock.now() + settings.drainDeadlineMs;
+    this.#began = clock.now();
+    this.#deadline = this.#began + settings.drainDeadlineMs;
+    mover.hold();
     const grace = Math.min(settings.drainGraceMs, settings.drainDeadlineMs / 2);
     this.#done = new Promise((resolve) => {
       this.#finish = resolve;
@@ -73,9 +89,18 @@ export class Drain {
     return this.#done;
   }
 
+  /** Calls it off, also when it is over: whoever is still here, stays. */
+  cancel(): void {
+    if (this.#phase === 'serving') return;
+    this.#end({ forced: 0, cancelled: true });
+    this.#phase = 'serving';
+    this.#done = undefined;
+    this.#parts.mover.release();
+  }
+
   /** A connection closed. */
   gone(): void {
-    if (this.#phase === 'leaving' && this.#parts.roster.size === 0) this.#end(0);
+    if (this.#phase === 'leaving' && this.#parts.roster.size === 0) this.#end(empty);
   }
 
   /** Waits for nothing any more. */
@@ -84,22 +109,38 @@ export class Drain {
   }
 
   #leave(): void {
-    const { clock, roster, settings, counts } = this.#parts;
+    const { clock, random, roster, settings, counts, mover } = this.#parts;
     this.#phase = 'leaving';
     if (roster.size === 0) {
-      this.#end(0);
+      this.#end(empty);
       return;
     }
     const reserve = Math.min(RESERVE_MS, settings.drainDeadlineMs * RESERVE_SHARE);
-    this.#departures = new Departures({
-      clock,
-      code: closeCodes.drain,
-      leavers: () => roster.all(),
-      perSecond: settings.movesPerSecond,
-      finishBy: this.#deadline - reserve,
+    this.#departures = new Departures<Connection>({
+      ...{ clock, random, budget: mover.budget, finishBy: this.#deadline - reserve },
+      leavers: () => this.#leavers(),
+      ask: (connection) => this.#ask(connection),
       count: (how) => counts.moved(how),
     });
     this.#timer = clock.after(this.#deadline - clock.now(), () => this.#cut());
+  }
+
+  #leavers(): readonly Connection[] {
+    const now = this.#parts.clock.now();
+    const all = this.#parts.roster.all();
+    return all.filter(({ alive, move }) => alive && move?.isMoving(now) !== true);
+  }
+
+  #ask(connection: Connection): void {
+    const { clock, mover, placement } = this.#parts;
+    const { move } = connection;
+    if (move === undefined || move.askedSince(this.#began) || placement.alone) {
+      connection.leave(closeCodes.drain);
+      return;
+    }
+    const within = Math.min(WITHIN_MS, (this.#deadline - clock.now()) / 2);
+    const to = mover.whereTo(connection);
+    mover.ask(connection, { reason: 'drain', to, within: Math.floor(within) });
   }
 
   #cut(): void {
@@ -108,13 +149,16 @@ export class Drain {
       this.#parts.counts.moved('forced');
       this.#parts.cut(connection);
     }
-    this.#end(rest.length);
+    this.#end({ forced: rest.length, cancelled: false });
   }
 
-  #end(forced: number): void {
+  #end(drained: Drained): void {
     this.#phase = 'empty';
     this.#timer?.cancel();
     this.#departures?.stop();
-    this.#finish({ forced });
+    this.#departures = undefined;
+    this.#finish(drained);
   }
 }
+
+const empty: Drained = { forced: 0, cancelled: false };

@@ -12,8 +12,10 @@ import { Departures } from './departures.ts';
 import { Drain, type Drained, type DrainPhase } from './drain.ts';
 import { encodingOf } from './encoding.ts';
 import type { Health } from './health.ts';
+import { Mover } from './mover.ts';
 import { notify } from './notices.ts';
 import { greetPlain } from './opening.ts';
+import { keyOfRequest } from './placement.ts';
 import { acceptedId } from './request-id.ts';
 import { Roster } from './roster.ts';
 import type { SocketOwner } from './socket.ts';
@@ -25,9 +27,13 @@ export interface EdgeStatus {
   readonly healths: Readonly<Partial<Record<Health, number>>>;
   /** Connections that have more unsent than they may. */
   readonly slow: number;
-  /** Sessions with cursors that the server keeps. */
+  /** Clients that were asked to move and have time to go; they may be elsewhere already. */
+  readonly moving: number;
+  /** Sessions with cursors that the server keeps, without those that went on elsewhere. */
   readonly sessions: number;
   readonly drain: DrainPhase;
+  /** Milliseconds until the drain is over, whoever is left. */
+  readonly drainRemainingMs: number | undefined;
   readonly movingAway: boolean;
 }
 
@@ -41,8 +47,9 @@ export class Edge {
   readonly #doors: Doors;
   readonly #upgrader: Upgrader;
   readonly #roster = new Roster();
+  readonly #mover: Mover;
   readonly #drain: Drain;
-  #away: Departures | undefined;
+  #away: Departures<Connection> | undefined;
   #servers: { readonly server: Server; readonly onUpgrade: UpgradeListener }[] = [];
   #stopped: (() => void) | undefined;
   #stopTimer: Timer | undefined;
@@ -61,11 +68,13 @@ export class Edge {
       maxConnections: parts.settings.maxConnections,
     };
     this.#upgrader = new Upgrader(parts.settings.frameBytes);
+    const { clock, random, counts, settings, moveTokens: tokens } = parts;
+    const shared = { clock, random, counts, roster: this.#roster };
+    const { placement } = context;
+    this.#mover = new Mover({ ...shared, placement, tokens });
+    context.welcomed = (client) => this.#mover.welcomed(client);
     this.#drain = new Drain({
-      clock: parts.clock,
-      roster: this.#roster,
-      counts: parts.counts,
-      settings: parts.settings,
+      ...{ ...shared, settings, placement, mover: this.#mover },
       cut: (connection) => connection.socket.terminate(),
     });
   }
@@ -83,11 +92,12 @@ export class Edge {
    * `attach`. `hear` is called at once, with the one who is to be told what the socket brings.
    */
   admit(client: Admitted, hear: (owner: SocketOwner) => void): void {
-    const { socket, plain, loopback, token } = client;
+    const { socket, plain, loopback, token, key } = client;
     const encoding = encodingOf(client.subprotocol);
     const serial = client.serial ?? this.#context.nextSerial();
     const arrival = { socket, serial, encoding, loopback, token, plain: plain !== undefined };
     const connection = new Connection(arrival, this.#context, this.#owner);
+    if (key !== undefined) this.#context.keys.set(connection, key);
     hear(connection);
     this.#roster.add(connection);
     if (plain !== undefined) greetPlain(connection, this.#context, plain);
@@ -109,21 +119,33 @@ export class Edge {
   status(): EdgeStatus {
     const states: Partial<Record<ConnectionState, number>> = {};
     const healths: Partial<Record<Health, number>> = {};
-    let slow = 0;
-    for (const { state, health, outbox } of this.#roster.all()) {
+    let [slow, taken] = [0, 0];
+    for (const { state, health, outbox, move } of this.#roster.all()) {
       states[state] = (states[state] ?? 0) + 1;
       healths[health] = (healths[health] ?? 0) + 1;
       if (outbox.slow) slow += 1;
+      if (move?.taken) taken += 1;
     }
     return {
       connections: this.#roster.size,
       states,
       healths,
       slow,
-      sessions: this.#context.holders.size,
+      moving: this.#mover.moving,
+      sessions: this.#context.holders.size - taken,
       drain: this.#drain.phase,
+      drainRemainingMs: this.#drain.remainingMs,
       movingAway: this.#away !== undefined,
     };
+  }
+
+  /** Connections now. */
+  get size(): number {
+    return this.#roster.size;
+  }
+
+  get drainPhase(): DrainPhase {
+    return this.#drain.phase;
   }
 
   /** Whether new clients should come here, as far as the edge is concerned. */
@@ -136,16 +158,25 @@ export class Edge {
     return this.#drain.start();
   }
 
+  /** Calls the drain off: who is still here, stays. */
+  cancelDrain(): void {
+    this.#drain.cancel();
+  }
+
+  /** Somebody owns something else than before. */
+  ringChanged(): void {
+    this.#mover.ringChanged();
+  }
+
   /** This gateway is cut off from Redis and others are not: clients go, at the budget's pace. */
   moveAway(): void {
     if (this.#away !== undefined) return;
-    const { clock, settings, counts } = this.#context;
-    this.#away = new Departures({
-      clock,
-      code: closeCodes.cutOff,
-      leavers: () => this.#roster.all(),
-      perSecond: settings.movesPerSecond,
-      finishBy: undefined,
+    const { clock, random, counts } = this.#context;
+    this.#away = new Departures<Connection>({
+      ...{ clock, random, budget: this.#mover.budget, finishBy: undefined },
+      leavers: () => this.#roster.all().filter(({ alive }) => alive),
+      // Without Redis this gateway has nothing to say: nobody waits here for a better place.
+      ask: (connection) => connection.leave(closeCodes.cutOff),
       count: (how) => counts.moved(how),
     });
   }
@@ -161,6 +192,7 @@ export class Edge {
     for (const { server, onUpgrade } of this.#servers) server.off('upgrade', onUpgrade);
     this.#servers = [];
     this.stay();
+    this.#mover.hold();
     for (const connection of this.#roster.all()) connection.close(closeCodes.goingAway);
     return new Promise((resolve) => {
       this.#stopped = resolve;
@@ -189,7 +221,10 @@ export class Edge {
       wrong: () => this.#refuse(arriving, 'handshake', request),
       done: (upgraded) => {
         logger.debug({ connection, request }, 'a client connected');
-        this.admit({ ...upgraded, serial }, (owner) => upgraded.socket.attach(upgraded.net, owner));
+        const key = keyOfRequest(arriving.request, this.#context.placement.key);
+        this.admit({ ...upgraded, serial, key }, (owner) =>
+          upgraded.socket.attach(upgraded.net, owner),
+        );
       },
     });
   }
@@ -203,6 +238,7 @@ export class Edge {
 
   #gone(connection: Connection): void {
     this.#roster.remove(connection);
+    this.#mover.gone(connection);
     this.#drain.gone();
     this.#checkStopped();
   }

@@ -1,10 +1,13 @@
 import { closeCodes } from '../../protocol/codes.ts';
 import type { Hello } from '../../protocol/commands.ts';
+import { shardOf } from '../../protocol/ring.ts';
 import { topicProblem } from '../../protocol/topic.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
+import { Movable } from './movable.ts';
 import { pauses } from './pauses.ts';
+import { isPlacedBySession, type Placed, shardOfClient } from './placement.ts';
 import type { PlainHello, QueryProblem } from './plain-hello.ts';
 import { Session } from './session.ts';
 import { refusals, subscribeOne, UNASKED } from './subscribing.ts';
@@ -13,8 +16,12 @@ import { refusals, subscribeOne, UNASKED } from './subscribing.ts';
 const RETRY_MS = 200;
 const FORGOTTEN = 'session: its identity has too many; the cursors of this one are kept no more';
 const SESSION_LENGTH = 22;
+/** Names that are tried until one belongs here: nearly always found among 20 gateways. */
+const HOME_TRIES = 64;
 /** The feature of clients whose cursors move by `ack` alone. */
 const ACK = 'ack';
+/** The feature of clients that can go on elsewhere without a break. */
+const MOVE = 'move';
 const SESSION_LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-';
 
 /**
@@ -27,8 +34,15 @@ interface Opening {
   readonly client: string | undefined;
   readonly session: string | undefined;
   readonly acks: boolean;
+  /** Undefined: it cannot be moved. */
+  readonly move: Moved | undefined;
   readonly topics: readonly string[];
   readonly problems: readonly QueryProblem[];
+}
+
+/** What a client that can be moved said of the move that brought it here. */
+interface Moved {
+  readonly token: string | undefined;
 }
 
 /** The first command of a client. */
@@ -43,6 +57,7 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
     client: hello.client,
     session: hello.session,
     acks: hello.features?.includes(ACK) === true,
+    move: hello.features?.includes(MOVE) ? { token: hello.move } : undefined,
     topics: [],
     problems: [],
   });
@@ -50,7 +65,8 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
 
 /** A plain client: its URL says what `hello` and `sub` would have said. */
 export function greetPlain(connection: Connection, context: EdgeContext, plain: PlainHello): void {
-  begin(connection, context, { id: undefined, client: undefined, acks: false, ...plain });
+  const unsaid = { id: undefined, client: undefined, acks: false, move: undefined };
+  begin(connection, context, { ...unsaid, ...plain });
 }
 
 /** Commands that come meanwhile wait. The hello deadline bounds everything here. */
@@ -160,15 +176,15 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
   const fields = { connection: connection.id, client, identity: identity.name };
   context.logger.debug(fields, 'a client was welcomed');
   if (!connection.plain) {
+    const name = settleIn(connection, context, result);
     connection.say({
       type: 'welcome',
       ...(opening.id === undefined ? {} : { id: opening.id }),
-      session: session?.key.session ?? randomSession(context),
+      session: name,
       ...(identity.name === '' ? {} : { identity: identity.name }),
       heartbeat: context.settings.heartbeatMs,
       limits: { frameBytes: context.settings.frameBytes, topics: context.settings.maxTopics },
-      // Where no cursors are kept there is nothing to ack.
-      features: session !== undefined && opening.acks ? [ACK] : [],
+      features: featuresOf(connection, result),
       pod: context.pod,
     });
   }
@@ -182,6 +198,36 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
   for (const { code, message } of opening.problems) connection.fail(code, message);
   for (const topic of opening.topics) subscribePlain(connection, context, topic);
   connection.inbox.resume(pauses.busy);
+  context.welcomed(connection);
+}
+
+function featuresOf({ move }: Connection, { opening, session }: Opened): string[] {
+  // Where no cursors are kept there is nothing to ack.
+  const acks = session !== undefined && opening.acks;
+  return [...(acks ? [ACK] : []), ...(move === undefined ? [] : [MOVE])];
+}
+
+/** The name of its session; and who can be moved is known by it, and by where it belongs. */
+function settleIn(connection: Connection, context: EdgeContext, result: Opened): string {
+  const { opening, identity, session } = result;
+  const { placement, moveTokens } = context;
+  const request = context.keys.get(connection);
+  context.keys.delete(connection);
+  const named = session?.key.session;
+  if (opening.move === undefined || moveTokens === undefined) return named ?? newSession(context);
+  const { token } = opening.move;
+  const came = token === undefined ? undefined : moveTokens.check(token, identity.name);
+  if (came !== undefined) context.counts.moveToken(came.outcome);
+  const going = came?.outcome === 'ok' ? came.session : undefined;
+  const known = named ?? going;
+  const client = { request, identity };
+  const name = known ?? sessionAtHome(context, client);
+  const shard = shardOfClient(placement.key, { ...client, session: name });
+  // A name that was made here is at home here, or its client would be sent about for nothing.
+  const stays =
+    going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
+  connection.move = new Movable(name, shard, stays ? placement.version : undefined);
+  return name;
 }
 
 function subscribePlain(connection: Connection, context: EdgeContext, topic: string): void {
@@ -194,7 +240,19 @@ function subscribePlain(connection: Connection, context: EdgeContext, topic: str
   if (error !== undefined) connection.fail(error, refusals[error], { topic });
 }
 
-function randomSession({ random }: EdgeContext): string {
+/** A new name; of a client that is placed by it, one that belongs here, if that is soon found. */
+function sessionAtHome(context: EdgeContext, client: Omit<Placed, 'session'>): string {
+  const { placement } = context;
+  let name = newSession(context);
+  if (!isPlacedBySession(placement.key, client)) return name;
+  for (let tries = 1; tries < HOME_TRIES; tries += 1) {
+    if (placement.isHere(shardOf(name))) break;
+    name = newSession(context);
+  }
+  return name;
+}
+
+function newSession({ random }: EdgeContext): string {
   let name = '';
   while (name.length < SESSION_LENGTH) {
     name += SESSION_LETTERS[Math.floor(random() * SESSION_LETTERS.length)];

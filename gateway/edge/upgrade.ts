@@ -18,6 +18,8 @@ export interface Admitted {
   readonly loopback: boolean;
   readonly token: string | undefined;
   readonly plain: PlainHello | undefined;
+  /** By which it is placed, where the request says so. */
+  readonly key?: string | undefined;
 }
 
 interface Upgraded extends Admitted {

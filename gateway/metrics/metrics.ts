@@ -1,11 +1,8 @@
 import { Registry } from 'prom-client';
-import { closeCodes, type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
-import type { Command } from '../../protocol/commands.ts';
+import { gapReasons } from '../../protocol/codes.ts';
 import { type AdminCounts, adminCommands, commandOutcomes } from '../admin/counts.ts';
 import type { AuthCounts } from '../edge/auth/counts.ts';
-import type { ConnectionState } from '../edge/connection-state.ts';
-import type { EdgeCounts, Moved, Refused } from '../edge/counts.ts';
-import { type Health, healths } from '../edge/health.ts';
+import type { EdgeCounts } from '../edge/counts.ts';
 import { type HttpCounts, routes } from '../http/counts.ts';
 import type { HubCounts } from '../hub/counts.ts';
 import type { HubState } from '../hub/topic-hub.ts';
@@ -13,8 +10,9 @@ import type { RedisFile } from '../redis-files.ts';
 import type { RingCounts } from '../ring/counts.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
 import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
-import type { Outcome } from '../stream/stream.ts';
 import { authCounts } from './auth-series.ts';
+import { edgeCounts } from './edge-series.ts';
+import { codes, outcomes } from './labels.ts';
 import { ProcessSeries } from './process-series.ts';
 import { type RingState, ringCounts, ringGauges } from './ring-series.ts';
 import { allOf, type Label, SeriesMaker } from './series.ts';
@@ -83,6 +81,11 @@ export class Metrics {
     return { text: await this.registry.metrics(), type: this.registry.contentType };
   }
 
+  /** Lateness of timers since the last scrape, 99th percentile, ms. */
+  get loopLagMs(): number {
+    return this.#process.lagMs;
+  }
+
   stop(): void {
     this.#sources = undefined;
     this.#process.stop();
@@ -107,17 +110,9 @@ const gauges: readonly Gauge[] = [
   ...ringGauges.map(([name, help, read]): Gauge => [name, help, ({ ring }) => read(ring())]),
 ];
 
-const codes: Label<ErrorName> = {
-  label: 'code',
-  values: Object.keys(errorCodes) as ErrorName[],
-};
 const reasons: Label<keyof typeof gapReasons> = {
   label: 'reason',
   values: Object.keys(gapReasons) as (keyof typeof gapReasons)[],
-};
-const outcomes: Label<Outcome['outcome']> = {
-  label: 'outcome',
-  values: allOf({ ok: true, failed: true, unknown: true }),
 };
 
 function hubCounts(make: SeriesMaker): HubCounts {
@@ -239,127 +234,6 @@ function redisCounts(make: SeriesMaker): RedisLogCounts {
       'redis_foreign_messages_total',
       'Messages on our channels that are not ours.',
     ),
-  };
-}
-
-const states = allOf<ConnectionState>({ opening: true, open: true, draining: true, closed: true });
-/** Of what clients may send; anything else is refused and never gets here. */
-const commands: ReadonlySet<string> = new Set(
-  allOf<Command['type']>({
-    ...{ hello: true, sub: true, unsub: true, pub: true, ack: true, auth: true, ping: true },
-  }),
-);
-const closes = [...Object.values(closeCodes).map(({ code }) => String(code)), 'other'];
-const moves: Moved[] = allOf<Moved>({ paced: true, hurried: true, forced: true });
-
-function edgeCounts(make: SeriesMaker): EdgeCounts {
-  const close = make.counters('closes_total', 'Connections that ended, by close code.', {
-    label: 'code',
-    values: closes,
-  });
-  const violation = make.counters(
-    'violations_total',
-    'Peers that broke the rules of WebSocket, by close code.',
-    { label: 'code', values: closes },
-  );
-  const known = (code: number) => (closes.includes(String(code)) ? String(code) : 'other');
-  const cursors = make.counters(
-    'cursors_total',
-    'Cursors of sessions that were written, could not be, or were too many.',
-    { label: 'outcome', values: allOf({ saved: true, failed: true, dropped: true }) },
-  );
-  const roundTrip = make.histogram(
-    'round_trip_seconds',
-    'From a ping to its pong.',
-    [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
-  );
-  const received = make.counters('commands_total', 'Commands of clients.', {
-    label: 'command',
-    values: [...commands.keys(), 'other'],
-  });
-  return {
-    ...connectionCounts(make),
-    closed: (code) => close(known(code)),
-    received: (command) => received(commands.has(command) ? command : 'other'),
-    failed: make.counters('errors_total', 'Errors answered to clients.', codes),
-    violation: (code) => violation(known(code)),
-    limited: make.counters('rate_limited_total', 'Times reading was stopped because of a rate.', {
-      label: 'by',
-      values: allOf({ connection: true, identity: true }),
-    }),
-    slow: make.counters(
-      'slow_connections_total',
-      'Connections that became slow, recovered, or fell.',
-      { label: 'event', values: allOf({ began: true, ended: true, closed: true }) },
-    ),
-    roundTrip: (ms) => roundTrip(ms / 1_000),
-    published: make.counters('client_publishes_total', 'Publishes of WebSocket clients.', outcomes),
-    cursors: (what, count) => cursors(what, count),
-    sessionsForgotten: make.counter(
-      'sessions_forgotten_total',
-      'Sessions given up because their identity had more than it may.',
-    ),
-    moved: make.counters('moved_total', 'Connections that were asked to leave.', {
-      label: 'how',
-      values: moves,
-    }),
-  };
-}
-
-function connectionCounts(make: SeriesMaker): Pick<EdgeCounts, 'refused' | 'state' | 'health'> {
-  const inState: Partial<Record<ConnectionState, number>> = {};
-  const inHealth: Partial<Record<Health, number>> = {};
-  const moveOne = <T extends string>(
-    counts: Partial<Record<T, number>>,
-    from: T | undefined,
-    to: T | undefined,
-  ) => {
-    if (from !== undefined) counts[from] = (counts[from] ?? 0) - 1;
-    if (to !== undefined) counts[to] = (counts[to] ?? 0) + 1;
-  };
-  const connected = states.filter((state) => state !== 'closed');
-  const transitions = make.grid(
-    'connection_transitions_total',
-    'Changes of the state of a connection.',
-    [
-      { label: 'from', values: ['none', ...states] },
-      { label: 'to', values: states },
-    ],
-  );
-  const changes = make.grid('health_transitions_total', 'Changes of the health of a connection.', [
-    { label: 'from', values: ['none', ...healths] },
-    { label: 'to', values: [...healths, 'none'] },
-  ]);
-  make.gauges('connections', 'Connections by state.', {
-    label: 'state',
-    values: connected,
-    read: () => inState,
-  });
-  make.gauges('connections_health', 'Connections by health.', {
-    label: 'health',
-    values: healths,
-    read: () => inHealth,
-  });
-  return {
-    refused: make.counters('upgrades_refused_total', 'Upgrades that were answered over HTTP.', {
-      label: 'why',
-      values: allOf<Refused>({
-        path: true,
-        host: true,
-        origin: true,
-        handshake: true,
-        full: true,
-        leaving: true,
-      }),
-    }),
-    state(from, to) {
-      moveOne(inState, from, to);
-      transitions(from ?? 'none', to);
-    },
-    health(from, to) {
-      moveOne(inHealth, from, to);
-      changes(from ?? 'none', to ?? 'none');
-    },
   };
 }
 

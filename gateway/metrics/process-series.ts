@@ -38,6 +38,11 @@ export class ProcessSeries {
     make.gauge('process_uptime_seconds', 'Age of the process.', () => process.uptime());
   }
 
+  /** Lateness of timers since the last scrape, 99th percentile, ms. */
+  get lagMs(): number {
+    return this.#lagNow()['0.99'] * 1_000;
+  }
+
   start(): void {
     this.#delay.enable();
   }
@@ -47,13 +52,17 @@ export class ProcessSeries {
   }
 
   #lag() {
+    const lag = this.#lagNow();
+    this.#delay.reset();
+    return lag;
+  }
+
+  #lagNow() {
     const seconds = (nanoseconds: number) => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0);
-    const lag = {
+    return {
       '0.5': seconds(this.#delay.percentile(50)),
       '0.99': seconds(this.#delay.percentile(99)),
       '1': seconds(this.#delay.max),
     };
-    this.#delay.reset();
-    return lag;
   }
 }

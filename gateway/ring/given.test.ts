@@ -51,7 +51,7 @@ describe('a given ring', () => {
     const start = async () => {
       // One for the next look and one for the next beat; the clock may be another pod's as well.
       const timers = clock.timers + 2;
-      source.start({ weight: 1, zone: '', address: `${pod}:8001` });
+      source.start({ weight: 1, zone: '', address: `${pod}:8001`, key: '' });
       await looked(timers);
     };
     const later = async () => {

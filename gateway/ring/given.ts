@@ -48,6 +48,18 @@ export class GivenRing implements RingSource {
     this.#heartbeats.leave();
   }
 
+  stay(): void {
+    this.#heartbeats.stay();
+  }
+
+  factsOf(pod: string): PodFacts | undefined {
+    return this.#heartbeats.factsOf(pod);
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#heartbeats.roundTripMs;
+  }
+
   stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();

@@ -56,7 +56,7 @@ function beating({ reached = true } = {}) {
     ...{ pod: 'a', intervalMs: INTERVAL, board, keeper },
     load: () => ({ connections, utilisation: 0 }),
   });
-  const start = () => source.start({ weight: 1, zone: '', address: 'a:1' });
+  const start = () => source.start({ weight: 1, zone: '', address: 'a:1', key: '' });
   return {
     ...{ clock, seen, said, source, start, memory, tally: counts.tally },
     breaks: (how?: Promise<never>) => {

@@ -57,6 +57,7 @@ export class Heartbeats {
   #token: string | undefined;
   #facts: ReadonlyMap<string, PodFacts> = new Map();
   #holder: string | undefined;
+  #roundTripMs: number | undefined;
   /** Says each outage once. */
   #failing = false;
   #read: { readonly at: number; readonly pods: Promise<PodsOnBoard> } | undefined;
@@ -81,6 +82,21 @@ export class Heartbeats {
   leave(): void {
     this.#leaving = true;
     this.#now();
+  }
+
+  stay(): void {
+    this.#leaving = false;
+    this.#now();
+  }
+
+  /** What a pod says of itself, as of the last answer of the board. */
+  factsOf(pod: string): PodFacts | undefined {
+    return this.#facts.get(pod);
+  }
+
+  /** How long the last beat took, ms; undefined while the board does not answer. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
   }
 
   async stop(): Promise<void> {
@@ -135,6 +151,7 @@ export class Heartbeats {
     } catch (error) {
       counts.heartbeat('failed');
       this.#holder = undefined;
+      this.#roundTripMs = undefined;
       if (!this.#failing) logger.warn({ error }, 'the ring’s board does not answer');
       this.#failing = true;
     }
@@ -146,13 +163,15 @@ export class Heartbeats {
   }
 
   async #beat(self: PodFacts): Promise<void> {
-    const { board, keeper, pod, intervalMs, load, write } = this.#parts;
+    const { board, keeper, pod, intervalMs, load, write, clock } = this.#parts;
     const { current } = keeper;
+    const began = clock.now();
     const answer = await board.beat({
       ...{ pod, intervalMs, leaving: this.#leaving, facts: self, load: load() },
       ring: current && { version: current.version, digest: current.digest },
       ...{ refused: this.#refused, known: this.#token, mayWrite: write !== undefined },
     });
+    this.#roundTripMs = clock.now() - began;
     this.#holder = answer.holder;
     if (answer.facts.all !== undefined) this.#facts = answer.facts.all;
     this.#token = answer.facts.token;

@@ -9,7 +9,9 @@ import { RingPod } from './testing/fleet.ts';
 
 const INTERVAL = 1_000;
 const NOW = 1_000_000;
-const factsOf = (id: string): PodFacts => ({ weight: 1, zone: '', address: `${id}:8001` });
+const factsOf = (id: string): PodFacts => ({
+  ...{ weight: 1, zone: '', address: `${id}:8001`, key: 'k' },
+});
 const start = { cluster: 'chat', version: { generation: 1, counter: 1 } };
 
 /** Heard just now, up for long. */
@@ -98,7 +100,8 @@ describe('who belongs into the ring', () => {
   it('has what a pod says now, not what it said when it came', () => {
     const heavier = { ...factsOf('b'), weight: 7, zone: 'z' };
     const sight = sightOf({ ring: 'ab', pods: { a: {}, b: {} }, facts: { b: heavier } });
-    assert.deepEqual(membersOf(sight)[1], { id: 'b', ...heavier });
+    const { weight, zone, address } = heavier;
+    assert.deepEqual(membersOf(sight)[1], { id: 'b', weight, zone, address });
   });
 
   it('is nobody who says what a ring cannot hold', () => {

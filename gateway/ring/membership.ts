@@ -56,7 +56,8 @@ export function membersOf(sight: Sight): Member[] {
 function memberOf(id: string, facts: Sight['facts']): Member | undefined {
   const known = facts.get(id);
   if (known === undefined) return undefined;
-  const member = { id, ...known };
+  const { weight, zone, address } = known;
+  const member = { id, weight, zone, address };
   return membersProblem([member]) === undefined ? member : undefined;
 }
 

@@ -151,10 +151,12 @@ export class MemoryBoard implements PodBoard {
     }
   }
 
-  #noteFacts({ pod, facts: { weight, zone, address } }: Beat): void {
+  #noteFacts({ pod, facts }: Beat): void {
+    const { weight, zone, address, key } = facts;
     const known = this.#knows.facts.get(pod);
-    if (known?.weight === weight && known.zone === zone && known.address === address) return;
-    this.#knows.facts.set(pod, { weight, zone, address });
+    const same = known?.weight === weight && known.zone === zone && known.address === address;
+    if (same && known.key === key) return;
+    this.#knows.facts.set(pod, { weight, zone, address, key });
     this.#factsChanged();
   }
 

@@ -48,6 +48,8 @@ export interface PodFacts {
   readonly weight: number;
   readonly zone: string;
   readonly address: string;
+  /** Ed25519, 32 bytes as base64url: what it signs others can verify. Empty: it signs nothing. */
+  readonly key: string;
 }
 
 export interface PodLoad {

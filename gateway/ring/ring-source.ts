@@ -15,12 +15,18 @@ export interface RingSource {
   start(self: PodFacts): void;
   /** This pod will leave: it asks to own nothing, and beats on until it is stopped. */
   leave(): void;
+  /** It stays after all: it owns its share again as one who came anew. */
+  stay(): void;
   /** Takes this pod off the board, if that can be done soon. Never rejects. */
   stop(): Promise<void>;
   /** A ring document from outside, where somebody outside decides. */
   push?(document: string): Acceptance;
   /** Who writes new rings, as far as this pod knows; undefined: nobody, or somebody outside. */
   readonly writer: string | undefined;
+  /** What a pod says of itself; undefined: it is not on the board, or that was not reached yet. */
+  factsOf(pod: string): PodFacts | undefined;
+  /** How long the board took to answer last, ms; undefined while it does not. */
+  readonly roundTripMs: number | undefined;
   /** Everybody on the board, at most one heartbeat old. Rejects when the board is not reached. */
   pods(): Promise<PodsOnBoard>;
 }

@@ -47,6 +47,18 @@ export class SelfOrganised implements RingSource {
     this.#heartbeats.leave();
   }
 
+  stay(): void {
+    this.#heartbeats.stay();
+  }
+
+  factsOf(pod: string): PodFacts | undefined {
+    return this.#heartbeats.factsOf(pod);
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#heartbeats.roundTripMs;
+  }
+
   stop(): Promise<void> {
     return this.#heartbeats.stop();
   }

@@ -185,7 +185,6 @@ export const edgeSettings = z.strictObject({
   refreshMs: ms(10_000, [0, 600_000], 'A token may be renewed this long after it expired.'),
   drainGraceMs: ms(5_000, [0, 120_000], 'Serves on after it became not ready.'),
   drainDeadlineMs: ms(300_000, [100, 3_600_000], 'A drain is over by then.'),
-  movesPerSecond: count(200, [1, 1_000_000], 'Connections that a drain disturbs per second.'),
 });
 
 const httpSettings = z.strictObject({
@@ -298,16 +297,42 @@ const ringSettings = z.strictObject({
 });
 
 const placementSettings = z.strictObject({
+  mode: z
+    .enum(['Redirect', 'Any'])
+    .default('Redirect')
+    .meta({
+      description:
+        '`Redirect`: clients that can move are sent to the gateway that owns them, where ' +
+        '`podEndpoint` says how they reach it. `Any`: each is served where it arrives.',
+    }),
+  key: z
+    .string()
+    .max(128)
+    .regex(/^(sub|claim:\S+|query:\S+|header:[\w!#$%&'*+.^`|~-]+)$/)
+    .default('sub')
+    .meta({
+      form: 'sub, claim:<name>, query:<name> or header:<name>',
+      description:
+        'By what clients are placed: `sub` or another claim of their token, or a parameter or a ' +
+        'header of the upgrade. Who has none is placed by its session.',
+    }),
   podEndpoint: z
     .string()
     .max(512)
-    .regex(/^(address|wss?:\/\/[^\s]*\{pod\}[^\s]*)$/)
-    .optional()
+    .regex(/^(none|address|wss?:\/\/[^\s]*\{pod\}[^\s]*)$/)
+    .default('none')
     .meta({
-      form: 'address, or ws://… or wss://… with {pod} in it',
-      description: 'How a client reaches one gateway and no other.',
-      absent: 'it cannot',
+      form: 'none, address, or ws://… or wss://… with {pod} in it',
+      description: 'How a client reaches one gateway and no other; `address`: as gateways do.',
     }),
+});
+
+const disruptionSettings = z.strictObject({
+  movesPerSecond: count(
+    200,
+    [1, 1_000_000],
+    'Clients that all gateways of a cluster together ask to move or to go, per second.',
+  ),
 });
 
 /** All settings of one gateway, as they are given. */
@@ -342,6 +367,7 @@ export const gatewaySettings = z.strictObject({
   admin: adminSettings.prefault({}),
   ring: ringSettings.prefault({}),
   placement: placementSettings.prefault({}),
+  disruption: disruptionSettings.prefault({}),
 });
 
 /** What may be given, everything optional. */

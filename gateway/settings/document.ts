@@ -11,6 +11,7 @@ const sections: Readonly<Record<string, string>> = {
   admin: 'Admin port: commands',
   ring: 'Ring: which gateway owns what',
   placement: 'Placement: where clients connect',
+  disruption: 'Disruption: how many clients may be disturbed',
 };
 
 const HEAD = `# Settings

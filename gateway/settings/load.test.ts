@@ -97,6 +97,14 @@ describe('settings', () => {
     assert.deepEqual([source, file], ['given', 'ring.json']);
   });
 
+  it('redirects whoever can be addressed, which is nobody until it says how', () => {
+    const { placement, disruption } = load('');
+    assert.deepEqual(placement, { mode: 'Redirect', key: 'sub', podEndpoint: 'none' });
+    assert.equal(disruption.movesPerSecond, 200);
+    const line = '--placement-key claim:https://x.example/room --placement-pod-endpoint address';
+    assert.equal(load(line).placement.key, 'claim:https://x.example/room');
+  });
+
   it('is frozen, sections and lists included', () => {
     const settings = load('--peers a:1');
     for (const part of [settings, settings.redis, settings.edge, settings.peers]) {
@@ -148,6 +156,12 @@ const refusals: readonly (readonly [string, Env, RegExp])[] = [
   ['--stream-wait-timeout-ms 5000', {}, /^stream\.waitTimeoutMs: must be below/],
   ['--stream-settle-ms 2000', {}, /^redis\.reconnectMaxMs: must be below stream\.settleMs/],
   ['--stream-probe-interval-ms 3000', {}, /^stream\.probeIntervalMs: must be below redis\.socket/],
+  ['--placement-mode Proxy', {}, /^--placement-mode: one of Redirect, Any, not "Proxy"$/],
+  ['--placement-key claim:', {}, /^--placement-key: sub, claim:<name>, .*, not "claim:"$/],
+  ['--placement-key cookie:a', {}, /^--placement-key: /],
+  ['--placement-key header:a:b', {}, /^--placement-key: /],
+  ['--placement-pod-endpoint wss://one.example.com/ws', {}, /^--placement-pod-endpoint: none, add/],
+  ['--disruption-moves-per-second 0', {}, /^--disruption-moves-per-second: a whole number from 1 /],
   ['--auth-jwks-stale-s 60', {}, /^auth\.jwksMaxAgeS: must not be above auth\.jwksStaleS/],
   ['--edge-max-topics 2001', {}, /^edge\.sessionTopics: must not be below edge\.maxTopics/],
   ['--hub-recent-bytes 5', {}, /^hub\.recentTopicBytes: must not be above hub\.recentBytes/],

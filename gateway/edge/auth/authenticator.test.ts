@@ -38,11 +38,11 @@ async function publicKeys(): Promise<JWK[]> {
 /** No test may cause a request: that is the point of most of them. */
 const noFetch = () => assert.fail('a request was sent');
 
-async function open(auth: Auth): Promise<ConfiguredAuthenticator> {
+async function open(auth: Auth, keyClaim?: string): Promise<ConfiguredAuthenticator> {
   const settings = settingsFrom({ auth }).auth;
   const parts = { clock, counts: silentAuthCounts, logger: silentLogger };
   const secrets = await openAuthSecrets(settings, parts);
-  return new ConfiguredAuthenticator({ ...parts, settings, secrets, fetch: noFetch });
+  return new ConfiguredAuthenticator({ ...parts, settings, secrets, keyClaim, fetch: noFetch });
 }
 
 const rules = { issuer: 'https://id.example', audience: 'wscluster' };
@@ -288,6 +288,24 @@ describe('permissions', () => {
     const auth = { defaultSubscribe: ['**'], defaultPublish: ['**'] };
     assert.deepEqual(await rightsOf(auth, { wsc: {} }), [false, false]);
     assert.deepEqual(await rightsOf(auth, { wsc: { pub: ['room.**'] } }), [false, true]);
+  });
+});
+
+describe('the claim by which clients are placed', () => {
+  it('is a text or a number; anything else is none, and refuses nobody', async () => {
+    const keys = JSON.stringify({ keys: await publicKeys() });
+    const keyOf = async (claim: string | undefined, changes: Claims) => {
+      const authenticator = await open({ ...rules, keys }, claim);
+      const answer = await authenticator.token(await sign(claims(changes)));
+      assert.ok(answer.ok, JSON.stringify(answer));
+      return answer.identity.key;
+    };
+    assert.equal(await keyOf('room', { room: 'r-1' }), 'r-1');
+    assert.equal(await keyOf('room', { room: 7 }), '7');
+    for (const room of [undefined, null, true, ['r'], { r: 1 }, 'r'.repeat(2_000)]) {
+      assert.equal(await keyOf('room', { room }), undefined);
+    }
+    assert.equal(await keyOf(undefined, { room: 'r-1', '': 'empty' }), undefined);
   });
 });
 

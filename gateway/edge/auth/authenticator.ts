@@ -14,6 +14,8 @@ export interface AuthParts {
   readonly settings: AuthSettings;
   /** Somebody else's to close. */
   readonly secrets: AuthSecrets;
+  /** The claim by which connections are placed. */
+  readonly keyClaim?: string | undefined;
   readonly clock: Clock;
   readonly counts: AuthCounts;
   readonly logger: Logger;
@@ -45,6 +47,7 @@ export class ConfiguredAuthenticator implements Authenticator {
       keys,
       permissions: new PermissionReader(fallback),
       rules: settings,
+      keyClaim: parts.keyClaim,
       clock,
     });
   }

@@ -9,6 +9,8 @@ export interface TokenParts {
   readonly keys: KeySource;
   readonly permissions: PermissionReader;
   readonly rules: TokenRules;
+  /** The claim by which connections are placed; undefined: by none. */
+  readonly keyClaim: string | undefined;
   readonly clock: Clock;
 }
 
@@ -40,6 +42,15 @@ export class TokenVerifier {
     const permissions = this.#parts.permissions.read(payload[CLAIM]);
     if (typeof permissions === 'string') return refused(permissions);
     const expiresAt = ((exp ?? 0) + this.#parts.rules.leewayS) * 1_000;
-    return { ok: true, identity: { name: sub, ...permissions, expiresAt } };
+    const { keyClaim } = this.#parts;
+    const key = keyClaim === undefined ? undefined : keyOf(payload[keyClaim]);
+    return { ok: true, identity: { name: sub, ...permissions, key, expiresAt } };
   }
+}
+
+/** Of a text or a number; anything else is no key, and no reason to refuse anybody. */
+function keyOf(claim: unknown): string | undefined {
+  if (typeof claim !== 'string' && typeof claim !== 'number') return undefined;
+  const key = String(claim);
+  return key.length <= MAX_NAME ? key : undefined;
 }

@@ -38,7 +38,7 @@ describe('answers of the board’s scripts', () => {
 
   it('hide no pod because of another one that says what nobody understands', () => {
     const load = { connections: 3, utilisation: 0.5 };
-    const facts = { weight: 5, zone: 'z', address: 'a:1' };
+    const facts = { weight: 5, zone: 'z', address: 'a:1', key: 'k' };
     const beats = [
       'a',
       `9 8 7 1 here ${encodeLoad(load)}`,

@@ -115,10 +115,10 @@ function readLoad(load: string): PodLoad {
 }
 
 function readFactsOf(facts: string): PodFacts | undefined {
-  const { weight, zone, address } = fieldsOf(facts);
-  if (typeof weight !== 'number') return undefined;
+  const { weight, zone, address, key = '' } = fieldsOf(facts);
+  if (typeof weight !== 'number' || typeof key !== 'string') return undefined;
   if (typeof zone !== 'string' || typeof address !== 'string') return undefined;
-  return { weight, zone, address };
+  return { weight, zone, address, key };
 }
 
 function fieldsOf(json: string): Readonly<Record<string, unknown>> {
@@ -134,5 +134,5 @@ function fieldsOf(json: string): Readonly<Record<string, unknown>> {
 export const encodeLoad = ({ connections, utilisation }: PodLoad): string =>
   JSON.stringify({ c: connections, u: Math.round(utilisation * 1_000) / 1_000 });
 
-export const encodeFacts = ({ weight, zone, address }: PodFacts): string =>
-  JSON.stringify({ weight, zone, address });
+export const encodeFacts = ({ weight, zone, address, key }: PodFacts): string =>
+  JSON.stringify({ weight, zone, address, key });

@@ -31,7 +31,7 @@ async function onRedis(server: RedisServer, url = server.url) {
     board.beat({
       ...{ pod: 'one', intervalMs: 60_000, leaving: false, ring: undefined, refused: undefined },
       ...{ load: { connections: 0, utilisation: 0 }, known: undefined, mayWrite: true },
-      facts: { weight: 1, zone: '', address: 'one:1' },
+      facts: { weight: 1, zone: '', address: 'one:1', key: 'k' },
     });
   const ring = { version: { generation: 1, counter: 1 }, digest: 'd' };
   const everyStep = async () => {
@@ -124,9 +124,11 @@ async function crowded(server: RedisServer) {
   const { document, digest } = documentOf(ring);
   const stamp = { version: ring.version, digest };
   await board.offer({ ring: stamp, document });
+  const key = 'k'.repeat(43);
   const beat = ({ id, ...facts }: Member, over: Partial<Beat> = {}) =>
     board.beat({
-      ...{ pod: id, intervalMs: 60_000, leaving: false, facts, ring: stamp, refused: undefined },
+      ...{ pod: id, intervalMs: 60_000, leaving: false, facts: { ...facts, key } },
+      ...{ ring: stamp, refused: undefined },
       ...{ load: { connections: 14_321, utilisation: 0.437 }, known: undefined, mayWrite: true },
       ...over,
     });

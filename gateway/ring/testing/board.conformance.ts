@@ -20,7 +20,9 @@ const FAST_MS = 250;
 /** A busy machine makes pauses of its own, after which silence is counted anew. */
 const STEPS_MAX = 200;
 
-const factsOf = (name: string): PodFacts => ({ weight: 1, zone: 'a', address: `${name}:8001` });
+const factsOf = (name: string): PodFacts => ({
+  ...{ weight: 1, zone: 'a', address: `${name}:8001`, key: `key of ${name}` },
+});
 const version = (generation: number, counter: number): RingVersion => ({ generation, counter });
 const stamp = (at: RingVersion, digest = 'd'): RingStamp => ({ version: at, digest });
 const passing = (ring: RingStamp, document = `of ${ring.digest}`): Offer => ({ ring, document });
@@ -310,6 +312,9 @@ export function boardConformance(name: string, open: () => Promise<BoardStore>):
         assert.deepEqual((await b.beat({ facts: heavier })).facts.all?.get('b'), heavier);
         assert.equal((await b.beat({ facts: heavier })).facts.all, undefined);
         assert.deepEqual((await a.beat()).facts.all?.get('b'), heavier);
+        const restarted = { ...heavier, key: 'another key' };
+        assert.deepEqual((await b.beat({ facts: restarted })).facts.all?.get('b'), restarted);
+        assert.deepEqual((await a.beat()).facts.all?.get('b'), restarted);
         await b.board.leave('b');
         assert.deepEqual([...((await a.beat()).facts.all?.keys() ?? [])], ['a']);
         assert.equal((await a.beat()).facts.all, undefined);

@@ -78,7 +78,7 @@ export class RingPod {
     const { keeper } = this;
     const load = () => ({ connections: 0, utilisation: 0 });
     this.source = new SelfOrganised({ ...shared, keeper, pod: name, intervalMs, board, load });
-    this.source.start({ weight, zone: '', address: `${name}:8001` });
+    this.source.start({ weight, zone: '', address: `${name}:8001`, key: '' });
   }
 
   /** How many shards it owns by the ring that it has. */

@@ -1,0 +1,59 @@
+import type { CloseCode } from '../../protocol/codes.ts';
+import type { Move } from '../../protocol/events.ts';
+import type { Identity } from './identity.ts';
+
+/** A connection whose client can go on at another gateway without a break. */
+export interface MovableClient {
+  readonly alive: boolean;
+  readonly identity: Identity | undefined;
+  readonly move: Movable | undefined;
+  say(event: Move): void;
+  leave(code: CloseCode): void;
+}
+
+const GRACE_SHARE = 1 / 4;
+/** Who did not go is asked again after this. */
+const AGAIN_MS = 60_000;
+
+/** What is kept of a client that announced `move`. Times are the wheel's. */
+export class Movable {
+  /** Its name, as `welcome` said it. */
+  readonly session: string;
+  readonly shard: number;
+  /** `Placement.version` at which a move brought it here: it is not sent on before the next. */
+  readonly broughtAt: number | undefined;
+  /** Somebody opened its session while it was asked to go: itself, at the other gateway. */
+  taken = false;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  #until = Number.NEGATIVE_INFINITY;
+
+  constructor(session: string, shard: number, broughtAt: number | undefined) {
+    this.session = session;
+    this.shard = shard;
+    this.broughtAt = broughtAt;
+  }
+
+  /** It was told that it has `within` milliseconds; a little more is granted. */
+  asked(now: number, within: number): void {
+    this.#askedAt = now;
+    this.#until = now + within * (1 + GRACE_SHARE);
+  }
+
+  get everAsked(): boolean {
+    return this.#askedAt !== Number.NEGATIVE_INFINITY;
+  }
+
+  askedSince(time: number): boolean {
+    return this.#askedAt >= time;
+  }
+
+  /** It was asked, and has time to go. */
+  isMoving(now: number): boolean {
+    return now < this.#until;
+  }
+
+  /** It was asked, did not go, and is left in peace for a while. */
+  isSpared(now: number): boolean {
+    return now < this.#until + AGAIN_MS;
+  }
+}

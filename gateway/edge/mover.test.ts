@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, it } from 'node:test';
+import type { CloseCode } from '../../protocol/codes.ts';
+import type { Move } from '../../protocol/events.ts';
+import { seeded } from '../../protocol/testing/chance.ts';
+import { ManualClock } from '../../protocol/testing/manual-clock.ts';
+import { silentEdgeCounts } from './counts.ts';
+import { Movable, type MovableClient } from './movable.ts';
+import { MoveTokens } from './move-tokens.ts';
+import { Mover, WITHIN_MS } from './mover.ts';
+import type { Placement } from './placement.ts';
+import { everything } from './testing/edge-fixture.ts';
+
+const HERE = 1;
+const THERE = 2;
+const { privateKey } = generateKeyPairSync('ed25519');
+
+class Client implements MovableClient {
+  alive = true;
+  readonly identity = everything;
+  readonly asked: (Move & { readonly at: number })[] = [];
+  left: number | undefined;
+  readonly move: Movable | undefined;
+  readonly #clock: ManualClock;
+
+  constructor(clock: ManualClock, move: Movable | undefined) {
+    this.#clock = clock;
+    this.move = move;
+  }
+
+  say(event: Move): void {
+    this.asked.push({ ...event, at: this.#clock.now() });
+  }
+
+  leave({ code }: CloseCode): void {
+    this.alive = false;
+    this.left = code;
+  }
+}
+
+/** A gateway with these clients; who owns what, and how many may be asked, can be set. */
+class Scene {
+  readonly clock = new ManualClock();
+  readonly clients: Client[] = [];
+  readonly mover: Mover;
+  perSecond = 20;
+  owner = 'b';
+  readonly placement: Placement & { version: number };
+
+  constructor() {
+    const { clock } = this;
+    const scene = this;
+    this.placement = {
+      ...{ key: { from: 'sub', name: '' }, version: 1, alone: false },
+      isHere: (shard) => shard === HERE,
+      elsewhere(shard) {
+        return shard === HERE ? undefined : { pod: scene.owner, to: `ws://${scene.owner}/ws` };
+      },
+      share: () => scene.perSecond,
+    };
+    const tokens = new MoveTokens({
+      ...{ pod: 'a', cluster: 'chat', privateKey, keyOf: () => undefined, clock },
+    });
+    this.mover = new Mover({
+      ...{ clock, random: seeded(1), placement: this.placement, tokens },
+      ...{ roster: { all: () => this.clients }, counts: silentEdgeCounts },
+    });
+  }
+
+  arrive(shard: number, { movable = true, broughtAt = undefined as number | undefined } = {}) {
+    const move = movable ? new Movable('s', shard, broughtAt) : undefined;
+    const client = new Client(this.clock, move);
+    this.clients.push(client);
+    this.mover.welcomed(client);
+    return client;
+  }
+
+  go(client: Client): void {
+    client.alive = false;
+    this.clients.splice(this.clients.indexOf(client), 1);
+    this.mover.gone(client);
+  }
+
+  get asked(): Client[] {
+    return this.clients.filter(({ asked }) => asked.length > 0);
+  }
+}
+
+describe('the mover', () => {
+  it('sends on at once who arrives where it does not belong, and nobody else', () => {
+    const scene = new Scene();
+    const stranger = scene.arrive(THERE);
+    const [home, brought] = [scene.arrive(HERE), scene.arrive(THERE, { broughtAt: 1 })];
+    const unable = scene.arrive(THERE, { movable: false });
+    const [asked] = stranger.asked;
+    assert.deepEqual(
+      [asked?.reason, asked?.to, asked?.within],
+      ['redirect', 'ws://b/ws', WITHIN_MS],
+    );
+    assert.ok(asked?.token);
+    for (const { asked: questions } of [home, brought, unable]) assert.deepEqual(questions, []);
+    assert.equal(scene.mover.moving, 1);
+  });
+
+  it('serves in place who is over the budget, and asks it later', async () => {
+    const scene = new Scene();
+    for (let n = 0; n < 60; n += 1) scene.arrive(THERE);
+    assert.ok(scene.asked.length <= 2, `${scene.asked.length} at once`);
+    await scene.clock.advance(1_000);
+    assert.ok(Math.abs(scene.asked.length - 20) <= 4, `${scene.asked.length} in a second`);
+    await scene.clock.advance(3_000);
+    assert.equal(scene.asked.length, 60);
+    const reasons = scene.clients.map(({ asked }) => asked[0]?.reason);
+    assert.ok(reasons.filter((reason) => reason === 'rebalance').length >= 57);
+    assert.ok(scene.clients.every(({ asked }) => asked.length === 1));
+  });
+
+  it('asks those that a change of the ring made strangers, each once', async () => {
+    const scene = new Scene();
+    for (let n = 0; n < 10; n += 1) scene.arrive(THERE, { broughtAt: 1 });
+    await scene.clock.advance(5_000);
+    assert.equal(scene.asked.length, 0, 'a move brought them here');
+    scene.placement.version = 2;
+    scene.mover.ringChanged();
+    await scene.clock.advance(2_000);
+    assert.ok(scene.clients.every(({ asked }) => asked.length === 1));
+    assert.equal(scene.clients[0]?.asked[0]?.reason, 'rebalance');
+  });
+
+  it('leaves in peace who does not go, and asks again later, for what holds then', async () => {
+    const scene = new Scene();
+    const client = scene.arrive(THERE);
+    await scene.clock.advance(60_000);
+    assert.equal(client.asked.length, 1);
+    assert.equal(client.left, undefined);
+    assert.equal(scene.mover.moving, 0);
+    scene.owner = 'c';
+    await scene.clock.advance(30_000);
+    assert.deepEqual(
+      client.asked.map(({ to }) => to),
+      ['ws://b/ws', 'ws://c/ws'],
+    );
+  });
+
+  it('ends the connection of who went on without goodbye, once its time is over', async () => {
+    const scene = new Scene();
+    const client = scene.arrive(THERE);
+    assert.ok(client.move);
+    client.move.taken = true;
+    await scene.clock.advance(WITHIN_MS);
+    assert.equal(client.left, undefined);
+    await scene.clock.advance(WITHIN_MS / 2);
+    assert.equal(client.left, 4002);
+  });
+
+  it('asks nobody while it is held, and everybody when it is released', async () => {
+    const scene = new Scene();
+    scene.mover.hold();
+    scene.arrive(THERE);
+    scene.mover.ringChanged();
+    await scene.clock.advance(10_000);
+    assert.equal(scene.asked.length, 0);
+    scene.mover.release();
+    await scene.clock.advance(1_000);
+    assert.equal(scene.asked.length, 1);
+  });
+
+  it('waits for nothing once everybody is where it belongs', async () => {
+    const scene = new Scene();
+    scene.arrive(HERE);
+    const client = scene.arrive(THERE);
+    assert.equal(scene.clock.timers, 1);
+    scene.go(client);
+    await scene.clock.advance(2_000);
+    assert.equal(scene.clock.timers, 0);
+  });
+});

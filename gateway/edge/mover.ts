@@ -1,0 +1,160 @@
+import type { Clock, Random } from '../../protocol/clock.ts';
+import type { MoveReason } from '../../protocol/code-table.ts';
+import { closeCodes } from '../../protocol/codes.ts';
+import { Budget } from './budget.ts';
+import type { EdgeCounts } from './counts.ts';
+import { Departures } from './departures.ts';
+import type { MovableClient } from './movable.ts';
+import type { MoveTokens } from './move-tokens.ts';
+import type { Elsewhere, Placement } from './placement.ts';
+
+export interface MoverParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Everybody who is here. */
+  readonly roster: { all(): readonly MovableClient[] };
+  readonly placement: Placement;
+  /** Absent: nobody can be moved. */
+  readonly tokens: MoveTokens | undefined;
+  readonly counts: EdgeCounts;
+}
+
+export interface Question {
+  readonly reason: MoveReason;
+  /** Absent: wherever the client finds another gateway. */
+  readonly to: string | undefined;
+  /** Time to go, ms. */
+  readonly within: number;
+}
+
+/** The longest that a client is given to go. */
+export const WITHIN_MS = 20_000;
+/** So often it is looked anew who belongs elsewhere. */
+const LOOK_MS = 1_000;
+
+/**
+ * Sends clients to where they belong: at their hello, and when the ring has changed. Only those
+ * that can go without a break, never faster than the budget, each asked once and again after a
+ * while. Everybody else is served in place.
+ */
+export class Mover {
+  /** What everything that disturbs clients here draws on. */
+  readonly budget: Budget;
+  readonly #parts: MoverParts;
+  #departures: Departures<MovableClient> | undefined;
+  /** Who belonged elsewhere when it was last looked. */
+  #strangers: readonly MovableClient[] = [];
+  /** Who was asked, and is here and has time to go. */
+  readonly #moving = new Set<MovableClient>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #held = false;
+
+  constructor(parts: MoverParts) {
+    this.#parts = parts;
+    this.budget = new Budget(parts.clock, () => parts.placement.share());
+  }
+
+  /** Clients that were asked and have time to go. */
+  get moving(): number {
+    return this.#moving.size;
+  }
+
+  /** A client was welcomed here. */
+  welcomed(client: MovableClient): void {
+    const target = this.#targetOf(client);
+    if (target === undefined || this.#held) return;
+    if (this.budget.take()) {
+      this.#parts.counts.moved('paced');
+      this.ask(client, { reason: 'redirect', to: target.to, within: WITHIN_MS });
+    }
+    this.#begin();
+  }
+
+  /** Somebody owns something else now. */
+  ringChanged(): void {
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
+    if (!this.#held) this.#begin();
+  }
+
+  /** Everybody leaves, in another order: nobody is sent anywhere until it is released. */
+  hold(): void {
+    this.#held = true;
+    this.#end();
+  }
+
+  release(): void {
+    this.#held = false;
+    this.ringChanged();
+  }
+
+  /** Asks one that can be moved. It stays until it has gone on at the other gateway. */
+  ask(client: MovableClient, { reason, to, within }: Question): void {
+    const { clock, tokens, counts } = this.#parts;
+    const { move, identity } = client;
+    if (move === undefined || identity === undefined || tokens === undefined) return;
+    move.asked(clock.now(), within);
+    this.#moving.add(client);
+    counts.asked(reason);
+    const token = tokens.issue({ identity: identity.name, session: move.session });
+    client.say({ type: 'move', ...(to !== undefined && { to }), within, reason, token });
+  }
+
+  /** Where a client is sent that cannot stay; undefined: wherever it finds another gateway. */
+  whereTo({ move }: MovableClient): string | undefined {
+    return move === undefined ? undefined : this.#parts.placement.elsewhere(move.shard)?.to;
+  }
+
+  /** Its connection is gone. */
+  gone(client: MovableClient): void {
+    this.#moving.delete(client);
+    const { clock, counts } = this.#parts;
+    const { move } = client;
+    if (move?.everAsked) counts.departed(move.isMoving(clock.now()) ? 'in_time' : 'late');
+  }
+
+  #targetOf({ alive, move }: MovableClient): Elsewhere | undefined {
+    const { placement } = this.#parts;
+    if (!alive || move === undefined || move.broughtAt === placement.version) return undefined;
+    return placement.elsewhere(move.shard);
+  }
+
+  #begin(): void {
+    const { clock, random, counts } = this.#parts;
+    this.#departures ??= new Departures<MovableClient>({
+      ...{ clock, random, budget: this.budget, finishBy: undefined },
+      leavers: () => this.#leavers(),
+      ask: (client) => {
+        const to = this.#targetOf(client)?.to;
+        this.ask(client, { reason: 'rebalance', to, within: WITHIN_MS });
+      },
+      count: (how) => counts.moved(how),
+    });
+  }
+
+  #end(): void {
+    this.#departures?.stop();
+    this.#departures = undefined;
+    this.#strangers = [];
+  }
+
+  #leavers(): readonly MovableClient[] {
+    const now = this.#parts.clock.now();
+    if (now - this.#lookedAt >= LOOK_MS) this.#look(now);
+    return this.#strangers.filter(
+      (client) => client.move?.isSpared(now) === false && this.#targetOf(client) !== undefined,
+    );
+  }
+
+  #look(now: number): void {
+    this.#lookedAt = now;
+    const all = this.#parts.roster.all();
+    this.#strangers = all.filter((client) => this.#targetOf(client) !== undefined);
+    for (const client of this.#moving) {
+      if (client.move?.isMoving(now)) continue;
+      this.#moving.delete(client);
+      // It goes on elsewhere, and forgot to say goodbye here.
+      if (client.move?.taken) client.leave(closeCodes.moved);
+    }
+    if (this.#strangers.length === 0 && this.#moving.size === 0) this.#end();
+  }
+}

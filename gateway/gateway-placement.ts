@@ -1,0 +1,163 @@
+import type { Clock } from '../protocol/clock.ts';
+import { type Member, ownerOf, type Ring } from '../protocol/ring.ts';
+import {
+  type Elsewhere,
+  type Placement,
+  type PlacementKey,
+  placementKey,
+} from './edge/placement.ts';
+import { endpointOf } from './ring/endpoint.ts';
+import { type Handovers, handoversOf, shareOf } from './ring/handover.ts';
+import { GONE_HEARTBEATS, type PodsOnBoard, silenceOf } from './ring/pod-board.ts';
+import type { RingSource } from './ring/ring-source.ts';
+import type { PlacementSettings } from './settings/declaration.ts';
+
+export interface GatewayPlacementParts {
+  readonly pod: string;
+  readonly source: Pick<RingSource, 'keeper' | 'factsOf' | 'roundTripMs' | 'pods'>;
+  readonly settings: PlacementSettings;
+  /** Of the whole cluster. */
+  readonly movesPerSecond: number;
+  readonly heartbeatMs: number;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** Of the budget, while shards are handed over: for clients that arrive at the wrong gateway. */
+const ARRIVALS_SHARE = 0.1;
+/** From the first on the pace is lower, from the second on the lowest. */
+const UTILISATION = [0.7, 0.95] as const;
+const ROUND_TRIP_MS = [50, 500] as const;
+/** Of the share. Never nothing: a cluster that is busy for good must come to balance too. */
+const LOWEST_PACE = 0.1;
+/** Between two looks at everybody's load, for each member: with 500 that is 10 s. */
+const LOOK_MS_PER_MEMBER = 20;
+
+/**
+ * Which clients belong elsewhere, and how many of them this gateway may disturb, as the ring and
+ * the board tell it. Whatever is not known is served in place.
+ */
+export class GatewayPlacement implements Placement {
+  readonly key: PlacementKey;
+  readonly #parts: GatewayPlacementParts;
+  #version = 0;
+  #ring: Ring | undefined;
+  /** In the order of the ring's members; undefined where clients cannot be sent to it. */
+  #targets: readonly (Elsewhere | undefined)[] = [];
+  #member = false;
+  #handovers: { readonly rings: number; readonly of: Handovers } | undefined;
+  #board: PodsOnBoard | undefined;
+  #boardAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: GatewayPlacementParts) {
+    this.#parts = parts;
+    this.key = placementKey(parts.settings.key);
+    parts.source.keeper.onChange((ring) => this.#take(ring));
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Whether the ring knows no other gateway to which clients could go. */
+  get alone(): boolean {
+    return this.#ring?.members.every(({ id }) => id === this.#parts.pod) === true;
+  }
+
+  isHere(shard: number): boolean {
+    // Who owns nothing, or can send nobody anywhere, is as good a place as any.
+    if (this.#ring === undefined || !this.#member || this.#targets.length === 0) return true;
+    return ownerOf(this.#ring, shard).id === this.#parts.pod;
+  }
+
+  elsewhere(shard: number): Elsewhere | undefined {
+    const target = this.#targets[this.#ring?.owners[shard] ?? -1];
+    return target !== undefined && this.#isThere(target.pod) ? target : undefined;
+  }
+
+  share(): number {
+    this.#look();
+    return this.#fullShare() * Math.min(this.#paceOfReceivers(), this.#paceOfStore());
+  }
+
+  #take(ring: Ring): void {
+    const { pod, settings } = this.#parts;
+    this.#version += 1;
+    this.#ring = ring;
+    this.#handovers = undefined;
+    this.#member = ring.members.some(({ id }) => id === pod);
+    const targetOf = (member: Member) => {
+      const to = endpointOf(member, settings.podEndpoint);
+      return to === undefined || member.id === pod ? undefined : { pod: member.id, to };
+    };
+    const sends = settings.mode === 'Redirect' && settings.podEndpoint !== 'none';
+    this.#targets = sends ? ring.members.map(targetOf) : [];
+  }
+
+  /** As far as is known: a ring names a gateway that died for some heartbeats more. */
+  #isThere(pod: string): boolean {
+    if (this.#parts.source.factsOf(pod) === undefined) return false;
+    const beat = this.#board?.beats.get(pod);
+    if (this.#board === undefined || beat === undefined) return true;
+    const silent = silenceOf(beat, this.#board.time) > GONE_HEARTBEATS * beat.intervalMs;
+    return beat.state === 'here' && !silent;
+  }
+
+  /**
+   * In proportion to the shards that each has to hand over; a tenth goes to all members alike, for
+   * clients that arrive at the wrong one. The shares of all gateways never add up to more than the
+   * budget. Who is in no ring has none: then only the deadline of its drain moves its clients.
+   */
+  #fullShare(): number {
+    const { pod, movesPerSecond, source } = this.#parts;
+    const rings = source.keeper.recent();
+    if (this.#ring === undefined) return movesPerSecond;
+    if (this.#handovers?.rings !== rings.length) {
+      this.#handovers = { rings: rings.length, of: handoversOf(rings) };
+    }
+    const equal = this.#member ? movesPerSecond / this.#ring.members.length : 0;
+    if (this.#handovers.of.size === 0) return equal;
+    const mine = shareOf(this.#handovers.of, pod, movesPerSecond);
+    return mine * (1 - ARRIVALS_SHARE) + equal * ARRIVALS_SHARE;
+  }
+
+  #paceOfReceivers(): number {
+    const { pod } = this.#parts;
+    let [sum, count] = [0, 0];
+    for (const { id } of this.#ring?.members ?? []) {
+      const load = id === pod ? undefined : this.#board?.beats.get(id)?.load;
+      if (load === undefined) continue;
+      sum += load.utilisation;
+      count += 1;
+    }
+    return count === 0 ? 1 : paceAt(sum / count, UTILISATION);
+  }
+
+  #paceOfStore(): number {
+    // Without a ring there may be no store at all.
+    if (this.#ring === undefined) return 1;
+    return paceAt(this.#parts.source.roundTripMs ?? Number.POSITIVE_INFINITY, ROUND_TRIP_MS);
+  }
+
+  /** Asked for only while clients are moved, and less often the more would ask. */
+  #look(): void {
+    const { clock, source, heartbeatMs } = this.#parts;
+    const now = clock.now();
+    const every = Math.max(heartbeatMs, LOOK_MS_PER_MEMBER * (this.#ring?.members.length ?? 0));
+    if (now - this.#boardAt < every) return;
+    this.#boardAt = now;
+    source.pods().then(
+      (pods) => {
+        this.#board = pods;
+      },
+      // That it cannot be reached shows in the round trip; what it said last is too old.
+      () => {
+        this.#board = undefined;
+      },
+    );
+  }
+}
+
+/** 1 up to the first, falling to the lowest at the second. */
+function paceAt(value: number, [from, to]: readonly [number, number]): number {
+  return Math.min(1, Math.max(LOWEST_PACE, (to - value) / (to - from)));
+}
