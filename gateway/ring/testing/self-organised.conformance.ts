@@ -181,7 +181,9 @@ export function selfOrganisedConformance(name: string, open: () => Promise<Board
         [a, b].every(({ keeper }) => (keeper.current?.version.generation ?? 0) > 500),
       );
       assert.ok(agree([a, b], ['a', 'b']));
-      assert.equal(a.tally.documents.get('undecodable'), 1);
+      // Whoever has the lease may be done with it before the other one looks.
+      const refusals = [a, b].map(({ tally }) => tally.documents.get('undecodable') ?? 0);
+      assert.ok(refusals.includes(1) && Math.max(...refusals) === 1, String(refusals));
     });
   });
 }
