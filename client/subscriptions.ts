@@ -110,7 +110,7 @@ export class Subscriptions implements SubscriptionOwner {
   /** There is a connection: everybody who waits asks. */
   onWelcome(frameBytes: number): void {
     this.#topicsPerFrame = topicsThatFit(frameBytes);
-    for (const subscription of this.#topics.values()) this.#wanted.add(subscription);
+    for (const subscription of this.all) this.#wanted.add(subscription);
     this.#flush();
   }
 

@@ -291,9 +291,9 @@ export class TopicSubscription implements Subscription {
   #goesAlong(position: Position): boolean {
     const last = this.#received;
     if (last === undefined || this.#carried !== last.epoch) return false;
-    const steps = position.epoch === last.epoch ? position.seq - last.seq : Number.NaN;
-    if (!(steps <= 1)) this.part();
-    return steps === 1;
+    const known = position.epoch === last.epoch && position.seq <= last.seq + 1;
+    if (!known) this.part();
+    return known && position.seq > last.seq;
   }
 
   /** Asks again from where we are, after a while. */

@@ -82,10 +82,11 @@ export function eventFromText(frame: string): Decoded<ServerEvent<unknown>> {
   );
 }
 
+/** Undefined: it is not JSON. */
 function parse(frame: string): unknown {
   try {
     return JSON.parse(frame);
   } catch {
-    throw new Refusal('bad_frame', 'the frame is not JSON');
+    return undefined;
   }
 }

@@ -26,7 +26,7 @@ export function formatPosition({ epoch, seq, confirmed }: Position): string {
 
 /** The position, or undefined when `text` is not one. */
 export function parsePosition(text: unknown): Position | undefined {
-  if (typeof text !== 'string' || text.length > 64) return undefined;
+  if (typeof text !== 'string') return undefined;
   const match = POSITION.exec(text);
   if (match === null) return undefined;
   const seq = Number(match[2]);
