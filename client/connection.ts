@@ -4,10 +4,11 @@ import type { Move as MoveEvent, ServerEvent, Welcome } from '../protocol/events
 import type { ClientCommand } from '../protocol/json-text.ts';
 import { Backoff } from './backoff.ts';
 import { ClientError } from './errors.ts';
-import { Link, type LinkEnd, type LinkOwner } from './link.ts';
+import { Link, type LinkEnd, type LinkOwner, type LinkParts } from './link.ts';
 import { Move, type MoveOwner } from './move.ts';
-import { isUrl, type Settings } from './options.ts';
+import type { Settings } from './options.ts';
 import type { Requests } from './requests.ts';
+import { mayLead } from './route.ts';
 import { TokenRenewal } from './token.ts';
 
 /**
@@ -208,7 +209,9 @@ export class Connection implements LinkOwner {
   }
 
   #attempt(reason: string): void {
-    const link = this.#linkTo(this.#address());
+    // Nobody may be any more where we belong: after a failure it is our own address that is tried.
+    const routeUrl = this.#failures % 2 === 0 ? this.#settings.routeUrl : undefined;
+    const link = this.#linkTo(this.#address(), { routeUrl });
     this.#link = link;
     this.#set('connecting', reason);
     link.start();
@@ -219,9 +222,9 @@ export class Connection implements LinkOwner {
     return url[this.#url % url.length] as string;
   }
 
-  #linkTo(url: string, move?: string): Link {
-    const parts = { url, settings: this.#settings, requests: this.#requests, owner: this };
-    return new Link(move === undefined ? parts : { ...parts, move });
+  #linkTo(url: string, way: Pick<LinkParts, 'move' | 'routeUrl'>): Link {
+    const parts = { settings: this.#settings, requests: this.#requests, owner: this };
+    return new Link({ url, ...parts, ...way });
   }
 
   /** A link that was welcomed is the connection from now on. */
@@ -244,11 +247,11 @@ export class Connection implements LinkOwner {
     this.#endMove()?.close(NORMAL);
     const { to } = asked;
     if (to === undefined) this.#url += 1;
-    else if (!isUrl(to, isUrl(url, true))) {
-      this.#stay('not an address to move to');
+    else if (!mayLead(url, to)) {
+      this.#stay('bad address');
       return;
     }
-    const link = this.#linkTo(to ?? this.#address(), asked.token);
+    const link = this.#linkTo(to ?? this.#address(), { move: asked.token });
     this.#move = new Move({
       asked,
       link,
@@ -291,7 +294,7 @@ export class Connection implements LinkOwner {
   #ended({ reason, code }: LinkEnd): void {
     const lost = this.connected;
     this.#drop();
-    const then = code === undefined ? undefined : afterClose(code);
+    const then = code && afterClose(code);
     const fixed = then === 'refresh-token' && typeof this.#settings.token !== 'function';
     this.#url += 1;
     this.#failures = lost ? 0 : this.#failures + 1;

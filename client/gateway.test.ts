@@ -4,6 +4,7 @@ import { WebSocket as WsSocket } from 'ws';
 import { until } from '../e2e/deadline.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { silentLogger } from '../gateway/logger.ts';
+import { MemoryBoard } from '../gateway/ring/memory-board.ts';
 import type { SettingsInput } from '../gateway/settings/declaration.ts';
 import { settingsFrom } from '../gateway/settings/load.ts';
 import { MemoryStore } from '../gateway/stream/memory/memory-store.ts';
@@ -16,13 +17,14 @@ const shared = { clock: systemClock, random: Math.random, logger: silentLogger }
 const running: Gateway[] = [];
 const clients: Client[] = [];
 
-/** Real gateways on one store. */
+/** Real gateways on one store, with one ring. */
 async function gateways(count: number, input: SettingsInput = {}): Promise<string[]> {
   const store = new MemoryStore({ ...shared, settings: settingsFrom(input).stream });
+  const board = new MemoryBoard(systemClock);
   const urls: string[] = [];
   for (let i = 0; i < count; i += 1) {
     const settings = settingsFrom({ port: 0, adminPort: 0, pod: `pod-${i}`, ...input });
-    const gateway = new Gateway(settings, { ...shared, store });
+    const gateway = new Gateway(settings, { ...shared, store, board });
     await gateway.start();
     running.push(gateway);
     urls.push(`ws://127.0.0.1:${gateway.address?.port}/ws`);
@@ -116,6 +118,33 @@ describe('a client of real gateways', () => {
     await reach(() => got.length === 2, 'both messages');
     assert.equal(client.welcome?.pod, 'pod-1');
     assert.deepEqual(got, [1, 2]);
+  });
+
+  it('connects where its key belongs, and elsewhere when that gateway is gone', async () => {
+    const urls = await gateways(2, {
+      ring: { heartbeatMs: 20 },
+      placement: { podEndpoint: 'address' },
+    });
+    const [first = ''] = urls;
+    const routeOf = (key: string) =>
+      `${first.replace(/^ws/, 'http').replace(/ws$/, '')}v1/route?key=${key}`;
+    const ownerOf = async (key: string) => {
+      const { owner } = (await (await fetch(routeOf(key))).json()) as { owner?: string };
+      return owner;
+    };
+    const keys = upTo(20).map((n) => `user-${n}`);
+    const far = await until(
+      async () => {
+        const owners = await Promise.all(keys.map(ownerOf));
+        return keys[owners.indexOf('pod-1')];
+      },
+      { for: 'a ring of both', deadlineMs: 15_000 },
+    );
+    const client = clientOf(first, { routeUrl: routeOf(far) });
+    await client.connect();
+    assert.equal(client.welcome?.pod, 'pod-1');
+    await running.pop()?.stop();
+    await reach(() => client.welcome?.pod === 'pod-0', 'the other gateway');
   });
 
   it('that reads slowly gets everything, from the log', async () => {

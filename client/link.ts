@@ -6,6 +6,7 @@ import { ClientError } from './errors.ts';
 import type { Settings } from './options.ts';
 import type { SocketLike } from './platform.ts';
 import type { Requests } from './requests.ts';
+import { ROUTE_MS, routed, type Way } from './route.ts';
 import { fetchToken, type Token, type TokenRequest } from './token.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -29,8 +30,7 @@ export interface LinkOwner {
   onEnd(link: Link, end: LinkEnd): void;
 }
 
-export interface LinkParts {
-  readonly url: string;
+export interface LinkParts extends Way {
   readonly settings: Settings;
   readonly requests: Requests;
   readonly owner: LinkOwner;
@@ -42,11 +42,14 @@ const nothing = () => {};
 
 /** One WebSocket, from the token that is fetched for it to its end; it is never opened again. */
 export class Link {
-  readonly url: string;
+  /** Where it leads; while it is not open, where it may. */
+  url: string;
   readonly #parts: LinkParts;
   readonly #watchdog: Watchdog;
   /** Aborted when it is over. */
   readonly #scope = new AbortController();
+  /** Aborted when it is over, or when it was asked for too long where it shall lead. */
+  readonly #asking = new AbortController();
   #socket: SocketLike | undefined;
   #token: Token | undefined;
   #welcome: Welcome | undefined;
@@ -78,18 +81,23 @@ export class Link {
 
   /** Unless it was closed before. */
   start(): void {
+    const { settings, routeUrl } = this.#parts;
     if (this.#scope.signal.aborted) return;
     this.#deadline();
-    if (this.#parts.settings.token === undefined) this.#open();
+    if (settings.token === undefined && routeUrl === undefined) this.#open();
     else {
-      this.fetchToken('connect').then(
-        (token) => {
-          this.#token = token;
-          this.#open();
-        },
-        (error: ClientError) => this.#fail(error),
-      );
+      this.#prepare().catch((error: ClientError) => this.#fail(error));
     }
+  }
+
+  async #prepare(): Promise<void> {
+    const { clock } = this.#parts.settings;
+    this.#token = await this.fetchToken('connect');
+    if (this.#scope.signal.aborted) return;
+    this.#timer?.cancel();
+    this.#timer = clock.after(ROUTE_MS, () => this.#asking.abort());
+    this.url = await routed(this.#parts, this.#token?.token, this.#asking.signal);
+    this.#open();
   }
 
   /** Rejects with a `ClientError`. */
@@ -117,13 +125,12 @@ export class Link {
   close(code?: number): void {
     const socket = this.#socket;
     this.#scope.abort();
+    this.#asking.abort();
     this.#socket = undefined;
     this.#timer?.cancel();
     this.#watchdog.stop();
     if (socket === undefined) return;
-    socket.onopen = null;
-    socket.onmessage = null;
-    socket.onclose = null;
+    socket.onopen = socket.onmessage = socket.onclose = null;
     try {
       if (code !== undefined) socket.close(code);
     } catch {
@@ -157,7 +164,7 @@ export class Link {
   #greet(): void {
     const { owner, settings, requests, move } = this.#parts;
     owner.onOpen(this);
-    const { token } = this.#token ?? {};
+    const token = this.#token?.token;
     this.send({
       type: 'hello',
       id: requests.next(),

@@ -31,6 +31,7 @@ describe('options', () => {
   it('are all judged at once, unknown ones too', () => {
     const wrong = {
       url: 'http://a',
+      routeUrl: '/v1/route?key=a',
       token: '',
       name: 'x'.repeat(200),
       storage: {},

@@ -10,6 +10,11 @@ import type { TokenFunction } from './token.ts';
 export interface ClientOptions {
   /** `ws://` or `wss://` addresses of gateways; after a connection ended, the next one is tried. */
   readonly url: string | readonly string[];
+  /**
+   * Where to ask which gateway to connect to, with the key that says who belongs there:
+   * `https://gateways.example.com/v1/route?key=alice`. Default: nobody is asked, and it is `url`.
+   */
+  readonly routeUrl?: string;
   /** A token, or what fetches one: called before each try and before the token expires. */
   readonly token?: string | TokenFunction;
   /** Name and version of the application, for the gateway's log. Default: `wscluster-client`. */
@@ -88,7 +93,7 @@ type Injected = 'webSocket' | 'clock' | 'random' | 'platform' | 'name';
 /** Options with every default filled in. */
 export interface Settings
   extends Required<Pick<ClientOptions, Numbers | Injected>>,
-    Pick<ClientOptions, 'token' | 'storage'> {
+    Pick<ClientOptions, 'routeUrl' | 'token' | 'storage'> {
   readonly url: readonly string[];
 }
 
@@ -96,10 +101,10 @@ const isFunction = (value: unknown) => typeof value === 'function';
 const has = (value: unknown, ...names: readonly string[]) =>
   names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
 
-/** Whether it is the address of a WebSocket; `secure`: of one over TLS. */
-export function isUrl(value: unknown, secure = false): boolean {
+/** Whether it is an address with one of these protocols. */
+export function isUrl(value: unknown, ...protocols: readonly string[]): boolean {
   try {
-    return (secure ? /^wss:$/ : /^wss?:$/).test(new URL(value as string).protocol);
+    return protocols.includes(new URL(value as string).protocol);
   } catch {
     return false;
   }
@@ -111,9 +116,12 @@ const aFunction: Rule = ['a function', isFunction];
 const rules: { readonly [Name in Exclude<keyof ClientOptions, Numbers>]: Rule } = {
   url: [
     'a ws:// or wss:// address, or a list of them',
-    (value) =>
-      Array.isArray(value) ? value.length > 0 && value.every((one) => isUrl(one)) : isUrl(value),
+    (value) => {
+      const urls = [value].flat();
+      return urls.length > 0 && urls.every((url) => isUrl(url, 'ws:', 'wss:'));
+    },
   ],
+  routeUrl: ['an http:// or https:// address', (value) => isUrl(value, 'http:', 'https:')],
   token: [
     `1 to ${limits.tokenBytes} characters, or a function`,
     (value) => isText(value, limits.tokenBytes) || isFunction(value),
