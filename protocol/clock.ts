@@ -14,7 +14,7 @@ export interface Clock {
   now(): number;
   /** Wall clock, milliseconds since 1970. For display and for tokens; never orders anything. */
   wall(): number;
-  /** Runs `task` once after `delayMs` (≥ 0). */
+  /** Runs `task` once after `delayMs`; below 0, a deadline that has passed, is 0. */
   after(delayMs: number, task: () => void): Timer;
 }
 
@@ -26,7 +26,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(delayMs, task) {
-    const handle: unknown = setTimeout(task, delayMs);
+    const handle: unknown = setTimeout(task, Math.max(0, delayMs));
     // Node's timers have `unref`, a browser's are plain numbers.
     if (typeof handle === 'object' && handle !== null && 'unref' in handle) {
       (handle as { unref(): void }).unref();
@@ -43,7 +43,7 @@ export const foregroundClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(delayMs, task) {
-    const handle = setTimeout(task, delayMs);
+    const handle = setTimeout(task, Math.max(0, delayMs));
     return { cancel: () => clearTimeout(handle) };
   },
 };

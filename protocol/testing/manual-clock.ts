@@ -22,7 +22,8 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const due: Due = { at: this.#now + delayMs, task, cancel: () => this.#timers.delete(due) };
+    const at = this.#now + Math.max(0, delayMs);
+    const due: Due = { at, task, cancel: () => this.#timers.delete(due) };
     this.#timers.add(due);
     return due;
   }
