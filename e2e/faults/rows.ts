@@ -18,7 +18,7 @@ export const rows: readonly Row[] = [
   ...permissionRows,
 ].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
 
-/** `25` names all of its variants (25, 25r), `25r` one. */
-export function rowsNamed(name: string): readonly Row[] {
-  return rows.filter(({ row }) => row === name || row.replace(/[a-z]$/, '') === name);
+/** `25` names all of its variants (25, 25r), `25r` one. Each once, in the order of the list. */
+export function chosenRows(names: readonly string[]): readonly Row[] {
+  return rows.filter(({ row }) => names.includes(row) || names.includes(row.replace(/[a-z]$/, '')));
 }

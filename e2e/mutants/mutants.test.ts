@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { rowsNamed } from '../faults/rows.ts';
+import { rows } from '../faults/rows.ts';
 import { runRow } from '../faults/run.ts';
 import { smallShape } from '../faults/shapes.ts';
 import type { Invariant } from '../history/verdict.ts';
@@ -27,7 +27,7 @@ const mutants: readonly (readonly [string, string, readonly Invariant[]])[] = [
 describe('gateways with a known bug do not pass', () => {
   for (const [name, number, breaks] of mutants) {
     it(`${name}, in row ${number}`, { timeout: MUTANT_MS }, async () => {
-      const row = rowsNamed(number).find((candidate) => candidate.row === number);
+      const row = rows.find((candidate) => candidate.row === number);
       assert.ok(row);
       const { verdict, complaints } = await runRow(row, {
         seed: 1,
