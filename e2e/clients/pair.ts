@@ -18,12 +18,15 @@ export class Pair {
 
   static async start(): Promise<Pair> {
     const redis = await startRedis();
-    const gateway = (name: string) =>
-      GatewayProcess.start({
-        name,
-        settings: { redis: { url: redis.url }, edge: { markerMs: 100 } },
-      });
-    return new Pair(redis, await Promise.all([gateway('first'), gateway('second')]));
+    const settings = { redis: { url: redis.url }, edge: { markerMs: 100 } };
+    try {
+      const names = ['first', 'second'];
+      const gateways = await GatewayProcess.startAll(names.map((name) => ({ name, settings })));
+      return new Pair(redis, gateways as [GatewayProcess, GatewayProcess]);
+    } catch (error) {
+      await redis.stop();
+      throw error;
+    }
   }
 
   /** Publishes over HTTP, one message after the other. */

@@ -270,18 +270,13 @@ async function startGateways(
 ): Promise<readonly GatewayProcess[]> {
   const adminPorts = await Promise.all(ways.map(() => freePort()));
   const settings = merged(baseSettings, plan.settings ?? {});
-  const starting = ways.map((redis, index) =>
-    GatewayProcess.start({
+  return GatewayProcess.startAll(
+    ways.map((redis, index) => ({
       name: `gateway-${index}`,
       adminPort: adminPorts[index] as number,
       peers: plan.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
       settings: merged(settings, { redis: { ...redis, keyPrefix: KEY_PREFIX } }),
       imports,
-    }),
+    })),
   );
-  const started = await Promise.allSettled(starting);
-  const failed = started.find((outcome) => outcome.status === 'rejected');
-  if (failed === undefined) return Promise.all(starting);
-  for (const outcome of started) if (outcome.status === 'fulfilled') await outcome.value.kill();
-  throw failed.reason;
 }

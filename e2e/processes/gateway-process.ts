@@ -78,6 +78,19 @@ export class GatewayProcess {
     return gateway;
   }
 
+  /** Starts all of them or none, and says what the first one that failed wrote. */
+  static async startAll(all: readonly GatewayOptions[]): Promise<readonly GatewayProcess[]> {
+    const starting = all.map((options) => GatewayProcess.start(options));
+    try {
+      return await Promise.all(starting);
+    } catch (error) {
+      const started = await Promise.allSettled(starting);
+      // One that is left keeps the process of a test alive, which then says nothing.
+      for (const one of started) if (one.status === 'fulfilled') await one.value.kill();
+      throw error;
+    }
+  }
+
   get pid(): number {
     return this.#child?.pid ?? -1;
   }

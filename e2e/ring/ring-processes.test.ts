@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { compareVersions, type RingVersion, SHARDS } from '../../protocol/ring.ts';
 import { until } from '../deadline.ts';
-import { GatewayProcess } from '../processes/gateway-process.ts';
+import { type GatewayOptions, GatewayProcess } from '../processes/gateway-process.ts';
 import { type RedisServer, startRedis } from '../processes/redis-server.ts';
 
 /** Gone after three of them: a process on a busy machine must not look gone. */
@@ -32,17 +32,17 @@ describe('gateway processes on one Redis', () => {
 
   before(async () => {
     redis = await startRedis();
-    gateways = await Promise.all(['a', 'b', 'c'].map(start));
+    gateways = [...(await GatewayProcess.startAll(['a', 'b', 'c'].map(options)))];
   });
   after(async () => {
     await Promise.all(gateways.map((gateway) => gateway.kill()));
     await redis.stop();
   });
 
-  function start(name: string): Promise<GatewayProcess> {
+  function options(name: string): GatewayOptions {
     const ring = { heartbeatMs: HEARTBEAT_MS };
     const edge = { drainGraceMs: 6 * HEARTBEAT_MS };
-    return GatewayProcess.start({ name, settings: { redis: { url: redis.url }, ring, edge } });
+    return { name, settings: { redis: { url: redis.url }, ring, edge } };
   }
 
   /** All tell of one ring, and these are its members. */
@@ -86,7 +86,7 @@ describe('gateway processes on one Redis', () => {
   });
 
   it('give a fourth one its share', async () => {
-    gateways.push(await start('d'));
+    gateways.push(await GatewayProcess.start(options('d')));
     const { members } = await agreed('a', 'b', 'c', 'd');
     assert.deepEqual(
       members.map(({ shards }) => shards),
@@ -109,7 +109,7 @@ describe('gateway processes on one Redis', () => {
   });
 
   it('are not disturbed by a writer that was frozen and thawed', async () => {
-    gateways.push(await start('e'));
+    gateways.push(await GatewayProcess.start(options('e')));
     const names = gateways.map(({ name }) => name);
     const { writer } = await agreed(...names);
     const frozen = named(writer);
@@ -136,7 +136,7 @@ describe('gateway processes on one Redis', () => {
       deadlineMs: DEADLINE_MS,
     });
     admin.disconnect();
-    gateways.push(await start('f'));
+    gateways.push(await GatewayProcess.start(options('f')));
     const { version: after } = await agreed(...names, 'f');
     assert.ok(version !== undefined && after !== undefined);
     assert.ok(compareVersions(after, version) > 0);
