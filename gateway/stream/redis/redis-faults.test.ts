@@ -185,6 +185,26 @@ describe('RedisLog, when Redis', () => {
     assert.deepEqual((await a.resume('t')).head.epoch, head.epoch);
   });
 
+  test('is a replica: it is not taken, at the start or later, before it is a master', async () => {
+    await admin.replicaof('127.0.0.1', (await started()).port);
+    const refused = new Gateway(redisLog({ url: server.url }));
+    open.push({ stop: () => refused.log.stop() });
+    await assert.rejects(refused.log.start(refused.bell, SOCKET_MS), {
+      ...{ name: 'StoreDown', message: /: this Redis is a replica$/ },
+    });
+    await admin.replicaof('NO', 'ONE');
+    const a = await gateway();
+    await admin.replicaof('127.0.0.1', (await started()).port);
+    for (const type of ['normal', 'pubsub'] as const) await admin.client('KILL', 'TYPE', type);
+    // Tries enough for connections that took it to be in use.
+    const tries = async () => Number(/received:(\d+)/.exec(await admin.info('stats'))?.[1]);
+    const before = await tries();
+    await until(async () => (await tries()) > before + 10, { for: 'tries', deadlineMs: WAIT_MS });
+    await assert.rejects(a.log.probe('p'), { message: /Redis cannot be reached/ });
+    await admin.replicaof('NO', 'ONE');
+    await a.back();
+  });
+
   test('became a replica: publishes are down, not unknown, and it is left', async () => {
     const a = await gateway();
     await a.publish('t', '1');
