@@ -9,7 +9,7 @@ import type { RedisSettings, Settings } from './settings/declaration.ts';
 import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
-import { type ConnectionName, RedisLog } from './stream/redis/redis-log.ts';
+import { RedisLog } from './stream/redis/redis-log.ts';
 
 /** Where the messages are, and where gateways tell each other of themselves. */
 export interface Store {
@@ -58,15 +58,15 @@ function memory({ stream, pod }: Settings, parts: StoreParts): Store {
 function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: RedisSettings) {
   const { clock, random, logger, metrics } = parts;
   const shared = { redis, pod, clock, random };
-  const onOutage = (connection: ConnectionName, reason: string) =>
+  const onOutage = (connection: string, reason: string) =>
     logger.warn({ connection, reason }, 'a connection to Redis cannot be made');
-  return {
-    log: new RedisLog({ ...shared, stream, onOutage, counts: metrics.redis }),
-    board: new RedisBoard({
-      ...shared,
-      cluster: ring.cluster,
-      onOutage: (reason) => onOutage('ring', reason),
-      onLost: () => metrics.redis.disconnected('ring'),
-    }),
-  };
+  const board = new RedisBoard({
+    ...shared,
+    cluster: ring.cluster,
+    onOutage: (reason) => onOutage('ring', reason),
+    onLost: () => metrics.redis.disconnected('ring'),
+  });
+  const onSwitched = (from: string) => board.switched(from);
+  const log = new RedisLog({ ...shared, stream, onOutage, onSwitched, counts: metrics.redis });
+  return { log, board };
 }

@@ -16,7 +16,7 @@ export class TcpProxy {
     /** Connections that the target ended. */
     targetEnded: 0,
   };
-  readonly #target: number;
+  #target: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   /** Every socket that is not closed yet, whatever became of its link. */
@@ -65,6 +65,11 @@ export class TcpProxy {
   /** The same for those connections of this moment whose client began with `text`. */
   swallowThose(text: string): void {
     for (const link of this.#links) link.dead ||= link.said.includes(text);
+  }
+
+  /** Connections from now on go to another port; those that are there stay. */
+  leadTo(target: number): void {
+    this.#target = target;
   }
 
   /** Everything arrives later by so much, in order. 0: at once. */

@@ -20,6 +20,12 @@ export const needs: readonly Need[] = [
     isPresent: () => isThere(process.env['REDIS_SERVER'], 'redis-server'),
   },
   {
+    name: 'openssl',
+    packages: ['openssl'],
+    without: 'Redis and Sentinel over TLS are skipped',
+    isPresent: () => onPath('openssl'),
+  },
+  {
     name: 'chromium',
     packages: ['chromium', 'fonts-liberation'],
     without: 'the suites in a browser are skipped',

@@ -107,6 +107,11 @@ export class RedisBoard implements PodBoard {
     this.#connection.useSentinelPassword(password);
   }
 
+  /** See `Connection.switched`: whoever listens to the Sentinels tells the board too. */
+  switched(from: string): void {
+    this.#connection.switched(from);
+  }
+
   async beat(beat: Beat): Promise<Beaten> {
     const { pod, intervalMs, leaving, load, facts, ring, refused, known, mayWrite } = beat;
     const reply = await this.#run('beat', [

@@ -122,22 +122,30 @@ describe('The connection that publishes', () => {
     await wait('the replica to follow', linked);
   }
 
+  /** What leads to the master, as a name does whose owner can change. */
+  async function proxied(user = ''): Promise<{ name: TcpProxy; url: string }> {
+    const name = await TcpProxy.open(master.port);
+    open.push({ stop: () => name.close() });
+    return { name, url: `redis://${user}127.0.0.1:${name.port}` };
+  }
+
   /** Two masters, as after a failover that the old one has not heard of. */
   const promote = () => talk(replica.port, (redis) => redis.replicaof('NO', 'ONE'));
 
   /** All three are on the old master; the next one that is made is led to the new one. */
-  async function splitBrain(): Promise<Watched> {
+  async function splitBrain(): Promise<{ a: Watched; name: TcpProxy }> {
     await follow();
-    const a = await gateway();
+    const { name, url } = await proxied();
+    const a = await gateway({ url });
     await a.publish('t', '1');
     await wait('the replica to have it', async () => (await entries(replica)) === 1);
     await promote();
-    a.redis.useUrl(replica.url);
-    return a;
+    name.leadTo(replica.port);
+    return { a, name };
   }
 
   test('is broken before a probe tells of a new master that it is not on', async () => {
-    const a = await splitBrain();
+    const { a } = await splitBrain();
     const before = await a.probed();
     await kill(master, PROBES);
     assert.notEqual(await a.probed(), before);
@@ -173,10 +181,10 @@ describe('The connection that publishes', () => {
   });
 
   test('is not used when it was made anew on the old master', async () => {
-    const a = await splitBrain();
+    const { a, name } = await splitBrain();
     await kill(master, ['publish', ...PROBES]);
     await a.back();
-    a.redis.useUrl(master.url);
+    name.leadTo(master.port);
     await kill(replica, ['publish']);
     await wait('it to be made', async () => (await clients(master)).has('publish'));
     a.lost.length = 0;
@@ -185,13 +193,13 @@ describe('The connection that publishes', () => {
       if (times % 10 === 0) await a.probed();
     }
     assert.equal(await entries(master), 1);
-    a.redis.useUrl(replica.url);
+    name.leadTo(replica.port);
     await a.back();
     assert.deepEqual(new Set(a.lost), new Set(['publish']));
   });
 
   test('is kept where it is the newer one: the probes look for the master again', async () => {
-    const a = await splitBrain();
+    const { a } = await splitBrain();
     await kill(master, ['publish']);
     await wait('it to be made', async () => (await clients(replica)).has('publish'));
     const id = (await clients(replica)).get('publish');
@@ -241,10 +249,10 @@ describe('The connection that publishes', () => {
 
   test('is taken as it is where INFO is hidden', async () => {
     await follow();
-    const shy = ({ url }: RedisServer) => url.replace('//', '//shy:pw@');
-    const a = await gateway({ url: shy(master) });
+    const { name, url } = await proxied('shy:pw@');
+    const a = await gateway({ url });
     await promote();
-    a.redis.useUrl(shy(replica));
+    name.leadTo(replica.port);
     await kill(master, PROBES);
     await wait('the probes to move', async () => (await clients(replica)).size === PROBES.length);
     await a.probed();

@@ -61,6 +61,7 @@ export class Connection {
   /** Until then (clock.now) the server may be silent, because it was asked to wait. */
   #patience = 0;
   #lastError: Error | undefined;
+  /** The master to which the Sentinels led it last. */
   #ledTo: string | undefined;
 
   constructor(owner: ConnectionOwner, options: ConnectionOptions) {
@@ -114,14 +115,20 @@ export class Connection {
     this.redis.stream?.destroy();
   }
 
-  /** Another URL from the next connection on: the one that is there stays while it works. */
-  useUrl(url: string): void {
+  /**
+   * Another URL from the next connection on: the one that is there stays while it works. True: the
+   * next one is on another server, or in another database.
+   */
+  useUrl(url: string): boolean {
     const { options } = this.redis;
     const target = targetOf(url);
-    if (target === undefined) return;
-    this.#db = target.db;
+    if (target === undefined) return false;
     // Sentinels say where the master is; of the URL only who we are counts.
-    Object.assign(options, credentials(target), options.sentinels ? {} : place(target));
+    const { host, port } = options.sentinels ? options : target;
+    const elsewhere = this.#db !== target.db || host !== options.host || port !== options.port;
+    this.#db = target.db;
+    Object.assign(options, credentials(target), { host, port });
+    return elsewhere;
   }
 
   /** Another password at the Sentinels, from the next time that one is asked. */
@@ -129,9 +136,9 @@ export class Connection {
     this.redis.options.sentinelPassword = password;
   }
 
-  /** `host:port` of the master to which the Sentinels led it last, as they call it. */
-  get ledTo(): string | undefined {
-    return this.#ledTo;
+  /** `host:port`, as the Sentinels call it, is a master no more: broken, if they led it there. */
+  switched(from: string): void {
+    if (this.#ledTo === from) this.break('Sentinel chose another master');
   }
 
   /** Breaks it; it is made anew. What is unanswered rejects with StoreUnknown. */

@@ -24,6 +24,7 @@ import { Agreement } from './redis-agreement.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 import { judge, storeError } from './redis-errors.ts';
 import { factsOfMaster } from './redis-facts.ts';
+import { Move } from './redis-move.ts';
 import { RedisPublisher } from './redis-publisher.ts';
 import { probeReply, resumeReply, type TopicReply, type UnbornReply } from './redis-replies.ts';
 import { type Arg, howFar, whereFrom } from './redis-requests.ts';
@@ -57,8 +58,10 @@ export interface RedisLogOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly counts?: RedisLogCounts;
-  /** Once it was started: why a connection cannot be had; each reason once per outage. */
-  readonly onOutage?: (connection: ConnectionName, reason: string) => void;
+  /** Why one of ours, once it was started, or a Sentinel's cannot be had; see `Outage`. */
+  readonly onOutage?: (connection: string, reason: string) => void;
+  /** See `SentinelWatch`; for what else is on the same Redis. */
+  readonly onSwitched?: (from: string) => void;
 }
 
 const nothing = () => {};
@@ -91,6 +94,7 @@ export class RedisLog implements Log {
   readonly #agreement: Agreement;
   readonly #publisher: RedisPublisher;
   readonly #watch: SentinelWatch;
+  readonly #move = new Move(() => this.#connections());
   readonly #sessions: RedisSessions;
   readonly #writes = new WriteCount();
   #bell: RedisSubscriber | undefined;
@@ -134,10 +138,10 @@ export class RedisLog implements Log {
       run: (name, keys, args) => this.#run(name, keys, args),
     });
     this.#watch = new SentinelWatch({
-      settings: options.redis,
+      ...{ settings: options.redis, onOutage: options.onOutage },
       onSwitched: (from) => {
-        const left = this.#connections().filter(({ ledTo }) => ledTo === from);
-        for (const connection of left) connection.break('Sentinel chose another master');
+        for (const connection of this.#connections()) connection.switched(from);
+        options.onSwitched?.(from);
       },
     });
   }
@@ -155,7 +159,7 @@ export class RedisLog implements Log {
     );
     this.#starting = {
       check: () => {
-        if (this.#allUsable()) resolve();
+        if (this.#connections().every(({ usable }) => usable)) resolve();
       },
       refuse: (error) => {
         reason = error.message;
@@ -175,7 +179,7 @@ export class RedisLog implements Log {
       owner: {
         // A connection is usable only after its preparation has returned.
         up: () => queueMicrotask(() => queueMicrotask(() => this.#starting?.check())),
-        down: () => this.#counts.disconnected('bell'),
+        down: () => this.#lost('bell'),
         failed: (error) => this.#starting?.refuse(error),
       },
     });
@@ -192,9 +196,9 @@ export class RedisLog implements Log {
     }
   }
 
-  /** Another URL for every connection that is made from now on; those that work stay. */
+  /** Another URL for every connection that is made from now on; see `Move`. */
   useUrl(url: string): void {
-    for (const connection of this.#connections()) connection.useUrl(url);
+    this.#move.useUrl(url);
   }
 
   /** Another password at the Sentinels, from the next time that one is asked. */
@@ -204,10 +208,8 @@ export class RedisLog implements Log {
   }
 
   async stop(): Promise<void> {
-    if (this.#control.usable) {
-      // A pod that cannot say goodbye is only waited for a little longer by the others.
-      await this.#run('leave', this.#keys.partition, [this.#options.pod]).catch(() => {});
-    }
+    // A pod that cannot say goodbye is only waited for a little longer by the others.
+    await this.#run('leave', this.#keys.partition, [this.#options.pod]).catch(() => {});
     await this.#close();
   }
 
@@ -223,10 +225,6 @@ export class RedisLog implements Log {
     return [this.#publishConnection, this.#control, ...bell];
   }
 
-  #allUsable(): boolean {
-    return this.#connections().every(({ usable }) => usable);
-  }
-
   #connection(name: ConnectionName, scripts: readonly Script[]): Connection {
     const { redis, clock, random, pod } = this.#options;
     const owner: ConnectionOwner = {
@@ -237,13 +235,18 @@ export class RedisLog implements Log {
         for (const { text } of scripts) await connection.call('SCRIPT', 'LOAD', text);
         queueMicrotask(() => queueMicrotask(() => this.#starting?.check()));
       },
-      lost: () => this.#counts.disconnected(name),
+      lost: () => this.#lost(name),
       failed: (error) => this.#starting?.refuse(error),
     };
     return new Connection(owner, {
       ...{ settings: redis, clock, random, name: `${pod}-${name}` },
       onOutage: (reason) => this.#outage(name, reason),
     });
+  }
+
+  #lost(connection: ConnectionName): void {
+    this.#counts.disconnected(connection);
+    this.#move.lost();
   }
 
   /** At the start whoever started it is told, by the rejection. */

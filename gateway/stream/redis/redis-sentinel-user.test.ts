@@ -31,13 +31,17 @@ describe('Sentinels with users', () => {
     return group;
   }
 
+  let outages: string[] = [];
+
   function gateway(redis: Partial<RedisSettings>): Gateway & { readonly redis: RedisLog } {
     const settings = gatewaySettings.parse({ redis }).redis;
     const parts = { clock: systemClock, random: Math.random };
     const log = new RedisLog({
       ...{ redis: settings, stream: streamSettings(), pod: 'pod-a' },
       ...parts,
+      onOutage: (connection, reason) => void outages.push(`${connection}: ${reason}`),
     });
+    outages = [];
     open.push({ stop: () => log.stop() });
     return Object.assign(new Gateway(log), { redis: log });
   }
@@ -94,6 +98,18 @@ describe('Sentinels with users', () => {
         return true;
       });
     }
+  });
+
+  test('that let nobody listen are reported, once; they are asked all the same', async () => {
+    const group = await staged();
+    const user = ['SETUSER', 'gateways', 'resetchannels'];
+    await talk(portOf(group), (redis) => redis.call('ACL', user), ADMIN);
+    const a = gateway({ ...way(group), ...USER });
+    await a.log.start(a.bell, WAIT_MS);
+    await until(() => outages.length > 0, { for: 'the reason', deadlineMs: WAIT_MS });
+    await a.probe();
+    assert.equal(outages.length, 1);
+    assert.match(outages[0] ?? '', /^sentinel 127\.0\.0\.1:\d+: NOPERM .* channel/);
   });
 
   test('are asked and heard with a new password from the next connection on', async () => {

@@ -1,11 +1,18 @@
 import { Redis } from 'ioredis';
 import type { RedisSettings } from '../../settings/declaration.ts';
 import { sentinelAddress, sentinelRetry } from './redis-connections.ts';
+import { reasonOf } from './redis-errors.ts';
+import { Outage } from './redis-outage.ts';
 
 export interface SentinelWatchOptions {
   readonly settings: SentinelSettings;
   /** `host:port`, as Sentinels call it, is our master no more, whatever it says itself. */
   readonly onSwitched: (from: string) => void;
+  /**
+   * Why a Sentinel (`sentinel host:port`) is not heard; each reason once per outage. The client
+   * itself says only that a connection was closed.
+   */
+  readonly onOutage?: ((connection: string, reason: string) => void) | undefined;
 }
 
 type SentinelSettings = Pick<
@@ -40,7 +47,7 @@ export class SentinelWatch {
   open(): void {
     for (const client of this.#clients) {
       client.connect().catch(() => {
-        // It tries again by itself; whoever looks for the master says that no Sentinel is there.
+        // It tries again by itself; the event below says the reason.
       });
     }
   }
@@ -55,7 +62,9 @@ export class SentinelWatch {
   }
 
   #client(sentinel: string): Redis {
-    const { settings } = this.#options;
+    const { settings, onOutage } = this.#options;
+    const outage = new Outage((reason) => onOutage?.(`sentinel ${sentinel}`, reason));
+    const failed = (error: unknown) => outage.failed(reasonOf(error));
     const client = new Redis({
       ...sentinelAddress(sentinel),
       ...(settings.sentinelUser === undefined ? {} : { username: settings.sentinelUser }),
@@ -71,13 +80,9 @@ export class SentinelWatch {
       connectTimeout: settings.connectTimeoutMs,
       retryStrategy: sentinelRetry(settings),
     });
-    // As above: without a listener the client would print it.
-    client.on('error', () => {});
-    client.on('ready', () => {
-      client.subscribe(CHANNEL).catch(() => {
-        // It broke: the next connection subscribes again.
-      });
-    });
+    client.on('error', failed);
+    // Where it broke meanwhile, the next connection subscribes again.
+    client.on('ready', () => void client.subscribe(CHANNEL).then(() => outage.over(), failed));
     client.on('message', (_channel: string, text: string) => this.#switched(text));
     return client;
   }
