@@ -31,6 +31,7 @@ export interface ConnectionOptions {
 }
 
 const RETRY_FIRST_MS = 50;
+const MOVED = 'the URL names another Redis';
 
 /**
  * One connection to the master, remade for ever, by rules that each answer a measured failure:
@@ -214,6 +215,12 @@ export class Connection {
       });
   }
 
+  /** To where the URL leads now: left, or broken where it may be on its way to the old place. */
+  move(): void {
+    if (this.usable) this.leave(MOVED);
+    else this.break(MOVED);
+  }
+
   get #open(): boolean {
     const { status, stream } = this.redis;
     return !this.#closed && !this.#leaving && status === 'ready' && stream.writable;
@@ -276,7 +283,7 @@ export class Connection {
 
   #failed(reason: Error): void {
     if (this.#closed) return;
-    this.#outage.failed(reason);
+    if (reason.message !== MOVED) this.#outage.failed(reason);
     this.#owner.failed(reason);
   }
 
@@ -302,6 +309,8 @@ export class Connection {
     const reason = this.#lastError?.message ?? 'closed by Redis';
     if (wasUsable) this.#owner.lost(reason);
     else this.#failed(this.#lastError ?? new Error(reason));
+    // What the next one meets has a reason of its own.
+    if (reason === MOVED) this.#lastError = undefined;
   }
 
   #because(): string {

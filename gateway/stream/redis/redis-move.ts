@@ -1,6 +1,6 @@
 import type { Connection } from './redis-connections.ts';
 
-type Movable = Pick<Connection, 'usable' | 'useUrl' | 'leave' | 'break'>;
+type Movable = Pick<Connection, 'usable' | 'useUrl' | 'move'>;
 
 /**
  * Keeps the connections of a log on one server and database when the URL changes. Those that work
@@ -25,11 +25,6 @@ export class Move {
   lost(): void {
     if (!this.#due) return;
     this.#due = false;
-    const reason = 'the URL names another Redis';
-    for (const connection of this.#connections()) {
-      if (connection.usable) connection.leave(reason);
-      // It may be on its way to where the old one led.
-      else connection.break(reason);
-    }
+    for (const connection of this.#connections()) connection.move();
   }
 }

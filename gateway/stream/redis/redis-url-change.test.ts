@@ -151,15 +151,14 @@ test('A URL that leads elsewhere while a connection is missing takes all others 
   const connection = (name: string, usable: boolean) => ({
     usable,
     useUrl: (url: string) => url === 'elsewhere',
-    leave: () => done.push(`${name} is left`),
-    break: () => done.push(`${name} is broken`),
+    move: () => done.push(name),
   });
   const move = new Move(() => [connection('one', true), connection('other', false)]);
   move.useUrl('here');
   move.lost();
   assert.deepEqual(done, []);
   move.useUrl('elsewhere');
-  assert.deepEqual(done, ['one is left', 'other is broken']);
+  assert.deepEqual(done, ['one', 'other']);
   move.lost();
   assert.equal(done.length, 2);
 });
