@@ -28,6 +28,11 @@ export const clientLength = 128;
 export const depth = 64;
 /** Members of a frame; those inside its members not counted. */
 export const members = 32;
+/**
+ * Values of a msgpack frame, names of members counted and those in `data` not: each costs the same
+ * work, and most take a byte.
+ */
+export const values = 32_768;
 /** A frame before `hello` and `hello` itself; the least that a gateway may accept after it. */
 export const helloBytes = 16_384;
 /** Default of the largest frame a gateway accepts; `welcome` carries the one in force. */
@@ -43,6 +48,10 @@ function assertRelation(holds: () => boolean, why: string): void {
 /* @__PURE__ */ assertRelation(
   () => topicsPerCommand * topicRequestBytes < frameBytes,
   'a command that names the most topics allowed must fit into a frame of the default size',
+);
+/* @__PURE__ */ assertRelation(
+  () => members + topicsPerCommand * (1 + 2 * 15) < values,
+  'a command that names the most topics, each with 15 members, must be within the values allowed',
 );
 /* @__PURE__ */ assertRelation(
   () =>

@@ -102,8 +102,17 @@ function headerAt(bytes: Uint8Array, at: number): Header {
   }
 }
 
+interface Scan {
+  readonly bytes: Uint8Array;
+  /** How many more may be looked at. */
+  values: number;
+}
+
 /** The index after the value at `at`. Each item takes a byte at least, so the loop is bounded. */
-function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
+function skipValue(scan: Scan, at: number, maxDepth: number): number {
+  scan.values -= 1;
+  if (scan.values < 0) throw new MsgpackProblem(`more than ${limits.values} values`);
+  const { bytes } = scan;
   const header = headerAt(bytes, at);
   let index = header.contents + header.bytes;
   if (index > bytes.length) throw new MsgpackProblem('cut short');
@@ -114,9 +123,9 @@ function skipValue(bytes: Uint8Array, at: number, maxDepth: number): number {
   for (let item = 0; item < header.items; item += 1) {
     if (header.map) {
       if (!isString(bytes[index])) throw new MsgpackProblem('map keys are strings');
-      index = skipValue(bytes, index, 0);
+      index = skipValue(scan, index, 0);
     }
-    index = skipValue(bytes, index, maxDepth - 1);
+    index = skipValue(scan, index, maxDepth - 1);
   }
   return index;
 }
@@ -131,7 +140,8 @@ function stringAt(bytes: Uint8Array, at: number): string {
 }
 
 /**
- * The members of the map that `bytes` is, whole; at most `limits.members`.
+ * The members of the map that `bytes` is, whole; at most `limits.members`, with `limits.values`
+ * values in all but `data`.
  *
  * @throws MsgpackProblem
  */
@@ -142,13 +152,16 @@ export function scanMap(bytes: Uint8Array, maxDepth: number): Map<string, Span> 
     throw new MsgpackProblem(`more than ${limits.members} members`);
   }
   const members = new Map<string, Span>();
+  const scan: Scan = { bytes, values: limits.values };
+  // Its form is the publisher's; each value takes a byte at least, which the rate counts.
+  const data: Scan = { bytes, values: Number.POSITIVE_INFINITY };
   let index = header.contents;
   for (let item = 0; item < header.items; item += 1) {
     if (!isString(bytes[index])) throw new MsgpackProblem('map keys are strings');
-    const start = skipValue(bytes, index, 0);
+    const start = skipValue(scan, index, 0);
     const name = stringAt(bytes, index);
     if (members.has(name)) throw new MsgpackProblem('a member occurs twice');
-    index = skipValue(bytes, start, maxDepth - 1);
+    index = skipValue(name === 'data' ? data : scan, start, maxDepth - 1);
     members.set(name, { start, end: index });
   }
   if (index !== bytes.length) throw new MsgpackProblem('more follows after the map');
