@@ -1,10 +1,12 @@
 /** What the page and the server of the page say to each other. */
 
 /**
- * `frozen`: the gateway processes nothing, its connections stay open. `killed`: it ended without
- * a word to anybody.
+ * - `frozen`: the gateway processes nothing, its connections stay open.
+ * - `draining`: it owns nothing any more, and asks its clients to go.
+ * - `left`: it was empty, and ended.
+ * - `killed`: it ended without a word to anybody.
  */
-export type Condition = 'starting' | 'running' | 'frozen' | 'killed';
+export type Condition = 'starting' | 'running' | 'frozen' | 'draining' | 'left' | 'killed';
 
 export interface GatewayView {
   /** 1 … 9; the gateway listens on the page's port + id. */
@@ -16,6 +18,14 @@ export interface GatewayView {
   readonly connections: number;
 }
 
+/** Which ring is in force; of two that differ the page asks for the document anew. */
+export interface RingStamp {
+  readonly generation: number;
+  readonly counter: number;
+  /** SHA-256 of the document. */
+  readonly digest: string;
+}
+
 export interface FleetView {
   /** Differs each time the process was started. */
   readonly run: string;
@@ -23,13 +33,15 @@ export interface FleetView {
   readonly startedAt: number;
   readonly store: 'memory' | 'redis';
   readonly gateways: readonly GatewayView[];
+  /** The newest that any gateway has which answers; undefined: none answers, or none has one. */
+  readonly ring: RingStamp | undefined;
   /** Whether another gateway may be started. */
   readonly mayStart: boolean;
 }
 
-export const actions = ['kill', 'freeze', 'thaw', 'revive'] as const;
+export const actions = ['kill', 'freeze', 'thaw', 'drain', 'revive'] as const;
 
-/** What can be done to a gateway. `revive`: start a killed one again on its port. */
+/** What can be done to a gateway. `revive`: start one that ended again, on its port. */
 export type Action = (typeof actions)[number];
 
 /** Paths of the control API. Every request that changes something answers with a `FleetView`. */
@@ -38,9 +50,14 @@ export const paths = {
   fleet: '/api/fleet',
   /** GET: server-sent events, each a `FleetView`: at once, after changes, and twice a second. */
   events: '/api/events',
+  /** GET: the document of the ring in force, as `decodeRing` takes it; 404: see `FleetView`. */
+  ring: '/api/ring',
   /** POST: starts another gateway; POST to `…/<id>/<action>` does something to one. */
   gateways: '/api/gateways',
 } as const;
+
+/** In the URL of a WebSocket: the key by which the connection is placed. */
+export const KEY_PARAMETER = 'key';
 
 /** The most gateways of one process. */
 export const GATEWAYS_MAX = 9;

@@ -3,19 +3,39 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { freePorts } from '../e2e/browser/embedded.ts';
+import { until } from '../e2e/deadline.ts';
+import type { HeldRing } from '../gateway/ring/ring-keeper.ts';
+import { firstRing } from '../protocol/ring.ts';
 import { Fleet, type Launch } from './fleet.ts';
 import { Refused } from './page-server.ts';
 
-/** A gateway that answers every request, and counts what it saw. */
+/** What the gateways of a test were told, and how their drains end. */
+const told: string[] = [];
+let emptied = Promise.withResolvers<void>();
+let rings: Record<string, HeldRing> = {};
+
+/** A gateway that answers every request. */
 const launch: Launch = async ({ name, port }) => {
   const server = createServer((_, response) => response.end(name));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     connections: () => 0,
+    ring: () => rings[name],
+    board: {
+      freeze: () => void told.push(`${name} freeze`),
+      thaw: () => void told.push(`${name} thaw`),
+      cut: () => void told.push(`${name} cut`),
+    },
+    drain: () => {
+      told.push(`${name} drain`);
+      return emptied.promise;
+    },
     stop: () =>
       new Promise((resolve) => {
+        told.push(`${name} stop`);
         server.closeAllConnections();
         server.close(() => resolve());
       }),
@@ -24,12 +44,22 @@ const launch: Launch = async ({ name, port }) => {
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
 
+function held(counter: number): HeldRing {
+  const member = { id: 'a', weight: 1, zone: '', address: 'a:1' };
+  const version = { generation: 1, counter };
+  const ring = firstRing({ cluster: 'chat', version }, [member]);
+  return { ring, version, digest: `digest ${counter}`, document: `ring ${counter}` };
+}
+
 describe('the fleet', () => {
   const fleets: Fleet[] = [];
   const sockets: Socket[] = [];
   afterEach(async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
     for (const fleet of fleets.splice(0)) await fleet.stop();
+    told.splice(0);
+    emptied = Promise.withResolvers();
+    rings = {};
   });
 
   async function start(count: number): Promise<{ fleet: Fleet; port: (id: number) => number }> {
@@ -69,6 +99,8 @@ describe('the fleet', () => {
     await closed;
     assert.equal(said, '');
     assert.deepEqual(conditions(fleet), ['killed', 'running']);
+    // The board hears nothing either: it must find out by the silence.
+    assert.deepEqual(told, ['gateway-1 cut', 'gateway-1 stop']);
     await fleet.act(1, 'revive');
     assert.deepEqual(conditions(fleet), ['running', 'running']);
     (await open(port(1))).end(REQUEST);
@@ -96,6 +128,48 @@ describe('the fleet', () => {
     await fleet.act(1, 'thaw');
     await answered;
     assert.equal(answers, 2);
+    assert.deepEqual(told, ['gateway-1 freeze', 'gateway-1 thaw']);
+  });
+
+  it('drains one: it ends when it is empty, and can be started again', async () => {
+    const { fleet } = await start(2);
+    await fleet.act(1, 'drain');
+    assert.deepEqual(conditions(fleet), ['draining', 'running']);
+    await assert.rejects(fleet.act(1, 'freeze'), /gateway-1 is draining/);
+    assert.deepEqual(told, ['gateway-1 drain']);
+    emptied.resolve();
+    const left = () => conditions(fleet)[0] === 'left';
+    await until(left, { for: 'it to leave', deadlineMs: 5_000, everyMs: 5 });
+    assert.deepEqual(told, ['gateway-1 drain', 'gateway-1 stop']);
+    await fleet.act(1, 'revive');
+    assert.deepEqual(conditions(fleet), ['running', 'running']);
+  });
+
+  it('forgets a drain when the gateway is killed meanwhile', async () => {
+    const { fleet } = await start(1);
+    await fleet.act(1, 'drain');
+    await fleet.act(1, 'kill');
+    await fleet.act(1, 'revive');
+    emptied.resolve();
+    await setImmediate();
+    assert.deepEqual(conditions(fleet), ['running']);
+    const once = ['gateway-1 drain', 'gateway-1 cut', 'gateway-1 stop'];
+    assert.deepEqual(told, once);
+  });
+
+  it('shows the newest ring that any gateway has which answers', async () => {
+    const { fleet } = await start(3);
+    assert.equal(fleet.view().ring, undefined);
+    rings = { 'gateway-1': held(1), 'gateway-2': held(3), 'gateway-3': held(2) };
+    assert.deepEqual(fleet.view().ring, { generation: 1, counter: 3, digest: 'digest 3' });
+    assert.equal(fleet.ringDocument(), 'ring 3');
+    await fleet.act(2, 'freeze');
+    assert.equal(fleet.ringDocument(), 'ring 2');
+    await fleet.act(3, 'kill');
+    await fleet.act(1, 'drain');
+    assert.equal(fleet.ringDocument(), 'ring 1');
+    await fleet.act(1, 'kill');
+    assert.equal(fleet.view().ring, undefined);
   });
 
   it('refuses what cannot be done', async () => {

@@ -1,4 +1,7 @@
-import type { Action, Condition, FleetView, GatewayView } from './contract.ts';
+import { compareStamps } from '../gateway/ring/pod-board.ts';
+import type { HeldRing } from '../gateway/ring/ring-keeper.ts';
+import type { BoardLine } from './board-line.ts';
+import type { Action, Condition, FleetView, GatewayView, RingStamp } from './contract.ts';
 import { GATEWAYS_MAX } from './contract.ts';
 import { GatewaySockets } from './gateway-sockets.ts';
 import { type Controlled, Refused } from './page-server.ts';
@@ -7,6 +10,12 @@ import { type Controlled, Refused } from './page-server.ts';
 export interface RunningGateway {
   /** WebSocket connections now. */
   connections(): number;
+  /** The ring that it goes by. */
+  ring(): HeldRing | undefined;
+  /** Its way to the board of the ring. */
+  readonly board: Pick<BoardLine, 'freeze' | 'thaw' | 'cut'>;
+  /** Asks its clients to go; resolves when they have. */
+  drain(): Promise<unknown>;
   /** Ends it; its port is free afterwards. */
   stop(): Promise<void>;
 }
@@ -51,8 +60,13 @@ export class Fleet implements Controlled {
       startedAt: this.#startedAt,
       store: this.#parts.store,
       gateways: this.#members.map(viewOf),
+      ring: stampOf(this.#ring()),
       mayStart: this.#members.length < GATEWAYS_MAX,
     };
+  }
+
+  ringDocument(): string | undefined {
+    return this.#ring()?.document;
   }
 
   onChange(listener: () => void): () => void {
@@ -89,13 +103,15 @@ export class Fleet implements Controlled {
     if (member === undefined) throw new Refused(404, `There is no gateway ${id}.`);
     switch (action) {
       case 'kill':
-        return this.#kill(expect(member, ['running', 'frozen']));
+        return this.#kill(expect(member, ['running', 'frozen', 'draining']));
       case 'freeze':
         return this.#freeze(expect(member, ['running']));
       case 'thaw':
         return this.#thaw(expect(member, ['frozen']));
+      case 'drain':
+        return this.#drain(expect(member, ['running']));
       case 'revive':
-        return this.#launch(expect(member, ['killed']));
+        return this.#launch(expect(member, ['killed', 'left']));
     }
   }
 
@@ -122,21 +138,52 @@ export class Fleet implements Controlled {
   async #kill(member: Member): Promise<void> {
     const { running } = member;
     member.running = undefined;
-    // Its clients hear nothing: the sockets end before the gateway can say goodbye.
+    // Nobody hears of it: clients and board are cut off before the gateway can say goodbye.
+    running?.board.cut();
     member.sockets?.destroy();
     member.sockets = undefined;
     this.#set(member, 'killed');
     await running?.stop();
   }
 
+  /** Begins it: the rest is seen in the condition. */
+  #drain(member: Member): void {
+    const { running } = member;
+    if (running === undefined) return;
+    this.#set(member, 'draining');
+    const ended = this.#untilEmpty(member, running);
+    ended.catch((error: unknown) => process.stderr.write(`a drain failed: ${String(error)}\n`));
+  }
+
+  async #untilEmpty(member: Member, running: RunningGateway): Promise<void> {
+    const { sockets } = member;
+    await running.drain();
+    // Killed meanwhile, and perhaps started again.
+    if (member.running !== running) return;
+    member.running = undefined;
+    await running.stop();
+    sockets?.destroy();
+    this.#set(member, 'left');
+  }
+
   #freeze(member: Member): void {
+    member.running?.board.freeze();
     member.sockets?.freeze();
     this.#set(member, 'frozen');
   }
 
   #thaw(member: Member): void {
     member.sockets?.thaw();
+    member.running?.board.thaw();
     this.#set(member, 'running');
+  }
+
+  /** The newest of those that answer. */
+  #ring(): HeldRing | undefined {
+    const rings = this.#members
+      .filter(({ condition }) => condition === 'running' || condition === 'draining')
+      .flatMap(({ running }) => running?.ring() ?? []);
+    return rings.toSorted(compareStamps).at(-1);
   }
 
   #set(member: Member, condition: Condition): void {
@@ -152,6 +199,10 @@ export class Fleet implements Controlled {
 function expect(member: Member, conditions: readonly Condition[]): Member {
   if (conditions.includes(member.condition)) return member;
   throw new Refused(409, `${member.place.name} is ${member.condition}.`);
+}
+
+function stampOf(ring: HeldRing | undefined): RingStamp | undefined {
+  return ring && { ...ring.version, digest: ring.digest };
 }
 
 function viewOf({ id, place, condition, running }: Member): GatewayView {

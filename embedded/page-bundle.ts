@@ -27,10 +27,12 @@ export async function bundlePage(): Promise<ReadonlyMap<string, Asset>> {
   const script = result.outputFiles[0]?.contents;
   if (script === undefined) throw new Error('the page has no script');
   const text = (type: string, path: string): Asset => ({ type, body: readFileSync(path) });
+  const css = (name: string) => text('text/css; charset=utf-8', join(page, name));
   return new Map([
     ['/', text('text/html; charset=utf-8', join(page, 'index.html'))],
-    ['/style.css', text('text/css; charset=utf-8', join(page, 'style.css'))],
-    ['/panels.css', text('text/css; charset=utf-8', join(page, 'panels.css'))],
+    ['/style.css', css('style.css')],
+    ['/panels.css', css('panels.css')],
+    ['/ring.css', css('ring.css')],
     ['/icon.svg', text('image/svg+xml', join(page, 'icon.svg'))],
     ['/main.js', { type: 'text/javascript; charset=utf-8', body: script }],
   ]);

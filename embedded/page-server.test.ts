@@ -38,15 +38,18 @@ describe("the page's server", () => {
   const calls: string[] = [];
   let listeners = 0;
   let changed = () => {};
+  let document: string | undefined;
   const view: FleetView = {
     run: '1',
     startedAt: 1,
     store: 'memory',
     gateways: [],
+    ring: { generation: 1, counter: 2, digest: 'a' },
     mayStart: true,
   };
   const fleet: Controlled = {
     view: () => view,
+    ringDocument: () => document,
     start: async () => {
       calls.push('start');
     },
@@ -76,6 +79,16 @@ describe("the page's server", () => {
     assert.deepEqual(await ask({ path: '/' }), { status: 200, body: '<p>page' });
     assert.deepEqual(JSON.parse((await ask({ path: '/api/fleet' })).body), view);
     assert.equal((await ask({ path: '/nothing' })).status, 404);
+  });
+
+  it('serves the ring in force, while there is one', async () => {
+    const none = await ask({ path: '/api/ring' });
+    assert.deepEqual(
+      [none.status, JSON.parse(none.body).message],
+      [404, 'No gateway that answers has a ring.'],
+    );
+    document = '{"format":1}';
+    assert.deepEqual(await ask({ path: '/api/ring' }), { status: 200, body: document });
   });
 
   it('does what the page asks for', async () => {

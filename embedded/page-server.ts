@@ -6,6 +6,8 @@ import type { Asset } from './page-bundle.ts';
 /** What the control API does things to. */
 export interface Controlled {
   view(): FleetView;
+  /** The document of the ring in force. */
+  ringDocument(): string | undefined;
   start(): Promise<void>;
   act(id: number, action: Action): Promise<void>;
   /** Calls `listener` after each change; returns how to stop it. */
@@ -88,8 +90,15 @@ export class PageServer {
     } else if (asset !== undefined) {
       response.writeHead(200, { ...HEADERS, 'content-type': asset.type }).end(asset.body);
     } else if (pathname === paths.fleet) answerJson(response, this.#fleet.view());
+    else if (pathname === paths.ring) answerText(response, this.#ringDocument());
     else if (pathname === paths.events) this.#watch(response);
     else throw new Refused(404, 'There is no such thing here.');
+  }
+
+  #ringDocument(): string {
+    const document = this.#fleet.ringDocument();
+    if (document === undefined) throw new Refused(404, 'No gateway that answers has a ring.');
+    return document;
   }
 
   #checkHost(request: IncomingMessage): void {
@@ -155,8 +164,13 @@ export class PageServer {
 }
 
 function answerJson(response: ServerResponse, body: unknown, status = 200): void {
+  answerText(response, JSON.stringify(body), status);
+}
+
+/** Of JSON. */
+function answerText(response: ServerResponse, text: string, status = 200): void {
   response.writeHead(status, { ...HEADERS, 'content-type': 'application/json' });
-  response.end(JSON.stringify(body));
+  response.end(text);
 }
 
 function answerError(response: ServerResponse, error: unknown): void {

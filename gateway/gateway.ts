@@ -17,6 +17,8 @@ import { listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics/metrics.ts';
 import type { MemoryBoard } from './ring/memory-board.ts';
+import type { PodBoard } from './ring/pod-board.ts';
+import type { HeldRing } from './ring/ring-keeper.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
@@ -32,6 +34,8 @@ export interface GatewayParts {
   /** Both shared by several gateways of one process. Default without Redis: one of its own. */
   readonly store?: MemoryStore;
   readonly board?: MemoryBoard;
+  /** What is put between this gateway and its board. Default: nothing. */
+  readonly boardLine?: (board: PodBoard) => PodBoard;
 }
 
 export interface GatewayAddress {
@@ -131,6 +135,11 @@ export class Gateway {
   /** WebSocket connections now. */
   connections(): number {
     return this.#running?.edge.size ?? 0;
+  }
+
+  /** The ring that it goes by; undefined before it has one. */
+  get ring(): HeldRing | undefined {
+    return this.#running?.ring.source.keeper.current;
   }
 
   /** Leaves for good, in the order of `Drain`: not ready, then client by client. Ends nothing. */
@@ -325,8 +334,9 @@ export class Gateway {
       page: { entries: pageEntries, bytes: pageBytes },
       ...{ clock, random, counts: metrics.hub },
     });
+    const board = this.#parts.boardLine?.(store.board) ?? store.board;
     const ring = new GatewayRing({
-      ...{ settings, clock, logger, board: store.board, counts: metrics.ring },
+      ...{ settings, clock, logger, board, counts: metrics.ring },
       connections: () => this.connections(),
     });
     const { allowedOrigins } = settings.auth;

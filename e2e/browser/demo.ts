@@ -2,7 +2,14 @@ import type { Action } from '../../embedded/contract.ts';
 import { until } from '../deadline.ts';
 import type { Browser } from './chromium.ts';
 
-export type Counter = 'lost' | 'duplicated' | 'delivered' | 'under-way' | 'gaps' | 'reconnects';
+export type Counter =
+  | 'lost'
+  | 'duplicated'
+  | 'delivered'
+  | 'under-way'
+  | 'gaps'
+  | 'reconnects'
+  | 'moves';
 
 const DEADLINE_MS = 30_000;
 
@@ -61,6 +68,35 @@ export class Demo {
     return this.#card(gateway).getAttribute('data-condition');
   }
 
+  /** Which part of the ring's picture is in the colour of each gateway that has a card. */
+  ringColours(): Promise<Record<number, number>> {
+    return this.#browser.page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>('#ring');
+      const data = canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data;
+      const pixels = new Uint32Array(data?.buffer ?? new ArrayBuffer());
+      // Without the dots around it, and without smooth edges.
+      const width = canvas?.width ?? 0;
+      const outer = width / 2 - 23 * devicePixelRatio;
+      const counts = new Map<number, number>();
+      let all = 0;
+      for (const [place, pixel] of pixels.entries()) {
+        const [x, y] = [(place % width) - width / 2, Math.floor(place / width) - width / 2];
+        if (pixel >>> 24 < 255 || Math.hypot(x, y) > outer) continue;
+        all += 1;
+        counts.set(pixel & 0xffffff, (counts.get(pixel & 0xffffff) ?? 0) + 1);
+      }
+      const cards = [...document.querySelectorAll<HTMLElement>('[data-gateway]')];
+      return Object.fromEntries(
+        cards.map((card) => {
+          const shown = getComputedStyle(card).borderTopColor;
+          const [red = 0, green = 0, blue = 0] = (shown.match(/\d+/g) ?? []).map(Number);
+          const colour = red | (green << 8) | (blue << 16);
+          return [Number(card.dataset['gateway']), (counts.get(colour) ?? 0) / all];
+        }),
+      );
+    });
+  }
+
   /** The journal's lines, newest first. */
   journal(): Promise<string[]> {
     return this.#browser.page.locator('#journal li span').allTextContents();
@@ -70,6 +106,17 @@ export class Demo {
   happened(line: RegExp): Promise<string> {
     return until(async () => (await this.journal()).find((text) => line.test(text)), {
       for: `a line ${line} in the journal`,
+      deadlineMs: DEADLINE_MS,
+      everyMs: 100,
+    });
+  }
+
+  /** Waits until each of so many clients is with the gateway that owns its shard. */
+  async home(clients: number): Promise<void> {
+    const told = this.#browser.page.locator('#ring-clients');
+    const all = `${clients} of ${clients} clients are with the owner`;
+    await until(async () => (await told.textContent())?.startsWith(all), {
+      for: `${all} of their shard`,
       deadlineMs: DEADLINE_MS,
       everyMs: 100,
     });

@@ -1,6 +1,8 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { FleetView } from '../../embedded/contract.ts';
+import type { Ring } from '../../protocol/ring.ts';
+import { decodeRing } from '../../protocol/ring-document.ts';
 import { until } from '../deadline.ts';
 import { Child } from '../processes/child.ts';
 
@@ -40,6 +42,20 @@ export class Embedded {
   async fleet(): Promise<FleetView> {
     const response = await fetch(`${this.url}api/fleet`);
     return (await response.json()) as FleetView;
+  }
+
+  /** The ring in force; undefined while there is none. */
+  async ring(): Promise<Ring | undefined> {
+    const response = await fetch(`${this.url}api/ring`);
+    return response.ok ? decodeRing(await response.text()) : undefined;
+  }
+
+  /** Waits until so many gateways own something. */
+  async owned(gateways: number): Promise<void> {
+    await until(async () => (await this.ring())?.members.length === gateways, {
+      for: `a ring of ${gateways} gateways`,
+      deadlineMs: START_MS,
+    });
   }
 
   async stop(): Promise<void> {

@@ -15,6 +15,12 @@ export class Control {
     return answerOf(fetch(paths.fleet));
   }
 
+  /** The document of the ring in force; undefined when it cannot be had now. */
+  async ringDocument(): Promise<string | undefined> {
+    const response = await fetch(paths.ring).catch(() => undefined);
+    return response?.ok === true ? response.text().catch(() => undefined) : undefined;
+  }
+
   start(): Promise<FleetView> {
     return answerOf(fetch(paths.gateways, { method: 'POST' }));
   }

@@ -4,8 +4,8 @@ import { byId, figure, setText } from './elements.ts';
 /** Kept for the tab, so that a reload hides nothing. `underWay` is of the moment only. */
 type Kept = Omit<Figures, 'underWay'>;
 
-const NOTHING: Kept = { delivered: 0, lost: 0, duplicated: 0, gaps: 0, reconnects: 0 };
-const fields = ['delivered', 'lost', 'duplicated', 'gaps', 'reconnects'] as const;
+const NOTHING: Kept = { delivered: 0, lost: 0, duplicated: 0, gaps: 0, reconnects: 0, moves: 0 };
+const fields = ['delivered', 'lost', 'duplicated', 'gaps', 'reconnects', 'moves'] as const;
 
 /** The counters, since this tab first saw this run of the process. */
 export class CountersView {

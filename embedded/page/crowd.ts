@@ -1,9 +1,10 @@
+import { shardOf } from '../../protocol/ring.ts';
 import type { FleetView } from '../contract.ts';
-import type { Dot } from './fleet-view.ts';
 import { Ledger } from './ledger.ts';
 import { type Stamp, type Topic, topics } from './messages.ts';
 import { Participant, type Person, publisherName, type Received } from './participant.ts';
 import { Rate, Recent } from './rates.ts';
+import type { PlacedDot } from './ring-view.ts';
 import { wander } from './walk.ts';
 
 /** What the crowd tells the page. */
@@ -14,6 +15,8 @@ export interface CrowdOwner {
   /** `moved` clients were without a gateway, and all are connected again after `seconds`. */
   onReunited(moved: number, seconds: number): void;
   onConnections(): void;
+  /** So many clients went to another gateway without a break, and for a while nobody more. */
+  onMoved(count: number): void;
 }
 
 export interface Figures {
@@ -23,6 +26,7 @@ export interface Figures {
   readonly underWay: number;
   readonly gaps: number;
   readonly reconnects: number;
+  readonly moves: number;
 }
 
 interface TopicRates {
@@ -41,24 +45,27 @@ const CURSOR_INTERVAL_MIN_MS = 250;
 /** Of your own cursor. */
 const YOUR_INTERVAL_MS = 60;
 const BURST = 300;
+/** Clients move one by one: it is told of all when nobody moved for so long. */
+const QUIET_MS = 1_500;
 
+/** Their shards lie all around the ring. */
 const NAMES = [
-  'heron',
-  'otter',
-  'lynx',
-  'wren',
-  'ibex',
-  'newt',
-  'crane',
-  'vole',
-  'finch',
-  'stoat',
+  'crab',
+  'fox',
+  'wolf',
+  'wasp',
   'moth',
-  'teal',
+  'egret',
+  'trout',
+  'bee',
   'hare',
+  'newt',
+  'teal',
+  'perch',
+  'deer',
+  'stoat',
+  'lark',
   'kite',
-  'carp',
-  'snipe',
 ];
 
 /** Everybody on this page: you, and simulated others, each with a client of their own. */
@@ -75,6 +82,9 @@ export class Crowd {
   /** Those who lost their gateway since all were last connected, and when the first did. */
   readonly #separated = new Set<string>();
   #separatedAt = 0;
+  /** Who moved since that was last told. */
+  #moved = 0;
+  #tellMoved: ReturnType<typeof setTimeout> | undefined;
 
   constructor(owner: CrowdOwner) {
     this.#owner = owner;
@@ -102,6 +112,7 @@ export class Crowd {
 
   onFleet(fleet: FleetView): void {
     this.#fleet = fleet;
+    this.#tellReunited();
   }
 
   async open(): Promise<void> {
@@ -148,7 +159,8 @@ export class Crowd {
 
   figures(): Figures {
     const reconnects = this.#members.reduce((sum, member) => sum + member.reconnects, 0);
-    return { ...this.#ledger.counts(performance.now()), gaps: this.#gaps, reconnects };
+    const moves = this.#members.reduce((sum, member) => sum + member.moves, 0);
+    return { ...this.#ledger.counts(performance.now()), gaps: this.#gaps, reconnects, moves };
   }
 
   topicRows(): { topic: string; published: number; delivered: number; seq: number }[] {
@@ -161,8 +173,11 @@ export class Crowd {
     }));
   }
 
-  dots(): Dot[] {
-    return this.#members.map(({ person, port }) => ({ ...person, port }));
+  /** The key of a connection is the name of who it belongs to. */
+  dots(): PlacedDot[] {
+    return this.#members.map(({ person, port }) => {
+      return { ...person, port, shard: shardOf(person.name) };
+    });
   }
 
   async #grow(count: number): Promise<number> {
@@ -192,6 +207,7 @@ export class Crowd {
         this.#owner.onGap(who, topic, reason);
       },
       onConnection: (who) => this.#onConnection(who),
+      onMoved: () => this.#onMoved(),
       onPublished: (topic) => this.#rates.get(topic)?.published.add(performance.now()),
     });
     this.#members.push(member);
@@ -252,11 +268,28 @@ export class Crowd {
     if (member.port === undefined) {
       if (this.#separated.size === 0) this.#separatedAt = performance.now();
       this.#separated.add(person.key);
-    } else if (this.#separated.size > 0 && this.#members.every(({ port }) => port !== undefined)) {
-      const seconds = (performance.now() - this.#separatedAt) / 1000;
-      this.#owner.onReunited(this.#separated.size, seconds);
-      this.#separated.clear();
     }
+    this.#tellReunited();
     this.#owner.onConnections();
+  }
+
+  #onMoved(): void {
+    this.#moved += 1;
+    clearTimeout(this.#tellMoved);
+    this.#tellMoved = setTimeout(() => {
+      this.#owner.onMoved(this.#moved);
+      this.#moved = 0;
+    }, QUIET_MS);
+    this.#owner.onConnections();
+  }
+
+  /** Of a drain only when it is over: it takes its clients one by one. */
+  #tellReunited(): void {
+    if (this.#separated.size === 0) return;
+    if (this.#members.some(({ port }) => port === undefined)) return;
+    if (this.#fleet?.gateways.some(({ condition }) => condition === 'draining')) return;
+    const seconds = (performance.now() - this.#separatedAt) / 1000;
+    this.#owner.onReunited(this.#separated.size, seconds);
+    this.#separated.clear();
   }
 }

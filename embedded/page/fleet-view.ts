@@ -1,5 +1,6 @@
 import type { Action, FleetView as Fleet, GatewayView } from '../contract.ts';
 import { byId, make, setText } from './elements.ts';
+import { ownOf } from './gateway-colours.ts';
 
 /** A connection of the page, as the picture shows it. */
 export interface Dot {
@@ -60,14 +61,19 @@ export class FleetView {
   }
 
   #fill(card: Card, gateway: GatewayView): void {
-    setText(card.load, `:${gateway.port} · ${connectionsText(gateway.connections)}`);
+    setText(card.load, connectionsText(gateway.connections));
     if (card.shown === gateway.condition) return;
     card.shown = gateway.condition;
     card.root.dataset['condition'] = gateway.condition;
     setText(card.state, gateway.condition);
     card.acts.replaceChildren(
-      ...actionsOf(gateway).map(({ action, label }) => {
-        const button = make('button', { text: label, class: action === 'kill' ? 'danger' : '' });
+      ...actionsOf(gateway).map((action) => {
+        const { label, title } = deeds[action];
+        const button = make('button', {
+          text: label,
+          title,
+          class: action === 'kill' ? 'danger' : '',
+        });
         button.type = 'button';
         button.dataset['action'] = action;
         button.setAttribute('aria-label', `${label} ${gateway.name}`);
@@ -134,30 +140,39 @@ export class FleetView {
 function makeCard(gateway: GatewayView): Card {
   const root = make('li', { class: 'gateway' });
   const name = make('div', { class: 'name' });
+  name.append(make('span', { text: gateway.name }));
+  name.append(make('span', { class: 'port', text: `:${gateway.port}` }));
+  const about = make('div', { class: 'about' });
   const state = make('span', { class: 'state' });
-  name.append(make('span', { text: gateway.name }), state);
-  const load = make('div', { class: 'load' });
+  const load = make('span', { class: 'load' });
+  about.append(state, load);
   const slots = make('div', { class: 'slots' });
   const acts = make('div', { class: 'acts' });
-  root.append(name, load, slots, acts);
+  root.append(name, about, slots, acts);
+  root.style.setProperty('--own', ownOf(gateway.name));
   root.dataset['gateway'] = String(gateway.id);
   return { root, state, load, slots, acts, shown: '' };
 }
 
-function actionsOf({ condition }: GatewayView): { action: Action; label: string }[] {
+const deeds: Record<Action, { readonly label: string; readonly title: string }> = {
+  kill: { label: 'Kill', title: 'It ends without a word, as a process that is killed.' },
+  freeze: { label: 'Freeze', title: 'It stands still, as a process that is stopped.' },
+  thaw: { label: 'Thaw', title: 'It goes on.' },
+  drain: { label: 'Drain', title: 'It gives its shards away, asks its clients to go, and ends.' },
+  revive: { label: 'Start again', title: 'A new process on the same port.' },
+};
+
+function actionsOf({ condition }: GatewayView): readonly Action[] {
   switch (condition) {
     case 'running':
-      return [
-        { action: 'kill', label: 'Kill' },
-        { action: 'freeze', label: 'Freeze' },
-      ];
+      return ['kill', 'freeze', 'drain'];
     case 'frozen':
-      return [
-        { action: 'kill', label: 'Kill' },
-        { action: 'thaw', label: 'Thaw' },
-      ];
+      return ['kill', 'thaw'];
+    case 'draining':
+      return ['kill'];
     case 'killed':
-      return [{ action: 'revive', label: 'Start again' }];
+    case 'left':
+      return ['revive'];
     case 'starting':
       return [];
   }

@@ -8,6 +8,8 @@ import { FleetView } from './fleet-view.ts';
 import { JournalView } from './journal-view.ts';
 import { isCursor, isSample, topics } from './messages.ts';
 import type { Person, Received } from './participant.ts';
+import { RingFollower } from './ring-follower.ts';
+import { RingView } from './ring-view.ts';
 import { RoomView } from './room-view.ts';
 
 const SECOND_MS = 1_000;
@@ -17,6 +19,7 @@ const DEEDS: Record<Action, string> = {
   kill: 'was killed',
   freeze: 'is frozen',
   thaw: 'thawed',
+  drain: 'drains: it owns nothing any more, and asks its clients to go',
   revive: 'was started again',
 };
 
@@ -29,6 +32,8 @@ export class Page {
   readonly #dashboard = new DashboardView();
   readonly #fleetView: FleetView;
   readonly #room: RoomView;
+  readonly #ringView = new RingView();
+  readonly #ring: RingFollower;
   #fleet: Fleet | undefined;
   #up = true;
 
@@ -37,7 +42,13 @@ export class Page {
       onMessage: (received) => this.#show(received),
       onGap: (person, topic, reason) => this.#onGap(person, topic, reason),
       onReunited: (moved, seconds) => this.#onReunited(moved, seconds),
-      onConnections: () => this.#fleetView.showConnections(this.#crowd.dots()),
+      onConnections: () => this.#showConnections(),
+      onMoved: (count) => this.#journal.add(`${clientsText(count)} moved without a break.`),
+    });
+    this.#ring = new RingFollower({
+      bring: () => this.#control.ringDocument(),
+      onRing: (ring) => this.#ringView.showRing(ring),
+      onChange: (text) => this.#journal.add(text),
     });
     this.#fleetView = new FleetView((id, action) => this.#act(id, action));
     this.#room = new RoomView(({ x, y }, click) => this.#crowd.point(x, y, click));
@@ -58,17 +69,35 @@ export class Page {
     setInterval(() => void this.#crowd.report(), SECOND_MS);
   }
 
+  #showConnections(): void {
+    const dots = this.#crowd.dots();
+    this.#fleetView.showConnections(dots);
+    this.#ringView.showConnections(dots);
+  }
+
   #onFleet(fleet: Fleet): void {
+    this.#tellWhoLeft(fleet);
     this.#fleet = fleet;
     this.#crowd.onFleet(fleet);
     this.#counters.onRun(fleet.run);
     this.#fleetView.showFleet(fleet);
-    this.#fleetView.showConnections(this.#crowd.dots());
+    this.#ringView.showFleet(fleet.gateways, fleet.ring !== undefined);
+    void this.#ring.follow(fleet.ring);
+    this.#showConnections();
     byId('start-gateway', HTMLButtonElement).disabled = !fleet.mayStart;
     const store = fleet.store === 'redis' ? 'Redis Streams' : 'the memory stream';
     setText(byId('store'), `The log: ${store}`);
     const since = new Date(fleet.startedAt).toLocaleTimeString('en-GB');
     setText(byId('facts'), `one process · up since ${since}`);
+  }
+
+  #tellWhoLeft({ gateways }: Fleet): void {
+    for (const { id, name, condition } of gateways) {
+      const before = this.#fleet?.gateways.find((gateway) => gateway.id === id)?.condition;
+      if (before === 'draining' && condition === 'left') {
+        this.#journal.add(`${name} is empty, and left.`);
+      }
+    }
   }
 
   #onUp(up: boolean): void {
@@ -131,16 +160,20 @@ export class Page {
   }
 
   #onReunited(moved: number, seconds: number): void {
-    const clients = moved === 1 ? '1 client' : `${moved} clients`;
-    this.#journal.add(`${clients} moved; all are connected again after ${seconds.toFixed(1)} s.`);
+    const after = `all are connected again after ${seconds.toFixed(1)} s`;
+    this.#journal.add(`${clientsText(moved)} reconnected; ${after}.`);
   }
 
   #refresh(): void {
     this.#counters.show(this.#crowd.figures());
     this.#dashboard.showTopics(this.#crowd.topicRows());
     const { present } = this.#room;
-    setText(byId('room-note'), `${present} here · every movement is a message · move, click`);
+    setText(byId('room-note'), `${present} here · every movement is a message`);
   }
+}
+
+function clientsText(count: number): string {
+  return count === 1 ? '1 client' : `${count} clients`;
 }
 
 function messageOf(error: unknown): string {

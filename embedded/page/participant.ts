@@ -1,10 +1,12 @@
 import { Client, PublishError } from '@wscluster/client';
+import { KEY_PARAMETER } from '../contract.ts';
 import type { Ledger } from './ledger.ts';
 import { isStamped, type Stamp, type Topic } from './messages.ts';
 
 export interface Person {
   /** Unique among all pages. */
   readonly key: string;
+  /** Also the key by which the connection is placed. */
   readonly name: string;
   readonly colour: string;
   readonly you: boolean;
@@ -22,6 +24,8 @@ export interface ParticipantOwner {
   onGap(person: Person, topic: string, reason: string): void;
   /** Connected, or not any more. */
   onConnection(person: Person): void;
+  /** Went to another gateway, connected all the time. */
+  onMoved(person: Person): void;
   onPublished(topic: Topic): void;
 }
 
@@ -32,6 +36,8 @@ export interface Received {
   readonly data: Stamp;
 }
 
+/** Stands for any gateway. */
+const ANYWHERE = 'ws://127.0.0.1/ws';
 /** The gateways of this page answer within 2 s when they are well; see `launch.ts`. */
 const GRACE_MS = 1_000;
 /** Quick to come back, since this is one machine and somebody watches. */
@@ -64,21 +70,25 @@ export class Participant {
   #triedPort = 0;
   #port: number | undefined;
   #connections = 0;
+  #moves = 0;
 
   constructor(person: Person, owner: ParticipantOwner) {
     this.person = person;
     this.#owner = owner;
     this.#client = new Client({
-      url: 'ws://127.0.0.1/ws',
-      webSocket: (_, protocols) => {
-        this.#triedPort = owner.choosePort();
-        return new WebSocket(`ws://${location.hostname}:${this.#triedPort}/ws`, protocols);
+      url: ANYWHERE,
+      webSocket: (url, protocols) => {
+        // A gateway may name another one.
+        this.#triedPort = url === ANYWHERE ? owner.choosePort() : Number(new URL(url).port);
+        const key = `${KEY_PARAMETER}=${encodeURIComponent(person.name)}`;
+        return new WebSocket(`ws://${location.hostname}:${this.#triedPort}/ws?${key}`, protocols);
       },
       graceMs: GRACE_MS,
       backoffBaseMs: BACKOFF_BASE_MS,
       backoffCapMs: BACKOFF_CAP_MS,
     });
     this.#client.on('state', (change) => this.#onConnection(change.new === 'connected'));
+    this.#client.on('moved', () => this.#onMoved());
   }
 
   /** Port of the gateway that it is connected to; undefined while it is between two. */
@@ -93,6 +103,11 @@ export class Participant {
 
   get reconnects(): number {
     return Math.max(0, this.#connections - 1);
+  }
+
+  /** How often it went to another gateway without a break. */
+  get moves(): number {
+    return this.#moves;
   }
 
   /** Resolves when everything published from now on will arrive. */
@@ -149,6 +164,12 @@ export class Participant {
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
+  }
+
+  #onMoved(): void {
+    this.#port = this.#triedPort;
+    this.#moves += 1;
+    this.#owner.onMoved(this.person);
   }
 
   #onConnection(connected: boolean): void {
