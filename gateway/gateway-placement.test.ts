@@ -144,6 +144,24 @@ describe('where clients belong', () => {
     assert.equal(await target(cut), 'b');
   });
 
+  it('is with any other that is there, not all the same, for who cannot stay', () => {
+    const ring = start('abc');
+    const view = new View('a').take(ring);
+    const refuges = (of: View) => {
+      const shards = [...ring.owners.keys()].filter((at) => ownerOf(ring, at).id === 'a');
+      const pods = shards.map((at) => of.placement.refuge(at)?.pod);
+      return [...new Set(pods)].sort().join();
+    };
+    assert.equal(refuges(view), 'b,c');
+    const its = shardOfPod(ring, 'c');
+    assert.equal(view.placement.refuge(its)?.pod, 'c', 'the owner where that is another');
+    view.unknown.add('b');
+    assert.equal(refuges(view), 'c');
+    view.unknown.add('c');
+    assert.equal(refuges(view), 'b,c', 'nobody is known to be there, and it cannot stay');
+    assert.equal(new View('a', { mode: 'Any' }).take(ring).placement.refuge(its), undefined);
+  });
+
   it('is known to be nowhere else only when the ring has this gateway alone', () => {
     const view = new View('a');
     assert.equal(view.placement.alone, false, 'nobody knows');

@@ -74,6 +74,17 @@ export class GatewayPlacement implements Placement {
     return target !== undefined && this.#isThere(target.pod) ? target : undefined;
   }
 
+  /** While the ring still has this gateway as the owner: any other one, not all the same. */
+  refuge(shard: number): Elsewhere | undefined {
+    const owner = this.elsewhere(shard);
+    if (owner !== undefined) return owner;
+    const others = this.#targets.filter((target) => target !== undefined);
+    const there = others.filter(({ pod }) => this.#isThere(pod));
+    // Who was not heard of lately is a better bet than the one that leaves.
+    const choice = there.length > 0 ? there : others;
+    return choice[shard % choice.length];
+  }
+
   share(): number {
     this.#look();
     return this.#fullShare() * Math.min(this.#paceOfReceivers(), this.#paceOfStore());

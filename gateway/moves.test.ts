@@ -33,6 +33,21 @@ interface Member {
   readonly shards: number;
 }
 
+interface Status {
+  readonly edge: {
+    readonly connections: number;
+    readonly states: object;
+    readonly moving: number;
+    readonly sessions: number;
+    readonly drain: string;
+    readonly drainRemainingMs: number;
+  };
+  readonly hub: { readonly subscriptions: number };
+  readonly loop: { readonly utilisation: number; readonly lagMs: number };
+  readonly ring: { readonly version: object };
+  readonly stream: { readonly unsuitable: readonly string[] };
+}
+
 /** A gateway of the cluster that the tests of this file share, and what is asked of it. */
 class Pod {
   readonly name: string;
@@ -264,7 +279,7 @@ describe('gateways of one ring', () => {
     assert.equal((await plain.closing()).code, 4000);
     const { to, reason, token, within } = await movable.heard('move');
     assert.equal(reason, 'drain');
-    assert.ok(to === b.url || to === undefined);
+    assert.equal(to, b.url);
     assert.ok(within >= 1_000);
     assert.match(await a.get('/readyz'), /"draining",\s+"ok": false,\s+"detail": "1 connections/);
     const next = kept(await b.client({ session, move: token }));
@@ -327,6 +342,45 @@ describe('gateways of one ring', () => {
     assert.equal((await next.closing()).code, 4501);
     await settled(newest);
     assert.deepEqual([old.closed, newest.closed], [undefined, undefined]);
+  });
+
+  it('count a session on two connections once against its identity', async () => {
+    const { stream } = settingsFrom({ stream: { sessionsPerIdentity: 1 } });
+    store = new MemoryStore({ ...shared, settings: stream });
+    const [a, b] = (await started('ab')) as [Pod, Pod];
+    const session = await a.nameAt('b');
+    const old = kept(await a.client({ session }));
+    const { token } = await old.heard('move');
+    const next = kept(await b.client({ session, move: token }));
+    for (const client of [old, next]) {
+      client.send({ type: 'sub', id: 1, topics: [{ topic: 't' }] });
+      await client.heard('subbed');
+    }
+    await settled(next);
+    assert.deepEqual([old.of('err'), next.of('err'), old.closed], [[], [], undefined]);
+    assert.equal(await a.counter('wscluster_sessions_forgotten_total'), 0);
+    // Another one is one too many.
+    kept(await a.client({ session: await a.nameAt('a') }));
+    assert.equal(await a.counter('wscluster_sessions_forgotten_total'), 1);
+  });
+
+  it('say how they are to whoever has to decide who goes', async () => {
+    const [a] = (await started('ab')) as [Pod];
+    const client = kept(await a.client({ session: await a.nameAt('a') }));
+    client.send({ type: 'sub', id: 1, topics: [{ topic: 't' }, { topic: 'u' }] });
+    await client.heard('subbed');
+    await a.order('POST');
+    await client.heard('move');
+    const status = JSON.parse(await a.get('/admin/status')) as Status;
+    const { connections, states, moving, sessions, drain, drainRemainingMs } = status.edge;
+    assert.deepEqual([connections, states, moving, sessions], [1, { open: 1 }, 1, 1]);
+    assert.equal(drain, 'leaving');
+    assert.ok(drainRemainingMs > 0 && drainRemainingMs <= 20_000, `${drainRemainingMs}`);
+    assert.equal(status.hub.subscriptions, 2);
+    const { utilisation, lagMs } = status.loop;
+    assert.ok(utilisation >= 0 && utilisation <= 1 && lagMs >= 0, `${utilisation} ${lagMs}`);
+    assert.deepEqual(Object.keys(status.ring.version), ['generation', 'counter']);
+    assert.deepEqual(status.stream.unsuitable, []);
   });
 
   it('close the older one of two that nobody asked to move', async () => {

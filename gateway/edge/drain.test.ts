@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { systemClock } from '../../protocol/clock.ts';
+import { MoveTokens, publicHalf } from './move-tokens.ts';
 import { servedInPlace } from './placement.ts';
 import { startEdge } from './testing/edge-fixture.ts';
 import { RawPeer, upgradeRequest } from './testing/raw-peer.ts';
@@ -66,6 +69,62 @@ describe('a drain', () => {
       [1, 2],
     );
     await drained;
+    await fixture.stop();
+  });
+
+  it('asks who can move to go elsewhere, and closes it when it did not', async () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const names = { pod: 'test', cluster: 'chat', keyOf: () => publicHalf(privateKey) };
+    const moveTokens = new MoveTokens({ ...names, privateKey, clock: systemClock });
+    const refuge = () => ({ pod: 'b', to: 'ws://b/ws' });
+    const fixture = await startEdge({
+      settings: { ...hurried, drainDeadlineMs: 4_000 },
+      parts: { placement: { ...placement, refuge }, moveTokens },
+    });
+    const hello = { features: ['move'] };
+    const [goes, stays] = [
+      await TestClient.ready(fixture.port, {}, hello),
+      await TestClient.ready(fixture.port, {}, hello),
+    ];
+    const [unable] = await crowd(fixture.port, 1);
+    const drained = fixture.edge.drain();
+    const { to, reason, within, token } = await goes.heard('move');
+    assert.deepEqual([to, reason], ['ws://b/ws', 'drain']);
+    assert.ok(within > 1_000 && within <= 2_000, `${within} of 4000 ms`);
+    const { session } = await goes.heard('welcome');
+    assert.deepEqual(moveTokens.check(token, ''), { outcome: 'ok', session });
+    await stays.heard('move');
+    assert.equal((await unable?.closing())?.code, 4000);
+    const began = performance.now();
+    goes.ws.close(1000);
+    assert.equal((await stays.closing()).code, 4000);
+    assert.ok(performance.now() - began > 1_000, 'it had its time');
+    assert.equal(stays.of('move').length, 1);
+    assert.deepEqual(await drained, empty);
+    assert.equal(fixture.counted.get('departed:in_time'), 1);
+    assert.equal(fixture.counted.get('departed:late'), 1);
+    await fixture.stop();
+  });
+
+  it('called off lets everybody stay, and can begin again', async () => {
+    const fixture = await startEdge({ settings, parts: { placement } });
+    const clients = await crowd(fixture.port, 20);
+    const drained = fixture.edge.drain();
+    await waitFor(() => clients.some(({ closed }) => closed !== undefined), 'the first one');
+    fixture.edge.cancelDrain();
+    assert.deepEqual(await drained, { forced: 0, cancelled: true });
+    assert.equal(fixture.edge.ready, true);
+    const stayed = clients.filter(({ closed }) => closed === undefined);
+    assert.ok(stayed.length > 10, `${stayed.length} stay`);
+    const late = await TestClient.ready(fixture.port);
+    for (const client of [...stayed.slice(-1), late]) {
+      client.send({ type: 'ping', at: 1 });
+      await client.heard('pong');
+    }
+    assert.deepEqual(await fixture.edge.drain(), empty);
+    assert.equal((await late.closing()).code, 4000);
+    fixture.edge.cancelDrain();
+    await TestClient.ready(fixture.port);
     await fixture.stop();
   });
 

@@ -139,7 +139,7 @@ export class Drain {
       return;
     }
     const within = Math.min(WITHIN_MS, (this.#deadline - clock.now()) / 2);
-    const to = mover.whereTo(connection);
+    const to = placement.refuge(move.shard)?.to;
     mover.ask(connection, { reason: 'drain', to, within: Math.floor(within) });
   }
 

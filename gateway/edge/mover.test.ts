@@ -57,6 +57,7 @@ class Scene {
       elsewhere(shard) {
         return shard === HERE ? undefined : { pod: scene.owner, to: `ws://${scene.owner}/ws` };
       },
+      refuge: () => undefined,
       share: () => scene.perSecond,
     };
     const tokens = new MoveTokens({

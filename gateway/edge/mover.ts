@@ -99,11 +99,6 @@ export class Mover {
     client.say({ type: 'move', ...(to !== undefined && { to }), within, reason, token });
   }
 
-  /** Where a client is sent that cannot stay; undefined: wherever it finds another gateway. */
-  whereTo({ move }: MovableClient): string | undefined {
-    return move === undefined ? undefined : this.#parts.placement.elsewhere(move.shard)?.to;
-  }
-
   /** Its connection is gone. */
   gone(client: MovableClient): void {
     this.#moving.delete(client);

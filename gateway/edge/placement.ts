@@ -24,6 +24,8 @@ export interface Placement {
   readonly alone: boolean;
   /** Where clients of the shard are to be sent; undefined: nowhere, they are served here. */
   elsewhere(shard: number): Elsewhere | undefined;
+  /** Where clients of the shard go that cannot stay; undefined: wherever they are let in. */
+  refuge(shard: number): Elsewhere | undefined;
   /** Clients per second that this gateway may disturb now: its part of the cluster's budget. */
   share(): number;
 }
@@ -55,6 +57,7 @@ export const servedInPlace = (movesPerSecond = 200): Placement => ({
   alone: false,
   isHere: () => true,
   elsewhere: () => undefined,
+  refuge: () => undefined,
   share: () => movesPerSecond,
 });
 
