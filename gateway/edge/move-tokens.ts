@@ -98,9 +98,9 @@ interface Claims {
 }
 
 function readClaims(token: string): Claims | undefined {
-  const [text = '', signature = '', ...rest] = token.split('.', 3);
-  if (token.length > limits.moveTokenBytes || rest.length > 0) return undefined;
-  const signed = Buffer.from(text, 'base64url');
+  if (token.length > limits.moveTokenBytes) return undefined;
+  const [signed, signature, ...rest] = token.split('.', 3).map((part) => bytesOf(part));
+  if (signed === undefined || signature === undefined || rest.length > 0) return undefined;
   const claims = parsed(signed.toString());
   if (!Array.isArray(claims) || claims.length !== 6) return undefined;
   const [format, cluster, pod, session, who, end] = claims as readonly unknown[];
@@ -116,8 +116,14 @@ function readClaims(token: string): Claims | undefined {
     who,
     endMs,
     signed,
-    signature: Buffer.from(signature, 'base64url'),
+    signature,
   };
+}
+
+/** In their one spelling only. */
+function bytesOf(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes : undefined;
 }
 
 function parsed(text: string): unknown {
