@@ -1,14 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
-import type { Clock } from '../protocol/clock.ts';
+import type { Clock, Random } from '../protocol/clock.ts';
+import type { Fields } from '../protocol/fields.ts';
 import { MoveTokens, publicHalf } from './edge/move-tokens.ts';
 import { GatewayPlacement } from './gateway-placement.ts';
 import type { Logger } from './logger.ts';
 import type { RingState } from './metrics/ring-series.ts';
-import type { RingCounts } from './ring/counts.ts';
+import { AllPods } from './ring/all-pods.ts';
+import type { AskCounts, RingCounts } from './ring/counts.ts';
 import { GivenRing } from './ring/given.ts';
 import type { PodBoard, PodLoad } from './ring/pod-board.ts';
+import type { PodWire } from './ring/pod-wire.ts';
 import { RingKeeper } from './ring/ring-keeper.ts';
 import type { RingSource } from './ring/ring-source.ts';
 import { SelfOrganised } from './ring/self-organised.ts';
@@ -18,20 +21,25 @@ import type { Settings } from './settings/declaration.ts';
 export interface GatewayRingOptions {
   readonly settings: Settings;
   readonly board: PodBoard;
+  readonly wire: PodWire;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
-  readonly counts: RingCounts;
+  readonly counts: RingCounts & AskCounts;
+  /** What this gateway says when somebody asks all of them. */
+  readonly answer: (ask: Fields) => Fields;
   /** WebSocket connections now. */
   readonly connections: () => number;
 }
 
-/** The ring of a gateway: its source, as the settings choose it, and what is told of it. */
+/** The ring of a gateway: its source, as the settings choose it, and what pods ask each other. */
 export class GatewayRing {
   readonly source: RingSource;
   readonly placement: GatewayPlacement;
   readonly moveTokens: MoveTokens;
   /** Public half of what this gateway signs with, for as long as it lives. */
   readonly #key: string;
+  readonly allPods: AllPods;
   readonly #options: GatewayRingOptions;
   #lastUtilisation = 0;
   #utilisation: EventLoopUtilization = performance.eventLoopUtilization();
@@ -53,6 +61,10 @@ export class GatewayRing {
     const keyOf = (pod: string) =>
       pod === settings.pod ? this.#key : this.source.factsOf(pod)?.key;
     this.moveTokens = new MoveTokens({ pod: settings.pod, cluster, privateKey, keyOf, clock });
+    const { wire, random, answer } = options;
+    const pods = () => this.source.pods();
+    const { pod } = settings;
+    this.allPods = new AllPods({ wire, pods, answer, pod, clock, random, logger, counts });
   }
 
   /** Begins; `port` is the one on which clients are served. */
@@ -60,6 +72,12 @@ export class GatewayRing {
     const { host, ring } = this.#options.settings;
     const { weight, zone, address = `${hostOf(host)}:${port}` } = ring;
     this.source.start({ weight, zone, address, key: this.#key });
+    this.allPods.start();
+  }
+
+  async stop(): Promise<void> {
+    this.allPods.stop();
+    await this.source.stop();
   }
 
   /** For metrics. */

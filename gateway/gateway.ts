@@ -11,6 +11,7 @@ import { claimOf } from './edge/placement.ts';
 import { GatewayDrain } from './gateway-drain.ts';
 import { GatewayRing } from './gateway-ring.ts';
 import { createApi } from './http/api.ts';
+import { answerAbout } from './http/user-questions.ts';
 import { TopicHub } from './hub/topic-hub.ts';
 import { Lifecycle, type Part } from './lifecycle.ts';
 import { listen } from './listen.ts';
@@ -303,7 +304,7 @@ export class Gateway {
     return {
       name: 'the ring',
       start: async () => this.#running?.ring.start(port()),
-      stop: async () => this.#running?.ring.source.stop(),
+      stop: async () => this.#running?.ring.stop(),
     };
   }
 
@@ -336,8 +337,10 @@ export class Gateway {
     });
     const board = this.#parts.boardLine?.(store.board) ?? store.board;
     const ring = new GatewayRing({
-      ...{ settings, clock, logger, board, counts: metrics.ring },
+      ...{ settings, clock, random, logger, board, wire: store.wire },
+      counts: metrics.ring,
       connections: () => this.connections(),
+      answer: (ask) => answerAbout(edge.clients, ask),
     });
     const { allowedOrigins } = settings.auth;
     const front = { ...shared, stream, authenticator, allowedOrigins };
@@ -350,7 +353,7 @@ export class Gateway {
     const api = createApi({
       ...front,
       ...{ settings: settings.http, edge: settings.edge, pageBytes, counts: metrics.http },
-      ...{ ring: ring.source, placement: settings.placement },
+      ...{ ring: ring.source, allPods: ring.allPods, placement: settings.placement },
     });
     return { authenticator, store, stream, hub, edge, ring, api };
   }

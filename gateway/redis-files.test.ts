@@ -61,16 +61,16 @@ describe('the file with the password of the Sentinels', () => {
     await gateway.start();
     open.push(gateway);
     const master = await group.master();
-    /** Ids of its four connections, none of which is one of `old`. */
+    /** Ids of its five connections, none of which is one of `old`. */
     const connected = (old: readonly string[]) =>
       until(
         async () => {
           const list = await talk(master.port, (client) => client.client('LIST'));
           const found = [...String(list).matchAll(/^id=(\d+) .* name=one-(\w+) /gm)];
           const made = found.map(([, id = '']) => id).filter((id) => !old.includes(id));
-          return made.length === 4 ? made : undefined;
+          return made.length === 5 ? made : undefined;
         },
-        { for: 'all four connections', deadlineMs: WAIT_MS },
+        { for: 'all five connections', deadlineMs: WAIT_MS },
       );
     const first = await connected([]);
     const port = Number(sentinels[0]?.split(':')[1]);

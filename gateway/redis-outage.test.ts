@@ -12,7 +12,7 @@ import { silentLogger } from './logger.ts';
 import { settingsFrom } from './settings/load.ts';
 
 const WAIT_MS = 15_000;
-const ALL = ['bell', 'control', 'publish', 'ring'];
+const ALL = ['bell', 'control', 'publish', 'ring', 'wire'];
 /** Tries of all connections together, none of which may be worth a line of its own. */
 const TRIES = 40;
 /** A label has at most 63 letters: nobody is asked where this is. */

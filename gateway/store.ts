@@ -4,7 +4,9 @@ import type { Metrics } from './metrics/metrics.ts';
 import type { RedisFiles } from './redis-files.ts';
 import { MemoryBoard } from './ring/memory-board.ts';
 import type { PodBoard } from './ring/pod-board.ts';
+import type { PodWire } from './ring/pod-wire.ts';
 import { RedisBoard } from './ring/redis/redis-board.ts';
+import { RedisWire } from './ring/redis/redis-wire.ts';
 import type { RedisSettings, Settings } from './settings/declaration.ts';
 import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
@@ -16,6 +18,7 @@ export interface Store {
   readonly kind: 'memory' | 'redis';
   readonly log: Log;
   readonly board: PodBoard;
+  readonly wire: PodWire;
 }
 
 export interface StoreParts {
@@ -36,23 +39,23 @@ export function makeStore(settings: Settings, parts: StoreParts): Store {
   const url = urlFile?.value ?? redis.url;
   if (url === undefined && redis.sentinels.length === 0) return memory(settings, parts);
   const sentinelPassword = passwordFile?.value ?? redis.sentinelPassword;
-  const { log, board } = onRedis(settings, parts, { ...redis, url, sentinelPassword });
+  const store = onRedis(settings, parts, { ...redis, url, sentinelPassword });
+  const { log, board, wire } = store;
   urlFile?.onChange((changed) => {
-    log.useUrl(changed);
-    board.useUrl(changed);
+    for (const each of [log, board, wire]) each.useUrl(changed);
   });
   passwordFile?.onChange((changed) => {
-    log.useSentinelPassword(changed);
-    board.useSentinelPassword(changed);
+    for (const each of [log, board, wire]) each.useSentinelPassword(changed);
   });
-  return { kind: 'redis', log, board };
+  return { kind: 'redis', ...store };
 }
 
 function memory({ stream, pod }: Settings, parts: StoreParts): Store {
   const { clock, random } = parts;
   const shared = parts.store ?? new MemoryStore({ clock, random, settings: stream });
   const board = parts.board ?? new MemoryBoard(clock);
-  return { kind: 'memory', log: new MemoryLog(shared, pod), board };
+  const wire = board.exchange.wire(pod);
+  return { kind: 'memory', log: new MemoryLog(shared, pod), board, wire };
 }
 
 function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: RedisSettings) {
@@ -60,13 +63,16 @@ function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: Redi
   const shared = { redis, pod, clock, random };
   const onOutage = (connection: string, reason: string) =>
     logger.warn({ connection, reason }, 'a connection to Redis cannot be made');
-  const board = new RedisBoard({
-    ...shared,
-    cluster: ring.cluster,
-    onOutage: (reason) => onOutage('ring', reason),
-    onLost: () => metrics.redis.disconnected('ring'),
+  const named = (name: 'ring' | 'wire') => ({
+    ...{ ...shared, cluster: ring.cluster },
+    onOutage: (reason: string) => onOutage(name, reason),
+    onLost: () => metrics.redis.disconnected(name),
   });
-  const onSwitched = (from: string) => board.switched(from);
+  const board = new RedisBoard(named('ring'));
+  const wire = new RedisWire({ ...named('wire'), speaker: board });
+  const onSwitched = (from: string) => {
+    for (const each of [board, wire]) each.switched(from);
+  };
   const log = new RedisLog({ ...shared, stream, onOutage, onSwitched, counts: metrics.redis });
-  return { log, board };
+  return { log, board, wire };
 }

@@ -67,10 +67,17 @@ export const closeCodes = {
   rateLimited: close(4006, 'rate_limited', 'server', 'A flood of frames or pings.'),
   tokenExpired: close(TOKEN_EXPIRED, 'token_expired', 'server', 'The token has expired.'),
   messageTimeout: close(4008, 'message_timeout', 'server', 'A message was not complete in time.'),
+  reconnect: close(
+    4009,
+    'reconnect',
+    'server',
+    'The application wants the client to connect anew.',
+  ),
 
   unauthenticated: close(4500, 'unauthenticated', 'server', 'The token is not valid.'),
   sessionTaken: close(4501, 'session_taken', 'server', 'Opened again elsewhere.'),
   badFrame: close(4502, 'bad_frame', 'server', 'Too many frames were not understood.'),
+  disconnected: close(4503, 'disconnected', 'server', 'The application ended the connection.'),
 } as const satisfies Record<string, CloseCode>;
 
 /** An error that answers a request: in an `err` frame, in `subbed`, or in an HTTP body. */

@@ -4,7 +4,7 @@ import { mutate } from './mutate.ts';
 mutate([
   {
     file: 'gateway/edge/connection.ts',
-    find: 'holders.leave(this.session);',
+    find: 'if (this.session !== undefined) holders.leave(this.session);',
     put: '',
   },
 ]);

@@ -173,6 +173,7 @@ const everybody: Authenticator = {
       name: '',
       maySubscribe: () => true,
       mayPublish: () => true,
+      mayManageUsers: false,
       expiresAt: undefined,
     },
   }),

@@ -7,13 +7,9 @@
  */
 export type ConnectionState = 'opening' | 'open' | 'draining' | 'closed';
 
+/** Of a deadline that is none. */
+export const NEVER = Number.POSITIVE_INFINITY;
 /** Time for the closing handshake; a peer that does not answer is cut then. */
 export const CLOSE_MS = 3_000;
 /** Time for what is settled before it: publishes in flight, the last marker, the cursors. */
 export const SETTLE_MS = 6_000;
-
-/** What an error that is said on a connection is about. */
-export interface About {
-  readonly id?: number;
-  readonly topic?: string;
-}

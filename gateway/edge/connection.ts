@@ -3,9 +3,10 @@ import type { Command } from '../../protocol/commands.ts';
 import type { ServerEvent } from '../../protocol/events.ts';
 import type { Position } from '../../protocol/position.ts';
 import type { Arrival } from './arrival.ts';
-import { type About, CLOSE_MS, type ConnectionState, SETTLE_MS } from './connection-state.ts';
+import { CLOSE_MS, type ConnectionState, NEVER, SETTLE_MS } from './connection-state.ts';
 import type { EdgeContext } from './context.ts';
 import type { Encoding } from './encoding.ts';
+import { type About, errorOf } from './error-event.ts';
 import { expiryDue, isExpired } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Identity } from './identity.ts';
@@ -26,8 +27,6 @@ export interface ConnectionOwner {
   /** The socket is gone. Called once. */
   onGone(connection: Connection): void;
 }
-
-const NEVER = Number.POSITIVE_INFINITY;
 
 /**
  * One client: its state, and the one deadline that the wheel keeps for it. What comes in is the
@@ -53,6 +52,9 @@ export class Connection
   token: string | undefined;
   greeted = false;
   identity: Identity | undefined = undefined;
+  /** When the client was known, by the wheel; and the name of its session, if it has one. */
+  openedAt = 0;
+  sessionName = '';
   /** Present only when the server keeps cursors for it. */
   session: Session | undefined = undefined;
   /** Present only when the client can be moved. */
@@ -113,7 +115,8 @@ export class Connection
     const context = this.#context;
     const now = context.wheel.now();
     this.identity = identity;
-    this.inbox.shared = context.identityRates.join(identity.name, now);
+    this.openedAt = now;
+    this.inbox.shared = context.users.join(this, now);
     this.#become('open');
     this.#deadline = NEVER;
     this.#refreshAt = now + context.retentionMs / 4;
@@ -136,12 +139,7 @@ export class Connection
 
   /** Answers with an error, to a request or about a topic where it is known. */
   fail(code: ErrorName, message: string, about: About = {}): void {
-    const { counts, clock, logger } = this.#context;
-    const request = this.#context.requestId();
-    counts.failed(code);
-    const fields = { connection: this.id, request, code, message, identity: this.identity?.name };
-    logger.debug(fields, 'a request failed');
-    this.say({ type: 'err', ...about, code, message, at: clock.wall(), request });
+    this.say({ ...errorOf(this, this.#context, { code, message }), ...about });
   }
 
   /** Something failed that must not: the client is told to come back. */
@@ -244,7 +242,7 @@ export class Connection
 
   onClose(code: number): void {
     if (this.#state === 'closed') return;
-    const { hub, holders, counts, identityRates, logger, wheel } = this.#context;
+    const { hub, holders, counts, users, logger, clock, wheel } = this.#context;
     if (this.alive) hub.leave(this.outbox);
     this.#become('closed');
     wheel.cancel(this);
@@ -252,9 +250,9 @@ export class Connection
     this.outbox.close();
     this.session?.end(wheel.now());
     if (this.session !== undefined) holders.leave(this.session);
-    if (this.identity !== undefined) identityRates.leave(this.identity.name);
-    this.#heartbeat.end();
     const ended = this.#closing === 0 ? code : this.#closing;
+    if (this.identity !== undefined) users.leave(this, { code: ended, at: clock.wall() });
+    this.#heartbeat.end();
     counts.closed(ended);
     logger.debug({ connection: this.id, code: ended }, 'a connection is gone');
     this.#owner.onGone(this);

@@ -6,13 +6,13 @@ import type { Sessions, Stream } from '../stream/stream.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
-import { IdentityRates } from './identity-rates.ts';
 import type { MovableClient } from './movable.ts';
 import type { MoveTokens } from './move-tokens.ts';
 import { type Placement, servedInPlace } from './placement.ts';
 import { SessionHolders } from './session-holders.ts';
 import { withOutageLogged } from './session-outage.ts';
 import type { Rate } from './token-bucket.ts';
+import { Users } from './users.ts';
 import { Wheel } from './wheel.ts';
 
 /** What an edge is made of. */
@@ -55,7 +55,7 @@ export interface EdgeContext {
   readonly wheel: Wheel;
   readonly flusher: Flusher;
   readonly holders: SessionHolders;
-  readonly identityRates: IdentityRates;
+  readonly users: Users;
   readonly placement: Placement;
   /** What the upgrade said of where a connection belongs, until its hello. */
   readonly keys: WeakMap<object, string>;
@@ -95,10 +95,10 @@ export function newContext(parts: EdgeParts): EdgeContext {
     wheel: new Wheel(clock),
     flusher: new Flusher(),
     holders: new SessionHolders(),
-    identityRates: new IdentityRates({
-      perSecond: settings.identityPerSecond,
-      burst: settings.identityBurst,
-    }),
+    users: new Users(
+      { perSecond: settings.identityPerSecond, burst: settings.identityBurst },
+      clock,
+    ),
     placement: parts.placement ?? servedInPlace(),
     keys: new WeakMap(),
     moveTokens: parts.moveTokens,

@@ -3,6 +3,7 @@ import type { Timer } from '../../protocol/clock.ts';
 import { closeCodes } from '../../protocol/codes.ts';
 import type { StreamEvent } from '../stream/stream.ts';
 import { admissionProblem, type Doors, refuse } from './admission.ts';
+import { ClientsHere } from './clients-here.ts';
 import { execute } from './commands.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import type { ConnectionState } from './connection-state.ts';
@@ -42,6 +43,8 @@ export interface EdgeStatus {
  * connections; the hub owns who listens to what, the stream what was said.
  */
 export class Edge {
+  /** Who is connected here, for whoever asks over HTTP. */
+  readonly clients: ClientsHere;
   readonly #context: EdgeContext;
   readonly #owner: ConnectionOwner;
   readonly #doors: Doors;
@@ -57,6 +60,7 @@ export class Edge {
   constructor(parts: EdgeParts) {
     const context = newContext(parts);
     this.#context = context;
+    this.clients = new ClientsHere(context, () => this.#roster.all());
     this.#owner = {
       onCommand: (connection, command) => execute(connection, context, command),
       onNotice: (connection, notice) => notify(connection, context, notice),

@@ -4,6 +4,8 @@ export interface Identity {
   readonly name: string;
   readonly maySubscribe: (topic: string) => boolean;
   readonly mayPublish: (topic: string) => boolean;
+  /** It may see where users are, and end their connections: an application, none of its users. */
+  readonly mayManageUsers: boolean;
   /** What the token says in the claim by which connections are placed, if any. */
   readonly key?: string | undefined;
   /** Wall-clock milliseconds after which it no longer holds; undefined: never ends. */

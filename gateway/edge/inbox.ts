@@ -218,7 +218,7 @@ export class Inbox {
     const own = this.#takeFrom(this.#bucket, this.#context.rate, { now, amount, by: 'connection' });
     const { shared } = this;
     if (shared === undefined) return own;
-    const { rate } = this.#context.identityRates;
+    const { rate } = this.#context.users;
     return Math.min(own, this.#takeFrom(shared, rate, { now, amount, by: 'identity' }));
   }
 

@@ -6,6 +6,8 @@ import type { Identity } from './identity.ts';
 export interface MovableClient {
   readonly alive: boolean;
   readonly identity: Identity | undefined;
+  /** As `welcome` said it. */
+  readonly sessionName: string;
   readonly move: Movable | undefined;
   say(event: Move): void;
   leave(code: CloseCode): void;
@@ -17,8 +19,6 @@ const AGAIN_MS = 60_000;
 
 /** What is kept of a client that announced `move`. Times are the wheel's. */
 export class Movable {
-  /** Its name, as `welcome` said it. */
-  readonly session: string;
   readonly shard: number;
   /** `Placement.version` at which a move brought it here: it is not sent on before the next. */
   readonly broughtAt: number | undefined;
@@ -27,8 +27,7 @@ export class Movable {
   #askedAt = Number.NEGATIVE_INFINITY;
   #until = Number.NEGATIVE_INFINITY;
 
-  constructor(session: string, shard: number, broughtAt: number | undefined) {
-    this.session = session;
+  constructor(shard: number, broughtAt: number | undefined) {
     this.shard = shard;
     this.broughtAt = broughtAt;
   }

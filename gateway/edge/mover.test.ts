@@ -19,6 +19,7 @@ const { privateKey } = generateKeyPairSync('ed25519');
 class Client implements MovableClient {
   alive = true;
   readonly identity = everything;
+  readonly sessionName = 's';
   readonly asked: (Move & { readonly at: number })[] = [];
   left: number | undefined;
   readonly move: Movable | undefined;
@@ -70,7 +71,7 @@ class Scene {
   }
 
   arrive(shard: number, { movable = true, broughtAt = undefined as number | undefined } = {}) {
-    const move = movable ? new Movable('s', shard, broughtAt) : undefined;
+    const move = movable ? new Movable(shard, broughtAt) : undefined;
     const client = new Client(this.clock, move);
     this.clients.push(client);
     this.mover.welcomed(client);

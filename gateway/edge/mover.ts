@@ -90,12 +90,12 @@ export class Mover {
   /** Asks one that can be moved. It stays until it has gone on at the other gateway. */
   ask(client: MovableClient, { reason, to, within }: Question): void {
     const { clock, tokens, counts } = this.#parts;
-    const { move, identity } = client;
+    const { move, identity, sessionName: session } = client;
     if (move === undefined || identity === undefined || tokens === undefined) return;
     move.asked(clock.now(), within);
     this.#moving.add(client);
     counts.asked(reason);
-    const token = tokens.issue({ identity: identity.name, session: move.session });
+    const token = tokens.issue({ identity: identity.name, session });
     client.say({ type: 'move', ...(to !== undefined && { to }), within, reason, token });
   }
 

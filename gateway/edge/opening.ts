@@ -175,12 +175,14 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
   const { client } = opening;
   const fields = { connection: connection.id, client, identity: identity.name };
   context.logger.debug(fields, 'a client was welcomed');
+  connection.sessionName = connection.plain
+    ? (session?.key.session ?? '')
+    : settleIn(connection, context, result);
   if (!connection.plain) {
-    const name = settleIn(connection, context, result);
     connection.say({
       type: 'welcome',
       ...(opening.id === undefined ? {} : { id: opening.id }),
-      session: name,
+      session: connection.sessionName,
       ...(identity.name === '' ? {} : { identity: identity.name }),
       heartbeat: context.settings.heartbeatMs,
       limits: { frameBytes: context.settings.frameBytes, topics: context.settings.maxTopics },
@@ -226,7 +228,7 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   // A name that was made here is at home here, or its client would be sent about for nothing.
   const stays =
     going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
-  connection.move = new Movable(name, shard, stays ? placement.version : undefined);
+  connection.move = new Movable(shard, stays ? placement.version : undefined);
   return name;
 }
 

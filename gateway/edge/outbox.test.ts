@@ -6,6 +6,8 @@ import { type Notice, Outbox, type OutboxOwner } from './outbox.ts';
 import { FakeSocket } from './testing/fake-socket.ts';
 
 class Owner implements OutboxOwner {
+  identity = undefined;
+  sessionName = '';
   readonly notices: Notice[] = [];
   slow = 0;
   overflows = 0;

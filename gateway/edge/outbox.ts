@@ -2,10 +2,14 @@ import type { ServerEvent } from '../../protocol/events.ts';
 import type { Delivery, Outlet } from '../hub/hub.ts';
 import { batchFrames, type Encoding, eventFrame } from './encoding.ts';
 import type { Flushable } from './flusher.ts';
+import type { Identity } from './identity.ts';
 import type { Socket } from './socket.ts';
 
 /** What an outbox tells its connection. */
 export interface OutboxOwner {
+  /** Who reads, once that is known, and the session in which. */
+  readonly identity: Identity | undefined;
+  readonly sessionName: string;
   /** Everything of the hub but messages: the connection says what the client gets to see. */
   onNotice(notice: Notice): void;
   /** More is unsent than may be; nothing is pushed until the client has read it. */
@@ -85,6 +89,10 @@ export class Outbox implements Outlet, Flushable {
     if (this.#hasRoom() || this.#closed) return;
     this.#answers += bytes.length;
     if (this.#answers > this.#limit) this.#owner.onOverflow();
+  }
+
+  get owner(): OutboxOwner {
+    return this.#owner;
   }
 
   /** More is unsent than may be. */

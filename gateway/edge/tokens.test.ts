@@ -18,7 +18,8 @@ const authenticator: Authenticator = {
     const topics = rights.split('+');
     const may = (topic: string) => topics.includes(topic);
     const expiresAt = lifetime === undefined ? undefined : Date.now() + Number(lifetime);
-    return { ok: true, identity: { name, maySubscribe: may, mayPublish: may, expiresAt } };
+    const rightsOf = { maySubscribe: may, mayPublish: may, mayManageUsers: false };
+    return { ok: true, identity: { name, ...rightsOf, expiresAt } };
   },
   apiKey: () => ({ ok: false, code: 'unauthenticated', detail: 'none' }),
   anonymous: () => ({ ok: false, code: 'unauthenticated', detail: 'a token is needed' }),

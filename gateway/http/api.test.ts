@@ -79,6 +79,7 @@ async function serve(
     stream: { ...probe, sessions: stream.sessions, health: stream.health, ...unused, ...over },
     authenticator,
     ring: source,
+    allPods: { ask: () => assert.fail('not called') },
     placement: settings.placement,
     settings: settings.http,
     edge: settings.edge,

@@ -9,6 +9,7 @@ import { originProblem } from '../edge/origin.ts';
 import { answerNoRequest } from '../edge/raw-answer.ts';
 import { REQUEST_ID, RequestIds } from '../edge/request-id.ts';
 import type { Logger } from '../logger.ts';
+import type { AllPods } from '../ring/all-pods.ts';
 import type { RingSource } from '../ring/ring-source.ts';
 import type { EdgeSettings, HttpSettings, PlacementSettings } from '../settings/declaration.ts';
 import type { Outcome, Stream } from '../stream/stream.ts';
@@ -19,12 +20,14 @@ import { historyPage, readHistory } from './history.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Message, readPublish } from './publish-body.ts';
 import { addRing, ringPaths } from './ring.ts';
+import { addUsers, userPaths } from './users.ts';
 import { Visitors } from './visitors.ts';
 
 export interface ApiParts {
   readonly stream: Stream;
   readonly authenticator: Authenticator;
   readonly ring: RingSource;
+  readonly allPods: Pick<AllPods, 'ask'>;
   readonly placement: PlacementSettings;
   readonly settings: HttpSettings;
   readonly edge: EdgeSettings;
@@ -40,14 +43,15 @@ export interface ApiParts {
 
 /** HTTP connections that are kept free beside the WebSockets. */
 const SPARE_CONNECTIONS = 1_000;
-/** A topic's bytes, each percent-encoded. */
-const TOPIC_PARAMETER = 3 * 256;
+/** A user's name: 256 characters of three bytes, each percent-encoded; a topic has less. */
+const PARAMETER_LENGTH = 9 * 256;
 
 const paths = {
   publish: '/v1/publish',
   history: '/v1/topics/:topic/history',
   openapi: '/v1/openapi.json',
   ...ringPaths,
+  ...userPaths,
 } as const;
 
 const methods = {
@@ -56,6 +60,9 @@ const methods = {
   [paths.openapi]: 'GET',
   [paths.ring]: 'GET',
   [paths.route]: 'GET',
+  [paths.user]: 'GET',
+  [paths.presence]: 'GET',
+  [paths.disconnect]: 'POST',
 } as const;
 
 /**
@@ -76,7 +83,7 @@ export function createApi(parts: ApiParts): FastifyInstance {
       return sendError(reply, { error, at: parts.clock.wall() });
     },
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: TOPIC_PARAMETER },
+    routerOptions: { maxParamLength: PARAMETER_LENGTH },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -90,8 +97,9 @@ export function createApi(parts: ApiParts): FastifyInstance {
   const visitors = new Visitors(parts);
   addPublish(app, parts, visitors);
   addHistory(app, parts, visitors);
-  const { ring, placement } = parts;
+  const { ring, placement, allPods } = parts;
   addRing(app, { ring, placement, admit: visitors.admit });
+  addUsers(app, { allPods, visitors });
   return app;
 }
 
@@ -178,6 +186,12 @@ function routeOf({ method, routeOptions }: FastifyRequest): Route {
       return 'ring';
     case paths.route:
       return 'route';
+    case paths.user:
+      return 'user';
+    case paths.presence:
+      return 'presence';
+    case paths.disconnect:
+      return 'disconnect';
     case paths.openapi:
       return 'openapi';
     default:

@@ -10,6 +10,9 @@ export interface HttpCounts {
 export const routes = [
   'publish',
   'history',
+  'presence',
+  'user',
+  'disconnect',
   'ring',
   'route',
   'openapi',

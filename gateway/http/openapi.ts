@@ -3,15 +3,20 @@ import { errorCodes } from '../../protocol/codes.ts';
 import type { HttpSettings } from '../settings/declaration.ts';
 import { KEY_LENGTH } from './ring.ts';
 import {
+  closed,
+  disconnect,
   failure,
   history,
   lone,
   messagesOf,
+  presence,
   published,
   publishedAll,
   ring,
   route,
+  user,
 } from './shapes.ts';
+import { ASK_COST } from './visitors.ts';
 
 const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (name: string) => ({ 'application/json': { schema: schema(name) } });
@@ -31,6 +36,9 @@ export function openApiDocument(settings: HttpSettings): object {
     paths: {
       '/v1/publish': { post: publishOperation(settings) },
       '/v1/topics/{topic}/history': { get: historyOperation(settings) },
+      '/v1/topics/{topic}/presence': { get: presenceOperation() },
+      '/v1/users/{user}': { get: userOperation() },
+      '/v1/disconnect': { post: disconnectOperation() },
       '/v1/ring': { get: ringOperation() },
       '/v1/route': { get: routeOperation() },
       '/v1/openapi.json': { get: documentOperation() },
@@ -56,11 +64,12 @@ export function openApiDocument(settings: HttpSettings): object {
 }
 
 const description = ({ requestsPerSecond, requestsBurst }: HttpSettings) =>
-  'Publishes messages to topics, reads their history, and says which gateway owns what. Any ' +
-  'gateway answers.\n\n' +
+  'Publishes messages to topics, reads their history, says where users are and which gateway ' +
+  'owns what. Any gateway answers.\n\n' +
   `An identity, or the address of a client without one, may send ${requestsPerSecond} requests a ` +
   `second and ${requestsBurst} at once to each gateway; a publish of several messages counts as ` +
-  'many. What is over that is answered with 429 and `Retry-After`.\n\n' +
+  `many, and what is asked of all gateways (users, presence, disconnect) as ${ASK_COST}. ` +
+  'What is over that is answered with 429 and `Retry-After`.\n\n' +
   'Pages may use it from the origins in the setting `auth.allowedOrigins` (CORS, without ' +
   'cookies); those of other origins are answered with 403, also when they ask before (`OPTIONS`).';
 
@@ -74,6 +83,10 @@ function schemas(settings: HttpSettings): Record<string, object> {
     History: history,
     Ring: ring,
     Route: route,
+    Presence: presence,
+    User: user,
+    Disconnect: disconnect,
+    Disconnected: closed,
   };
   return Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => {
@@ -117,6 +130,11 @@ function failures(): Record<string, object> {
     ]),
   );
 }
+
+const inPath = (name: string) => ({
+  ...{ name, in: 'path', required: true },
+  schema: { type: 'string' },
+});
 
 function publishOperation({ publishMessages, bodyBytes }: HttpSettings): object {
   return {
@@ -169,12 +187,52 @@ function historyOperation({ historyEntries }: HttpSettings): object {
       'Otherwise the newest messages. Needs the right to subscribe.',
     parameters: [
       requestId,
-      { name: 'topic', in: 'path', required: true, schema: { type: 'string' } },
+      inPath('topic'),
       query('after', 'A position; the page begins behind it.', { type: 'string' }),
       query('limit', 'With `after`: most messages of the page. Default: 100.', count),
       query('latest', 'Without `after`: how many. Default: 100.', count),
     ],
     responses: { ...success('One page.', json('History')), ...failures() },
+  };
+}
+
+const MISSING =
+  'All gateways are asked. Those that do not answer within two seconds are named in `missing`; ' +
+  'ask again.';
+const MANAGES = 'Needs an API key, or a token with `"users": true` in its claim `wsc`.';
+
+function presenceOperation(): object {
+  return {
+    operationId: 'presence',
+    summary: 'Who is subscribed to a topic now',
+    description:
+      `${MISSING} A session counts once, also while it moves between gateways. Needs the right ` +
+      'to subscribe; whoever is anonymous is told numbers only.',
+    parameters: [requestId, inPath('topic')],
+    responses: { ...success('Who is there.', json('Presence')), ...failures() },
+  };
+}
+
+function userOperation(): object {
+  return {
+    operationId: 'user',
+    summary: 'Where a user is connected, and how its last connection ended',
+    description: `${MISSING} ${MANAGES}`,
+    parameters: [requestId, inPath('user')],
+    responses: { ...success('What is known.', json('User')), ...failures() },
+  };
+}
+
+function disconnectOperation(): object {
+  return {
+    operationId: 'disconnect',
+    summary: 'End the connections of a user or a session',
+    description:
+      `${MISSING} Doing it again does no harm. Whoever has a valid token can connect again: who ` +
+      `is to stay out must not get one any more. ${MANAGES}`,
+    parameters: [requestId],
+    requestBody: { required: true, content: json('Disconnect') },
+    responses: { ...success('They are ended.', json('Disconnected')), ...failures() },
   };
 }
 

@@ -32,7 +32,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  */
 export function readPublish(body: Uint8Array, rules: PublishRules): PublishRequest {
   const members = scanned(scanObject(body, limits.depth), 'the body');
-  const fields = parsed(body);
+  const fields = readObject(body);
   const list = members.get('messages');
   if (list === undefined) {
     const message = readMessage(body, { fields, members, where: '', number: 1, rules });
@@ -116,7 +116,8 @@ function checkAlone(members: ReadonlyMap<string, Span>): void {
   throw new Refusal('bad_request', `messages: or one message, not both (there is "${other}")`);
 }
 
-function parsed(body: Uint8Array): Fields {
+/** A body that is one JSON object. Throws `Refusal`. */
+export function readObject(body: Uint8Array): Fields {
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(body));

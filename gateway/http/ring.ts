@@ -6,6 +6,7 @@ import type { RingSource } from '../ring/ring-source.ts';
 import { shardCounts } from '../ring/shard-counts.ts';
 import type { PlacementSettings } from '../settings/declaration.ts';
 import { ApiError } from './api-error.ts';
+import { type Query, readNames } from './query.ts';
 
 export const ringPaths = { ring: '/v1/ring', route: '/v1/route' } as const;
 
@@ -30,19 +31,11 @@ export function addRing(app: FastifyInstance, { ring, placement, admit }: RingRo
   );
 }
 
-type Query = Readonly<Record<string, unknown>>;
-
 function readKey(query: Query): string {
   readNames(query, ['key']);
   const { key } = query;
   if (typeof key === 'string' && key.length >= 1 && key.length <= KEY_LENGTH) return key;
   throw new ApiError('bad_request', `key: 1 to ${KEY_LENGTH} characters, once`);
-}
-
-function readNames(query: Query, known: readonly string[]): void {
-  if (Object.keys(query).every((name) => known.includes(name))) return;
-  const may = known.length === 0 ? 'must be empty' : `may hold ${known.join(', ')}`;
-  throw new ApiError('bad_request', `the query ${may}`);
 }
 
 async function ringBody(source: RingSource): Promise<object> {

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { type ErrorName, errorCodes, gapReasons } from '../../protocol/codes.ts';
 import * as limits from '../../protocol/limits.ts';
 import { SHARDS } from '../../protocol/ring.ts';
+import { USER_LENGTH } from './user-questions.ts';
+import { PRESENCE_MAX } from './users.ts';
 
 /**
  * The forms of bodies, for the OpenAPI document. Requests are read by the protocol's own readers
@@ -174,4 +176,68 @@ export const route = z.object({
     .string()
     .optional()
     .meta({ description: 'Where clients reach the owner, if `placement.podEndpoint` says so.' }),
+});
+
+const all = {
+  complete: z.boolean().meta({ description: 'Whether every gateway answered in time.' }),
+  missing: z.array(pod).meta({ description: 'Those that did not.' }),
+};
+const userName = z.string().min(1).max(USER_LENGTH).meta({ description: 'The `sub` of tokens.' });
+
+export const user = z.object({
+  user: userName,
+  total: count.meta({ description: 'Connections that it has now.' }),
+  connections: z
+    .array(z.object({ pod, session: name.optional(), since: milliseconds }))
+    .meta({ description: 'At most 100 of each gateway, the oldest first.' }),
+  ended: z
+    .object({
+      pod,
+      at: milliseconds,
+      code: z.int().meta({ description: 'The WebSocket close code.' }),
+      reason: z.string().optional().meta({ description: 'Name of the code, if it has one.' }),
+    })
+    .optional()
+    .meta({ description: 'How its last connection ended, if that was within the last hour.' }),
+  ...all,
+});
+
+export const disconnect = z
+  .object({
+    user: userName.optional(),
+    session: name.optional(),
+    reconnect: z.boolean().optional().meta({
+      description:
+        'Whether its clients come back by themselves (4009) or stay away (4503). Default: false.',
+    }),
+    reason: name
+      .optional()
+      .meta({ description: 'The reason of the close, instead of the name of its code.' }),
+  })
+  .meta({
+    description:
+      'All connections of a user, or of a session, or of that session of that user. Members that ' +
+      'the gateway does not know are refused: it might end more than was meant.',
+  });
+
+export const closed = z.object({
+  closed: count.meta({ description: 'Connections that were ended.' }),
+  pods: z.array(z.object({ pod, closed: count })).meta({ description: 'Where there were any.' }),
+  ...all,
+});
+
+export const presence = z.object({
+  topic,
+  total: z.object({
+    users: count,
+    anonymous: count.meta({ description: 'Sessions of clients without a token.' }),
+  }),
+  users: z
+    .array(z.object({ user: userName, sessions: count }))
+    .optional()
+    .meta({ description: `By name, at most ${PRESENCE_MAX}. Absent for anonymous callers.` }),
+  truncated: z.boolean().optional().meta({
+    description: 'Not all users are named; then a user on several gateways may be counted twice.',
+  }),
+  ...all,
 });

@@ -16,6 +16,9 @@ export interface VisitorsParts {
   readonly clock: Clock;
 }
 
+/** Of a request for which every gateway works: it counts as so many against the rate. */
+export const ASK_COST = 20;
+
 /** Who sent a request: an identity, or else an address. */
 interface Visitor {
   readonly by: 'identity' | 'address';
@@ -41,7 +44,7 @@ export class Visitors {
     this.#parts = parts;
     const { clock, settings } = parts;
     const rate = { perSecond: settings.requestsPerSecond, burst: settings.requestsBurst };
-    const options = { rate, largest: settings.publishMessages, clock };
+    const options = { rate, largest: Math.max(settings.publishMessages, ASK_COST), clock };
     this.#rates = { identity: new VisitorRates(options), address: new VisitorRates(options) };
   }
 

@@ -30,6 +30,8 @@ export interface Hub {
    * `olderThan`, and which were confirmed since: worth a tick, so that its cursor does not age.
    */
   confirmed(outlet: Outlet, olderThan: number): Map<string, Position>;
+  /** Who is subscribed to a topic, or about to be, in no order. */
+  subscribers(topic: string): readonly Outlet[];
   /** The outlet has room again: what it missed while it had none is read from the log. */
   drained(outlet: Outlet): void;
   /** Delivers what is pending now instead of at the end of the turn. */

@@ -32,6 +32,11 @@ export class Outlets {
     return this.#all.size;
   }
 
+  /** All that have subscriptions. */
+  all(): Outlet[] {
+    return [...this.#all];
+  }
+
   get full(): number {
     return this.#full.size;
   }

@@ -115,6 +115,18 @@ class World {
     else if (dice < 0.98) this.clock.pass(this.pick([1, 3]));
     else await this.clock.advance(this.pick([0, 5, 200, 3_000]));
     if (this.random() < 0.7) await turn();
+    this.#checkSubscribers();
+  }
+
+  /** Live or behind: whoever asked is a subscriber, once, and nobody else. */
+  #checkSubscribers(): void {
+    for (const topic of TOPICS) {
+      const subscribers = new Set(this.hub.subscribers(topic));
+      assert.equal(subscribers.size, this.hub.subscribers(topic).length, 'each once');
+      for (const outlet of this.outlets) {
+        assert.equal(subscribers.has(outlet), outlet.watched.has(topic));
+      }
+    }
   }
 
   answerOne(): void {

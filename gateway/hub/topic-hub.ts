@@ -141,6 +141,15 @@ export class TopicHub implements Hub, StreamListener {
     return positions;
   }
 
+  subscribers(name: string): readonly Outlet[] {
+    const topic = this.#topics.get(name);
+    if (topic === undefined || topic.count === 0) return [];
+    const live = topic.liveOutlets();
+    if (live.length === topic.count) return live;
+    // Who is behind is known by its own notes alone.
+    return this.#outlets.all().filter((outlet) => findSubscription(outlet, name) !== undefined);
+  }
+
   drained(outlet: Outlet): void {
     if (!this.#outlets.drain(outlet)) return;
     for (const subscription of subscriptionsOf(outlet)) {

@@ -89,6 +89,15 @@ export class Topic {
     return cursor !== undefined && this.#told !== undefined && samePlace(cursor, this.#told);
   }
 
+  /** Those whose subscriptions are live. */
+  liveOutlets(): Outlet[] {
+    const { live = [] } = this;
+    if (live instanceof Subscription) return [live.outlet];
+    return live.flatMap((subscription) =>
+      subscription === undefined ? [] : [subscription.outlet],
+    );
+  }
+
   /** Makes a subscription live; it gets whatever is handed out from the next fan-out on. */
   add(subscription: Subscription): void {
     const { live } = this;

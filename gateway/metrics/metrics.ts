@@ -7,7 +7,7 @@ import { type HttpCounts, routes } from '../http/counts.ts';
 import type { HubCounts } from '../hub/counts.ts';
 import type { HubState } from '../hub/topic-hub.ts';
 import type { RedisFile } from '../redis-files.ts';
-import type { RingCounts } from '../ring/counts.ts';
+import type { AskCounts, RingCounts } from '../ring/counts.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
 import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
 import { authCounts } from './auth-series.ts';
@@ -39,7 +39,7 @@ export class Metrics {
   readonly edge: EdgeCounts;
   readonly http: HttpCounts;
   readonly auth: AuthCounts;
-  readonly ring: RingCounts;
+  readonly ring: RingCounts & AskCounts;
   readonly admin: AdminCounts;
   readonly registry = new Registry();
   /** A file with a secret of Redis changed. */
@@ -223,7 +223,9 @@ function redisCounts(make: SeriesMaker): RedisLogCounts {
   return {
     disconnected: make.counters('redis_disconnects_total', 'Connections to Redis that were lost.', {
       label: 'connection',
-      values: allOf<ConnectionName>({ publish: true, control: true, bell: true, ring: true }),
+      values: allOf<ConnectionName>({
+        ...{ publish: true, control: true, bell: true, ring: true, wire: true },
+      }),
     }),
     lateLossReports: make.counter(
       'late_loss_reports_total',

@@ -1,4 +1,10 @@
-import type { DocumentOutcome, RingCounts } from '../ring/counts.ts';
+import {
+  type AskCounts,
+  askOutcomes,
+  type DocumentOutcome,
+  hearOutcomes,
+  type RingCounts,
+} from '../ring/counts.ts';
 import { offerOutcomes } from '../ring/pod-board.ts';
 import { allOf, type SeriesMaker } from './series.ts';
 
@@ -19,7 +25,7 @@ const documents = allOf<DocumentOutcome>({
   ...{ other_cluster: true, undecodable: true, unreadable: true },
 });
 
-export function ringCounts(make: SeriesMaker): RingCounts {
+export function ringCounts(make: SeriesMaker): RingCounts & AskCounts {
   const conflicts = make.counter(
     'ring_conflicts_total',
     'Rings of the same version with another content. Never, unless the store lost something.',
@@ -38,6 +44,16 @@ export function ringCounts(make: SeriesMaker): RingCounts {
       'ring_offers_total',
       'Rings that were offered to the others: new ones, and such as they had missed.',
       { label: 'outcome', values: offerOutcomes },
+    ),
+    asked: make.counters(
+      'pod_questions_total',
+      'Questions to all gateways, about users and topics, by what this one got to know.',
+      { label: 'outcome', values: askOutcomes },
+    ),
+    heard: make.counters(
+      'pod_messages_total',
+      'What other gateways asked and answered, by what became of it here.',
+      { label: 'outcome', values: hearOutcomes },
     ),
   };
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../protocol/clock.ts';
 import { compareVersions } from '../../protocol/ring.ts';
+import { MemoryExchange } from './memory-wire.ts';
 import {
   type Beat,
   type Beaten,
@@ -42,6 +43,8 @@ interface Knowledge {
 
 /** The board of gateways that run in one process: they share one object. */
 export class MemoryBoard implements PodBoard {
+  /** How they speak with each other. */
+  readonly exchange = new MemoryExchange();
   readonly #clock: Pick<Clock, 'now'>;
   #knows = empty();
   #tokens = 0;

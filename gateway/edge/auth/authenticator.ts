@@ -6,7 +6,7 @@ import type { ApiKeys } from './api-keys.ts';
 import type { AuthSecrets } from './auth-secrets.ts';
 import type { AuthCounts, Credential } from './counts.ts';
 import type { KeySource } from './key-source.ts';
-import { full, PermissionReader, type Permissions, readOnly } from './permissions.ts';
+import { application, full, PermissionReader, type Permissions, readOnly } from './permissions.ts';
 import { RemoteKeys } from './remote-keys.ts';
 import { TokenVerifier } from './tokens.ts';
 
@@ -68,7 +68,7 @@ export class ConfiguredAuthenticator implements Authenticator {
   apiKey(key: string): Authentication {
     if (this.#apiKeys === undefined) return this.#counted('api_key', noKeys('API keys'));
     const name = this.#apiKeys.find(key);
-    const answer = name === undefined ? refused('no such API key') : granted(full, name);
+    const answer = name === undefined ? refused('no such API key') : granted(application, name);
     return this.#counted('api_key', answer);
   }
 
@@ -83,8 +83,10 @@ export class ConfiguredAuthenticator implements Authenticator {
   #judgeAnonymous(loopback: boolean): Authentication {
     // With keys, loopback is nobody special: a proxy on the same machine looks like that too.
     const keyless = this.#keys === undefined && this.#apiKeys === undefined;
-    if (keyless && loopback) return granted(full, '');
-    if (!this.#settings.anonymous) return refused('a token is required');
+    const { anonymous } = this.#settings;
+    // Where everybody is served, everybody may come from here: through a proxy.
+    if (keyless && loopback) return granted(anonymous ? full : application, '');
+    if (!anonymous) return refused('a token is required');
     return granted(this.#settings.anonymousPublish ? full : readOnly, '');
   }
 

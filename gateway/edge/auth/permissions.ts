@@ -2,8 +2,8 @@ import { isFields } from '../../../protocol/fields.ts';
 import { compilePatterns, type TopicPattern } from '../../../protocol/topic-pattern.ts';
 import type { Identity } from '../identity.ts';
 
-/** What an identity may do with topics. */
-export type Permissions = Pick<Identity, 'maySubscribe' | 'mayPublish'>;
+/** What an identity may do. */
+export type Permissions = Pick<Identity, 'maySubscribe' | 'mayPublish' | 'mayManageUsers'>;
 
 /** The claim that carries permissions. */
 export const CLAIM = 'wsc';
@@ -16,13 +16,24 @@ const MAX_COMPILED = 1_000;
 const everything = () => true;
 const nothing = () => false;
 
-export const full: Permissions = { maySubscribe: everything, mayPublish: everything };
-export const readOnly: Permissions = { maySubscribe: everything, mayPublish: nothing };
+/** Every topic. */
+export const full: Permissions = {
+  maySubscribe: everything,
+  mayPublish: everything,
+  mayManageUsers: false,
+};
+export const readOnly: Permissions = { ...full, mayPublish: nothing };
+/** An application that serves the users. */
+export const application: Permissions = { ...full, mayManageUsers: true };
 
-/** The form of the claim: `{ sub: [patterns], pub: [patterns] }`, an absent list grants nothing. */
+/**
+ * The form of the claim: `{ sub: [patterns], pub: [patterns], users: true }`; what is absent is not
+ * granted.
+ */
 export interface Grant {
   readonly sub: readonly string[];
   readonly pub: readonly string[];
+  readonly users?: boolean;
 }
 
 /** Turns claims into permissions. */
@@ -39,7 +50,8 @@ export class PermissionReader {
   read(claim: unknown): Permissions | string {
     const grant = claim === undefined ? this.#fallback : grantOf(claim);
     if (typeof grant === 'string') return grant;
-    return { maySubscribe: this.#compile(grant.sub), mayPublish: this.#compile(grant.pub) };
+    const { sub, pub, users: mayManageUsers = false } = grant;
+    return { maySubscribe: this.#compile(sub), mayPublish: this.#compile(pub), mayManageUsers };
   }
 
   #compile(patterns: readonly string[]): TopicPattern {
@@ -58,10 +70,11 @@ export class PermissionReader {
 }
 
 function grantOf(claim: unknown): Grant | string {
-  if (!isFields(claim)) return `${CLAIM} is an object with sub and pub`;
-  const { sub = [], pub = [] } = claim;
+  if (!isFields(claim)) return `${CLAIM} is an object with sub, pub and users`;
+  const { sub = [], pub = [], users = false } = claim;
+  if (typeof users !== 'boolean') return `${CLAIM}.users is true or false`;
   const problem = listProblem('sub', sub) ?? listProblem('pub', pub);
-  return problem ?? { sub: sub as string[], pub: pub as string[] };
+  return problem ?? { sub: sub as string[], pub: pub as string[], users };
 }
 
 function listProblem(name: string, list: unknown): string | undefined {

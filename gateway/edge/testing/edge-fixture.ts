@@ -111,6 +111,7 @@ export const everything: Identity = {
   name: '',
   maySubscribe: () => true,
   mayPublish: () => true,
+  mayManageUsers: false,
   expiresAt: undefined,
 };
 

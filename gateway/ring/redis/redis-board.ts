@@ -133,6 +133,16 @@ export class RedisBoard implements PodBoard {
     return podsReply(await this.#run('pods', []));
   }
 
+  /** Makes its connection anew. */
+  reconnect(reason: string): void {
+    this.#connection.break(reason);
+  }
+
+  /** Says something to whoever listens to a channel, on this connection. */
+  publish(channel: string, text: string): Promise<unknown> {
+    return this.#connection.call('PUBLISH', channel, text);
+  }
+
   async leave(pod: string): Promise<void> {
     await this.#run('goodbye', [pod, this.#token()]);
   }

@@ -7,7 +7,9 @@ import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import { MemoryBoard } from '../memory-board.ts';
 import type { PodBoard } from '../pod-board.ts';
+import type { PodWire } from '../pod-wire.ts';
 import { RedisBoard } from '../redis/redis-board.ts';
+import { RedisWire } from '../redis/redis-wire.ts';
 
 /** A store of boards that a suite may break. Each `world` is empty. */
 export interface BoardStore {
@@ -20,6 +22,8 @@ export interface BoardWorld {
   readonly clock: Clock;
   /** As one more pod of the cluster sees it. */
   board(pod: string, cluster?: string): PodBoard;
+  /** How that pod speaks with the others. */
+  wire(pod: string, cluster?: string): PodWire;
   pass(ms: number): Promise<void>;
   /** Lets time pass until it holds. */
   until(what: string, holds: () => boolean): Promise<void>;
@@ -45,6 +49,7 @@ function memoryWorld(): BoardWorld {
   return {
     clock,
     board: (_pod, cluster = 'chat') => board(cluster),
+    wire: (pod, cluster = 'chat') => board(cluster).exchange.wire(pod),
     pass: (ms) => clock.advance(ms),
     until: (what, holds) => clock.until(what, holds),
     flush: async () => {
@@ -75,14 +80,21 @@ export async function redisBoards(): Promise<BoardStore> {
 async function redisWorld(server: RedisServer, keyPrefix: string): Promise<BoardWorld> {
   const { redis } = gatewaySettings.parse({ redis: { url: server.url, keyPrefix } });
   const admin = new Redis(server.url);
-  const made: RedisBoard[] = [];
+  const made: { close(): void }[] = [];
+  const shared = { redis, clock: systemClock, random: Math.random };
   return {
     clock: systemClock,
     board: (pod, cluster = 'chat') => {
-      const shared = { clock: systemClock, random: Math.random };
-      const board = new RedisBoard({ redis, cluster, pod, ...shared });
+      const board = new RedisBoard({ ...shared, cluster, pod });
       made.push(board);
       return board;
+    },
+    wire: (pod, cluster = 'chat') => {
+      const publish = (channel: string, text: string) => admin.publish(channel, text);
+      const speaker = { publish, reconnect() {} };
+      const wire = new RedisWire({ ...shared, cluster, pod, speaker });
+      made.push(wire);
+      return wire;
     },
     pass: (ms) => sleep(ms),
     until: async (what, holds) => {
@@ -103,7 +115,7 @@ async function redisWorld(server: RedisServer, keyPrefix: string): Promise<Board
       };
     },
     close: async () => {
-      for (const board of made) board.close();
+      for (const each of made) each.close();
       admin.disconnect();
     },
   };

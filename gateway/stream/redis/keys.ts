@@ -21,6 +21,8 @@ export interface Keys {
   sessions(identity: string): string;
   topicChannel(topic: string): string;
   podChannel(pod: string): string;
+  /** Where the pods of a cluster ask each other, and where one of them gets its answers. */
+  clusterChannel(cluster: string, pod?: string): string;
 }
 
 export function redisKeys(prefix: string): Keys {
@@ -42,6 +44,8 @@ export function redisKeys(prefix: string): Keys {
     sessions: (identity) => `${base}names:${encodeName(identity)}`,
     topicChannel: (topic) => `${base}on:${encodeName(topic)}`,
     podChannel: (pod) => `${base}pod:${encodeName(pod)}`,
+    clusterChannel: (cluster, pod) =>
+      pod === undefined ? `${base}wire:${cluster}` : `${base}wire:${cluster}:${encodeName(pod)}`,
   };
 }
 

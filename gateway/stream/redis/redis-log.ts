@@ -48,7 +48,7 @@ export interface RedisLogCounts {
 }
 
 /** `ring`: not of the log itself, but beside it on the same Redis. */
-export type ConnectionName = 'publish' | 'control' | 'bell' | 'ring';
+export type ConnectionName = 'publish' | 'control' | 'bell' | 'ring' | 'wire';
 
 export interface RedisLogOptions {
   readonly redis: RedisSettings;
