@@ -247,7 +247,7 @@ export class Client {
   #onWelcome(welcome: Welcome): void {
     const before = this.#welcome;
     this.#welcome = welcome;
-    if (before !== undefined && before.identity !== welcome.identity) {
+    if (before && before.identity !== welcome.identity) {
       // To publish it now would be to publish it as somebody else.
       this.#outbound.end({ code: 'identity_changed', message: 'another identity' });
     }
@@ -294,9 +294,9 @@ export class Client {
     if (id !== undefined && this.#requests.answer(id, event)) return;
     const error = new ClientError(code, message);
     const ended = id === undefined && topic !== undefined && this.#subscriptions.get(topic);
-    if (ended && carried) ended.part();
-    else if (ended) ended.onRefused(undefined, error);
-    else this.#errors.emit('error', error);
+    if (!ended) this.#errors.emit('error', error);
+    else if (carried) ended.part();
+    else ended.onRefused(undefined, error);
   }
 
   #setStale(stale: boolean, at: number): void {

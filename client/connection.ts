@@ -246,8 +246,11 @@ export class Connection implements LinkOwner {
     if (!this.connected || this.#move?.link.welcome !== undefined) return;
     this.#endMove()?.close(NORMAL);
     const { to } = asked;
-    if (to === undefined) this.#url += 1;
-    else if (!mayLead(url, to)) {
+    if (to === undefined) {
+      this.#url += 1;
+      // A move may have led to one of ours that is not its turn.
+      if (this.#address() === url) this.#url += 1;
+    } else if (!mayLead(url, to)) {
       this.#stay('bad address');
       return;
     }

@@ -17,18 +17,24 @@ const shared = { clock: systemClock, random: Math.random, logger: silentLogger }
 const running: Gateway[] = [];
 const clients: Client[] = [];
 
-/** Real gateways on one store, with one ring. */
-async function gateways(count: number, input: SettingsInput = {}): Promise<string[]> {
+/** Starts real gateways, one with each call: on one store, with one ring. Resolves to its URL. */
+function cluster(input: SettingsInput = {}): () => Promise<string> {
   const store = new MemoryStore({ ...shared, settings: settingsFrom(input).stream });
   const board = new MemoryBoard(systemClock);
-  const urls: string[] = [];
-  for (let i = 0; i < count; i += 1) {
-    const settings = settingsFrom({ port: 0, adminPort: 0, pod: `pod-${i}`, ...input });
+  let count = 0;
+  return async () => {
+    const settings = settingsFrom({ port: 0, adminPort: 0, pod: `pod-${count++}`, ...input });
     const gateway = new Gateway(settings, { ...shared, store, board });
     await gateway.start();
     running.push(gateway);
-    urls.push(`ws://127.0.0.1:${gateway.address?.port}/ws`);
-  }
+    return `ws://127.0.0.1:${gateway.address?.port}/ws`;
+  };
+}
+
+async function gateways(count: number, input: SettingsInput = {}): Promise<string[]> {
+  const start = cluster(input);
+  const urls: string[] = [];
+  while (urls.length < count) urls.push(await start());
   return urls;
 }
 
@@ -50,7 +56,7 @@ function breakable(): { readonly webSocket: SocketFactory; readonly tear: () => 
   };
 }
 
-const reach = (condition: () => boolean, what: string) =>
+const reach = (condition: () => boolean | Promise<boolean>, what: string) =>
   until(condition, { for: what, deadlineMs: 15_000 });
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -145,6 +151,61 @@ describe('a client of real gateways', () => {
     assert.equal(client.welcome?.pod, 'pod-1');
     await running.pop()?.stop();
     await reach(() => client.welcome?.pod === 'pod-0', 'the other gateway');
+  });
+
+  it('moves as gateways come and go: always connected, nothing lost, nothing twice', async () => {
+    const start = cluster({
+      ring: { heartbeatMs: 20 },
+      placement: { podEndpoint: 'address' },
+      edge: { drainGraceMs: 20, markerMs: 20 },
+    });
+    const urls = [await start(), await start()];
+    const reasons: string[] = [];
+    const wrong: unknown[] = [];
+    const open = async (n: number) => {
+      const client = clientOf(n % 2 === 0 ? [...urls] : [...urls].reverse());
+      await client.connect();
+      client.on('state', (change) => wrong.push(change));
+      client.on('error', (error) => wrong.push(error));
+      client.on('moved', ({ reason }) => reasons.push(reason));
+      return client;
+    };
+    const everybody = await Promise.all(upTo(16).map(open));
+    const heard = await Promise.all(
+      everybody.map(async (client) => {
+        const room = client.subscribe<string>('t');
+        const got: string[] = [];
+        room.on('message', ({ data }) => got.push(data));
+        room.on('gap', (gap) => wrong.push(gap));
+        room.on('state', ({ reason }) => wrong.push(...(reason === 'hole' ? [reason] : [])));
+        await room.ready;
+        return got;
+      }),
+    );
+    const published: string[] = [];
+    const publishUntil = (done: () => boolean, what: string) =>
+      reach(async () => {
+        const data = upTo(20).map((n) => `${published.length + n}`);
+        published.push(...data);
+        const by = (n: number) => everybody[n % everybody.length] as Client;
+        await Promise.all(data.map((text, n) => by(n).publish('t', text)));
+        return done();
+      }, what);
+    urls.push(await start());
+    await publishUntil(() => reasons.includes('rebalance'), 'moves to the new gateway');
+    const [first] = running;
+    let left = false;
+    void first?.drain().then(() => {
+      left = true;
+    });
+    await publishUntil(() => left, 'the end of the drain');
+    assert.ok(reasons.includes('drain'), String(reasons));
+    await reach(() => heard.every((got) => got.length >= published.length), 'all messages');
+    const [order = []] = heard;
+    assert.deepEqual([...order].sort(), [...published].sort());
+    for (const got of heard) assert.deepEqual(got, order);
+    assert.deepEqual(wrong, []);
+    assert.ok(everybody.every((client) => client.welcome?.pod !== 'pod-0'));
   });
 
   it('that reads slowly gets everything, from the log', async () => {

@@ -55,6 +55,18 @@ describe('a move', () => {
     assert.equal(next.asked('hello')['move'], 'ticket');
   });
 
+  it('without an address never leads back to where it was asked', async () => {
+    const { carry, network } = await start();
+    const second = await carry({ to: 'ws://b/ws' });
+    await turn();
+    second.say({ type: 'move', within: 1_000, reason: 'drain', token: 'ticket' });
+    await turn();
+    assert.deepEqual(
+      network.sockets.map(({ url }) => url),
+      ['ws://a/ws', 'ws://b/ws', 'ws://a/ws'],
+    );
+  });
+
   it('ends with the old connection closed, and is told apart from the state', async () => {
     const { client, clock, old, move, moves, changes } = await start();
     const next = await move({ to: 'ws://c/ws', reason: 'rebalance' });
