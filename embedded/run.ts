@@ -95,6 +95,7 @@ function greeting({ port, gateways, redis }: Options): string {
 
   Look      http://127.0.0.1:${port}/
   Gateways  ${ports.map((each) => `ws://127.0.0.1:${each}/ws`).join('  ')}
+  Ring      curl http://127.0.0.1:${first}/v1/ring
   Listen    npx wscat -c 'ws://127.0.0.1:${first}/ws?topics=room.1&session=me'
   Publish   curl -d '{"topic":"room.1","data":{"hi":1}}' -H 'content-type: application/json' \\
               http://127.0.0.1:${second}/v1/publish

@@ -50,6 +50,7 @@ export class RingView {
   #image: ImageData | undefined;
   #ring: Ring | undefined;
   #gateways: readonly GatewayView[] = [];
+  #answering = true;
   #dots: readonly PlacedDot[] = [];
   #cells: Cells = new Uint32Array(SHARDS);
   #change: Change | undefined;
@@ -73,6 +74,7 @@ export class RingView {
 
   showFleet(gateways: readonly GatewayView[], answering: boolean): void {
     this.#gateways = gateways;
+    this.#answering = answering;
     this.#canvas.classList.toggle('unknown', !answering);
     this.#tell();
   }
@@ -104,9 +106,12 @@ export class RingView {
     const shares = ring.members.map(({ id }, place) => ({ id, shards: counts[place] ?? 0 }));
     this.#fillLegend(shares);
     const home = this.#dots.filter((dot) => this.#isHome(dot, ring)).length;
-    const clients = `${home} of ${this.#dots.length} clients are with the owner of their shard`;
+    const clients = this.#answering
+      ? `${home} of ${this.#dots.length} clients are with the owner of their shard`
+      : 'no gateway answers, and this is the last ring that one had';
     setText(byId('ring-version'), versionText(ring));
-    setText(byId('ring-clients'), `${clients}. Any gateway serves any client.`);
+    const more = this.#answering ? ' Any gateway serves any client.' : '';
+    setText(byId('ring-clients'), `${clients[0]?.toUpperCase()}${clients.slice(1)}.${more}`);
     const owned = shares.map(({ id, shards }) => `${id} owns ${percentText(shards)}`);
     this.#canvas.ariaLabel = `Version ${versionText(ring)}: ${owned.join(', ')}; ${clients}.`;
   }
