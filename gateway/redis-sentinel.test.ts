@@ -10,7 +10,7 @@ import { settingsFrom } from './settings/load.ts';
 
 /** Longer than the test: nobody gives a connection up because it is silent. */
 const NEVER_MS = 60_000;
-const ALL = 'bell,control,publish,ring';
+const ALL = 'bell,control,publish,ring,wire';
 
 const connected = async ({ port }: RedisServer) => {
   const list = String(await talk(port, (redis) => redis.client('LIST')));

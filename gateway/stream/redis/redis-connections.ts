@@ -267,7 +267,8 @@ export class Connection {
       named.catch(() => {});
       if (this.#db !== 0) await this.#select(this.#db);
       await this.#owner.prepare(this);
-      if (this.redis.stream !== stream || this.#closed) return;
+      // A user that is refused may be served as the default one, until the client hangs up.
+      if (this.redis.stream !== stream || this.#closed || !stream.writable) return;
       this.#usable = true;
       this.#proven = true;
       this.#lastError = undefined;
