@@ -3,16 +3,19 @@
 export interface Wait {
   /** Says in the error what did not happen. */
   readonly for: string | (() => string);
-  readonly deadlineMs: number;
+  /** Default: 5 s. */
+  readonly deadlineMs?: number;
   readonly everyMs?: number;
 }
+
+const DEADLINE_MS = 5_000;
 
 /** The first value of `probe` that is neither undefined nor false; throws after the deadline. */
 export async function until<T>(
   probe: () => Promise<T | undefined | false> | T | undefined | false,
   wait: Wait,
 ): Promise<T> {
-  const end = performance.now() + wait.deadlineMs;
+  const end = performance.now() + (wait.deadlineMs ?? DEADLINE_MS);
   for (;;) {
     const value = await probe();
     if (value !== undefined && value !== false) return value;
@@ -34,14 +37,14 @@ export function succeeds(attempt: Promise<unknown>): Promise<boolean> {
 /** `promise`, or an error that names what was waited for. */
 export function within<T>(promise: Promise<T>, wait: Wait): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late(wait)), wait.deadlineMs);
+    const timer = setTimeout(() => reject(late(wait)), wait.deadlineMs ?? DEADLINE_MS);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 
 function late(wait: Wait): Error {
   const what = typeof wait.for === 'string' ? wait.for : wait.for();
-  return new Error(`not within ${wait.deadlineMs} ms: ${what}`);
+  return new Error(`not within ${wait.deadlineMs ?? DEADLINE_MS} ms: ${what}`);
 }
 
 /** Lets time pass, where time itself is the fault: the length of an outage, a pace. */

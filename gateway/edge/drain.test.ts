@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { MoveTokens, publicHalf } from './move-tokens.ts';
 import { servedInPlace } from './placement.ts';
 import { startEdge } from './testing/edge-fixture.ts';
 import { RawPeer, upgradeRequest } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const placement = servedInPlace(20);
 const settings = {
@@ -32,10 +32,10 @@ describe('a drain', () => {
     assert.equal(fixture.edge.status().drain, 'announced');
     clients.push(await TestClient.ready(fixture.port));
     assert.ok(clients.every(({ closed }) => closed === undefined));
-    await waitFor(() => fixture.edge.status().drain === 'leaving', 'the end of the grace');
+    await until(() => fixture.edge.status().drain === 'leaving', { for: 'the end of the grace' });
     const late = new RawPeer(fixture.port);
     late.socket.write(upgradeRequest(fixture.port, []));
-    await waitFor(() => late.text.startsWith('HTTP/1.1 503'), 'a refusal');
+    await until(() => late.text.startsWith('HTTP/1.1 503'), { for: 'a refusal' });
     const began = performance.now();
     assert.deepEqual(await drained, empty);
     const took = performance.now() - began;
@@ -51,13 +51,13 @@ describe('a drain', () => {
     const { stream, port } = fixture;
     const plain = new TestClient(port, { path: '/ws?topics=a&session=s', protocols: [] });
     await plain.opened();
-    await waitFor(() => stream.saved.length > 0, 'its session');
+    await until(() => stream.saved.length > 0, { for: 'its session' });
     const writer = await TestClient.ready(port);
     writer.send({ type: 'pub', id: 1, topic: 'a', data: 1 });
     await plain.heard('msg');
     stream.holding = true;
     writer.send({ type: 'pub', id: 2, topic: 'b', data: 2 });
-    await waitFor(() => stream.drafts.length === 2, 'a publish in flight');
+    await until(() => stream.drafts.length === 2, { for: 'a publish in flight' });
     const drained = fixture.edge.drain();
     assert.equal((await plain.closing()).code, 4000);
     assert.equal(stream.saved.at(-1)?.changed.get('a')?.seq, 1);
@@ -110,7 +110,7 @@ describe('a drain', () => {
     const fixture = await startEdge({ settings, parts: { placement } });
     const clients = await crowd(fixture.port, 20);
     const drained = fixture.edge.drain();
-    await waitFor(() => clients.some(({ closed }) => closed !== undefined), 'the first one');
+    await until(() => clients.some(({ closed }) => closed !== undefined), { for: 'the first one' });
     fixture.edge.cancelDrain();
     assert.deepEqual(await drained, { forced: 0, cancelled: true });
     assert.equal(fixture.edge.ready, true);
@@ -149,7 +149,7 @@ describe('a drain', () => {
     });
     const stuck = await RawPeer.upgraded(fixture.port, { stubborn: true });
     stuck.say({ type: 'hello' });
-    await waitFor(() => stuck.events.length === 1, 'a welcome');
+    await until(() => stuck.events.length === 1, { for: 'a welcome' });
     const began = performance.now();
     assert.deepEqual(await fixture.edge.drain(), { forced: 1, cancelled: false });
     assert.ok(performance.now() - began < 3_000);
@@ -173,7 +173,7 @@ describe('moving away from a pod that is cut off', () => {
     fixture.edge.moveAway();
     assert.equal(fixture.edge.ready, false);
     const gone = () => clients.filter(({ closed }) => closed !== undefined);
-    await waitFor(() => gone().length >= 5, 'the first ones');
+    await until(() => gone().length >= 5, { for: 'the first ones' });
     fixture.edge.stay();
     assert.equal(fixture.edge.ready, true);
     const stayed = clients.filter(({ closed }) => closed === undefined);

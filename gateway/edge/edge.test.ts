@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { msgpackCodec } from '../../protocol/msgpack.ts';
 import { streamSettings } from '../settings/declaration.ts';
@@ -9,7 +10,6 @@ import { TopicStream } from '../stream/topic-stream.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import { RawPeer } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const clock = systemClock;
 const random = Math.random;
@@ -123,15 +123,15 @@ describe('the edge on hub, stream and memory store', () => {
     const writer = await TestClient.ready(one.port);
     const path = '/ws?topics=p&session=me';
     const reading = await new TestClient(one.port, { path, protocols: [] }).opened();
-    await waitFor(() => (one.counted.get('cursors:saved:1') ?? 0) === 1, 'its start');
+    await until(() => (one.counted.get('cursors:saved:1') ?? 0) === 1, { for: 'its start' });
     await publish(writer, 'p', numbers(1, 3));
     await reading.heard('msg', 3);
-    await waitFor(() => (one.counted.get('cursors:saved:1') ?? 0) >= 2, 'its cursor');
+    await until(() => (one.counted.get('cursors:saved:1') ?? 0) >= 2, { for: 'its cursor' });
     reading.ws.terminate();
     const frozen = await RawPeer.upgraded(two.port, { path });
-    await waitFor(() => two.hub.state.subscriptions > 0, 'its subscription');
+    await until(() => two.hub.state.subscriptions > 0, { for: 'its subscription' });
     await publish(writer, 'p', numbers(4, 8));
-    await waitFor(() => frozen.frames.some(({ opcode }) => opcode === 9), 'a marker');
+    await until(() => frozen.frames.some(({ opcode }) => opcode === 9), { for: 'a marker' });
     frozen.socket.destroy();
     await publish(writer, 'p', numbers(9, 10));
     const back = await new TestClient(one.port, { path, protocols: [] }).opened();
@@ -144,7 +144,7 @@ describe('the edge on hub, stream and memory store', () => {
   it('closes a session that is opened on another gateway', async () => {
     const path = '/ws?topics=s&session=moved';
     const first = await new TestClient(one.port, { path, protocols: [] }).opened();
-    await waitFor(() => one.hub.state.subscriptions > 0, 'its subscription');
+    await until(() => one.hub.state.subscriptions > 0, { for: 'its subscription' });
     const second = await new TestClient(two.port, { path, protocols: [] }).opened();
     assert.equal((await first.closing()).code, 4501);
     assert.equal(second.closed, undefined);
@@ -165,7 +165,7 @@ describe('the edge on hub, stream and memory store', () => {
         numbers(1, 40).map((n) => `${burst * 40 + n} ${padding}`),
       );
     }
-    await waitFor(() => one.edge.status().slow === 1, 'a slow one');
+    await until(() => one.edge.status().slow === 1, { for: 'a slow one' });
     slow.ws.resume();
     await slow.heard('msg', 400);
     assert.deepEqual(
@@ -189,10 +189,10 @@ describe('the edge on hub, stream and memory store', () => {
     say({ type: 'hello' });
     say({ type: 'sub', id: 1, topics: [{ topic: 'm' }] });
     await text.heard('subbed');
-    await waitFor(() => binary.frames.length === 2, 'subbed');
+    await until(() => binary.frames.length === 2, { for: 'subbed' });
     await publish(writer, 'm', [{ a: [1, null, 'x'] }]);
     await text.heard('msg');
-    await waitFor(() => binary.frames.length === 3, 'the message');
+    await until(() => binary.frames.length === 3, { for: 'the message' });
     const event = msgpackCodec.decodeEvent(binary.frames[2]?.payload ?? Buffer.alloc(0));
     assert.ok(event.ok && event.value.type === 'msg');
     assert.equal(event.value.data.encoding, 'msgpack');
@@ -220,8 +220,8 @@ describe('the edge on hub, stream and memory store', () => {
   });
 
   it('counts the way of every connection and forgets them all', async () => {
-    await waitFor(() => one.edge.status().connections === 0, 'nobody on one');
-    await waitFor(() => two.edge.status().connections === 0, 'nobody on two');
+    await until(() => one.edge.status().connections === 0, { for: 'nobody on one' });
+    await until(() => two.edge.status().connections === 0, { for: 'nobody on two' });
     const { counted } = one;
     const began = counted.get('state::opening') ?? 0;
     assert.ok(began > 5);

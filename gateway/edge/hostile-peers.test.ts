@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import * as limits from '../../protocol/limits.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import type { FakeStream } from './testing/fake-stream.ts';
 import { encodeFrame, RawPeer, type UpgradeOptions, upgradeRequest } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const FRAME_BYTES = 16_384;
 /** In which the bytes of one message may come. */
@@ -34,7 +34,7 @@ describe('hostile peers', () => {
   async function welcomed(options: UpgradeOptions = {}): Promise<RawPeer> {
     const peer = await RawPeer.upgraded(fixture.port, options);
     peer.say({ type: 'hello' });
-    await waitFor(() => peer.events.length === 1, 'a welcome');
+    await until(() => peer.events.length === 1, { for: 'a welcome' });
     return peer;
   }
 
@@ -45,7 +45,7 @@ describe('hostile peers', () => {
     };
     const peer = await welcomed();
     peer.send({ opcode: 1, payload: pad(FRAME_BYTES) });
-    await waitFor(() => peer.events.some(({ type }) => type === 'pong'), 'a pong');
+    await until(() => peer.events.some(({ type }) => type === 'pong'), { for: 'a pong' });
     peer.send({ opcode: 1, payload: pad(FRAME_BYTES + 1) });
     assert.equal(await peer.closeCode(), 1009);
     assert.equal(fixture.counted.get('violation:1009'), 1);
@@ -94,7 +94,10 @@ describe('hostile peers', () => {
 
   it('ends the socket of a peer that breaks the rules and does not leave', async () => {
     const connections = (count: number) =>
-      waitFor(() => fixture.edge.status().connections === count, `${count} connections`, 8_000);
+      until(() => fixture.edge.status().connections === count, {
+        for: `${count} connections`,
+        deadlineMs: 8_000,
+      });
     await connections(1);
     const peer = await welcomed({ stubborn: true });
     peer.send({ opcode: 3 });
@@ -121,7 +124,7 @@ describe('hostile peers', () => {
     for (let id = 1; id <= 40; id += 1) peer.say({ type: 'dance', id });
     for (let id = 41; id <= 80; id += 1) peer.say({ type: 'sub', id, topics: ['\u0000'] });
     peer.say({ type: 'ping', at: 5 });
-    await waitFor(() => peer.events.at(-1)?.type === 'pong', 'the pong');
+    await until(() => peer.events.at(-1)?.type === 'pong', { for: 'the pong' });
     assert.equal(peer.events.filter(({ code }) => code === 'unknown_command').length, 40);
     assert.equal(peer.events.filter(({ code }) => code === 'bad_topic').length, 40);
     peer.socket.destroy();
@@ -137,7 +140,7 @@ describe('hostile peers', () => {
       '{"type":"pub","id":2,"topic":"\\ud800","data":1}',
     ];
     for (const payload of abuse) peer.send({ opcode: 1, payload });
-    await waitFor(() => peer.events.length >= 6, 'an answer to each');
+    await until(() => peer.events.length >= 6, { for: 'an answer to each' });
     assert.equal(Reflect.get({}, 'polluted'), undefined);
     peer.socket.destroy();
     await neighbourIsServed();
@@ -165,10 +168,10 @@ describe('hostile peers', () => {
     const request = upgradeRequest(fixture.port, []);
     for (let at = 0; at < request.length && !ended; at += 1) {
       slow.write(request[at] ?? '');
-      await waitFor(() => true, 'a turn');
+      await until(() => true, { for: 'a turn' });
       if (at > 60) break;
     }
-    await waitFor(() => ended, 'the end of a slow handshake', 3_000);
+    await until(() => ended, { for: 'the end of a slow handshake', deadlineMs: 3_000 });
     await neighbourIsServed();
   });
 
@@ -176,7 +179,7 @@ describe('hostile peers', () => {
     const peer = new RawPeer(fixture.port);
     const headers = Array.from({ length: 2_100 }, (_, n) => `x-${n}: ${n}`);
     peer.socket.write(upgradeRequest(fixture.port, headers));
-    await waitFor(() => peer.text.startsWith('HTTP/1.1 431'), 'a refusal');
+    await until(() => peer.text.startsWith('HTTP/1.1 431'), { for: 'a refusal' });
     peer.socket.destroy();
   });
 
@@ -185,12 +188,12 @@ describe('hostile peers', () => {
       headers: ['Sec-WebSocket-Protocol: foo, bar.baz'],
     });
     served.say({ type: 'hello' });
-    await waitFor(() => served.events.length === 1, 'JSON, the default');
+    await until(() => served.events.length === 1, { for: 'JSON, the default' });
     served.socket.destroy();
     for (const garbage of ['a,,b', 'a, a', 'a b', '"', `${'x'.repeat(2_000)},`, '\u0001']) {
       const peer = new RawPeer(fixture.port);
       peer.socket.write(upgradeRequest(fixture.port, [`Sec-WebSocket-Protocol: ${garbage}`]));
-      await waitFor(() => peer.text.startsWith('HTTP/1.1 400'), `a refusal of ${garbage}`);
+      await until(() => peer.text.startsWith('HTTP/1.1 400'), { for: `a refusal of ${garbage}` });
       peer.socket.destroy();
     }
   });
@@ -200,9 +203,9 @@ describe('hostile peers', () => {
     const began = performance.now();
     const count = 700;
     for (let at = 1; at <= count; at += 1) peer.say({ type: 'ping', at });
-    await waitFor(() => peer.events.length >= 500, 'pongs');
+    await until(() => peer.events.length >= 500, { for: 'pongs' });
     assert.ok(!peer.ended);
-    await waitFor(() => peer.events.length === count + 1, 'all pongs');
+    await until(() => peer.events.length === count + 1, { for: 'all pongs' });
     const seconds = (performance.now() - began) / 1_000;
     assert.ok(seconds > 1.2, `700 frames with a burst of 400 and 200/s took ${seconds} s`);
     assert.ok((fixture.counted.get('limited:connection') ?? 0) > 0);
@@ -232,7 +235,7 @@ describe('hostile peers', () => {
       const topics = Array.from({ length: 200 }, (_, n) => `flood-${id}-${n}`);
       peer.say({ type: 'sub', id, topics });
     }
-    await waitFor(() => peer.events.length > 40, 'answers');
+    await until(() => peer.events.length > 40, { for: 'answers' });
     const refused = peer.events.flatMap((event) =>
       'topics' in event ? (event.topics as { error?: string }[]) : [],
     );
@@ -243,7 +246,10 @@ describe('hostile peers', () => {
   });
 
   it('leaves nothing behind', async () => {
-    await waitFor(() => fixture.edge.status().connections === 1, 'the neighbour alone', 8_000);
+    await until(() => fixture.edge.status().connections === 1, {
+      for: 'the neighbour alone',
+      deadlineMs: 8_000,
+    });
     assert.deepEqual(fixture.edge.status().states, { open: 1 });
   });
 });
@@ -264,9 +270,9 @@ describe('large frames', () => {
   it('may be no larger than a hello before it', async () => {
     const fitting = await RawPeer.upgraded(fixture.port);
     fitting.say(hello(limits.helloBytes));
-    await waitFor(() => fitting.events.length === 1, 'a welcome');
+    await until(() => fitting.events.length === 1, { for: 'a welcome' });
     fitting.say(hello(limits.helloBytes + 1));
-    await waitFor(() => fitting.events.length === 2, 'an answer, not a close');
+    await until(() => fitting.events.length === 2, { for: 'an answer, not a close' });
     const larger = await RawPeer.upgraded(fixture.port);
     larger.say(hello(limits.helloBytes + 1));
     assert.equal(await larger.closeCode(), 1009);
@@ -280,10 +286,10 @@ describe('large frames', () => {
     const peer = await RawPeer.upgraded(fixture.port);
     peer.say({ type: 'hello' });
     for (let id = 1; id <= 10; id += 1) peer.say({ type: 'ping', at: id });
-    await waitFor(() => peer.events.length === 11, 'pongs');
+    await until(() => peer.events.length === 11, { for: 'pongs' });
     assert.equal(limited(), 0, 'small ones are not');
     peer.say({ type: 'ping', at: 11, pad: 'x'.repeat(400_000) });
-    await waitFor(() => peer.events.length === 12, 'the last pong');
+    await until(() => peer.events.length === 12, { for: 'the last pong' });
     assert.equal(limited(), 1);
     peer.socket.destroy();
   });
@@ -295,7 +301,7 @@ describe('large frames', () => {
       const peer = await RawPeer.upgraded(fixture.port);
       peer.say({ type: 'hello' });
       peer.say({ type, id: 1, topics });
-      await waitFor(() => peer.events.length >= 2, 'an answer');
+      await until(() => peer.events.length >= 2, { for: 'an answer' });
       assert.equal(fixture.counted.get('limited:connection'), before + at + 1, type);
       peer.socket.destroy();
     }
@@ -306,7 +312,7 @@ describe('large frames', () => {
     peer.socket.setNoDelay(true);
     // Without it the deadline of hello may come first.
     peer.say({ type: 'hello' });
-    await waitFor(() => peer.events.length === 1, 'the welcome');
+    await until(() => peer.events.length === 1, { for: 'the welcome' });
     const frame = encodeFrame({ opcode: 1, payload: ' '.repeat(4 * MOST_CHUNKS) });
     const refused = () => peer.frames.some(({ opcode }) => opcode === 8);
     let sent = 0;
@@ -340,7 +346,7 @@ describe('a message that never ends', () => {
   async function welcomed(): Promise<RawPeer> {
     const peer = await RawPeer.upgraded(fixture.port);
     peer.say({ type: 'hello' });
-    await waitFor(() => peer.events.length === 1, 'a welcome');
+    await until(() => peer.events.length === 1, { for: 'a welcome' });
     return peer;
   }
 
@@ -382,15 +388,14 @@ describe('a message that never ends', () => {
     for (let n = 0; n < 8; n += 1) {
       peer.send({ opcode: 1, payload: first, fin: false });
       const pings = peer.frames.filter(({ opcode }) => opcode === 9).length;
-      await waitFor(
-        () => peer.frames.filter(({ opcode }) => opcode === 9).length > pings,
-        'a heartbeat in the midst of the message',
-      );
+      await until(() => peer.frames.filter(({ opcode }) => opcode === 9).length > pings, {
+        for: 'a heartbeat in the midst of the message',
+      });
       peer.send({ opcode: 10 });
       peer.send({ opcode: 0, payload: last });
     }
     const pongs = () => peer.events.filter(({ type }) => type === 'pong').length;
-    await waitFor(() => pongs() === 8, 'all answers');
+    await until(() => pongs() === 8, { for: 'all answers' });
     peer.socket.destroy();
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import { startEdge } from './testing/edge-fixture.ts';
 import { RawPeer } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const settings = { heartbeatMs: 100, pongTimeoutMs: 50, missedPings: 3, idleAfterMs: 250 };
 
@@ -13,9 +13,9 @@ describe('liveness', () => {
     const living = await TestClient.ready(fixture.port);
     const frozen = await RawPeer.upgraded(fixture.port);
     frozen.say({ type: 'hello' });
-    await waitFor(() => frozen.events.length === 1, 'a welcome');
+    await until(() => frozen.events.length === 1, { for: 'a welcome' });
     const began = performance.now();
-    await waitFor(() => frozen.ended, 'the end of the frozen one');
+    await until(() => frozen.ended, { for: 'the end of the frozen one' });
     const took = performance.now() - began;
     assert.ok(took > 200 && took < 3_000, `${took} ms for three pings 100 ms apart`);
     assert.equal(fixture.counted.get('closed:4005'), 1);
@@ -29,22 +29,22 @@ describe('liveness', () => {
     const fixture = await startEdge({ settings: { ...settings, missedPings: 10 } });
     const peer = await RawPeer.upgraded(fixture.port);
     peer.say({ type: 'hello' });
-    await waitFor(() => fixture.edge.status().healths.zombie === 1, 'a zombie');
+    await until(() => fixture.edge.status().healths.zombie === 1, { for: 'a zombie' });
     peer.say({ type: 'ping', at: 1 });
-    await waitFor(() => fixture.edge.status().healths.fast === 1, 'an active one');
+    await until(() => fixture.edge.status().healths.fast === 1, { for: 'an active one' });
     assert.ok((fixture.counted.get('health:fast:zombie') ?? 0) >= 1);
     assert.ok((fixture.counted.get('health:zombie:fast') ?? 0) >= 1);
     peer.socket.destroy();
-    await waitFor(() => fixture.edge.status().connections === 0, 'nobody');
+    await until(() => fixture.edge.status().connections === 0, { for: 'nobody' });
     await fixture.stop();
   });
 
   it('is idle without application traffic, and active with it', async () => {
     const fixture = await startEdge({ settings });
     const client = await TestClient.ready(fixture.port);
-    await waitFor(() => fixture.edge.status().healths.idle === 1, 'an idle one');
+    await until(() => fixture.edge.status().healths.idle === 1, { for: 'an idle one' });
     client.send({ type: 'ping', at: 1 });
-    await waitFor(() => fixture.edge.status().healths.fast === 1, 'an active one');
+    await until(() => fixture.edge.status().healths.fast === 1, { for: 'an active one' });
     client.ws.terminate();
     await fixture.stop();
   });
@@ -57,11 +57,11 @@ describe('liveness', () => {
     const tick = await client.heard('tick', 2);
     assert.equal(tick.positions[0]?.topic, 'a');
     const before = client.of('tick').length;
-    const until = performance.now() + 400;
-    for (let at = 0; performance.now() < until; at += 1) {
+    const end = performance.now() + 400;
+    for (let at = 0; performance.now() < end; at += 1) {
       client.send({ type: 'ping', at });
       await client.heard('pong', at + 1);
-      await waitFor(() => performance.now() % 20 < 10, 'a while');
+      await until(() => performance.now() % 20 < 10, { for: 'a while', everyMs: 2 });
     }
     assert.ok(client.of('tick').length <= before + 1, 'none while something is sent');
     client.ws.terminate();
@@ -72,7 +72,7 @@ describe('liveness', () => {
     const fixture = await startEdge({ settings });
     const client = new TestClient(fixture.port, { path: '/ws?topics=a', protocols: [] });
     await client.opened();
-    await waitFor(() => client.pings >= 4, 'four intervals');
+    await until(() => client.pings >= 4, { for: 'four intervals' });
     assert.deepEqual(client.events, []);
     client.ws.terminate();
     await fixture.stop();

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import type { FakeStream } from './testing/fake-stream.ts';
 import { RawPeer } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const settings = { markerMs: 20, messagesBurst: 10_000, heartbeatMs: 60_000 };
 
@@ -36,14 +36,14 @@ describe('sessions with cursors that the server keeps', () => {
       .findLast((seq) => seq !== undefined);
 
   const subscribed = (session: string, topic: string) =>
-    waitFor(() => savedSeq(session, topic) !== undefined, `${session} in ${topic}`);
+    until(() => savedSeq(session, topic) !== undefined, { for: `${session} in ${topic}` });
 
   it('gives a plain client what it missed first, and nothing but messages', async () => {
     const first = await plain('topics=a,b&session=me');
     await subscribed('me', 'b');
     await publish('a', 1);
     await first.heard('msg');
-    await waitFor(() => savedSeq('me', 'a') === 1, 'the cursor moved by a pong');
+    await until(() => savedSeq('me', 'a') === 1, { for: 'the cursor moved by a pong' });
     first.ws.close();
     await first.closing();
     await publish('a', 2, 3);
@@ -65,7 +65,7 @@ describe('sessions with cursors that the server keeps', () => {
     // Frozen: its kernel takes everything, nobody reads it, no ping is answered.
     frozen.socket.pause();
     await publish('f', 1, 2, 3);
-    await waitFor(() => fixture.stream.head('f').seq === 3, 'all written');
+    await until(() => fixture.stream.head('f').seq === 3, { for: 'all written' });
     frozen.socket.destroy();
     const back = await plain('topics=f&session=ice');
     await back.heard('msg', 3);
@@ -78,13 +78,13 @@ describe('sessions with cursors that the server keeps', () => {
     const peer = await RawPeer.upgraded(fixture.port, { path: '/ws?topics=n&session=newest' });
     await subscribed('newest', 'n');
     await publish('n', 1);
-    await waitFor(() => peer.frames.some(({ opcode }) => opcode === 9), 'a marker');
+    await until(() => peer.frames.some(({ opcode }) => opcode === 9), { for: 'a marker' });
     const order = peer.frames.map(({ opcode }) => opcode);
     assert.deepEqual(order, [1, 9], 'the marker stands behind the message that it covers');
     const [marker] = peer.frames.filter(({ opcode }) => opcode === 9);
     assert.equal(savedSeq('newest', 'n'), 0);
     peer.send({ opcode: 10, payload: marker?.payload ?? '' });
-    await waitFor(() => savedSeq('newest', 'n') === 1, 'the cursor');
+    await until(() => savedSeq('newest', 'n') === 1, { for: 'the cursor' });
     peer.socket.destroy();
   });
 
@@ -152,11 +152,11 @@ describe('sessions with cursors that the server keeps', () => {
     await subscribed('acks', 'k');
     await publish('k', 1, 2, 3);
     await client.heard('msg', 3);
-    await waitFor(() => savedSeq('pongs', 'k') === 3, 'the cursor that pongs move');
+    await until(() => savedSeq('pongs', 'k') === 3, { for: 'the cursor that pongs move' });
     assert.equal(savedSeq('acks', 'k'), 0, 'from the first message on');
     const position = (seq: number) => [{ topic: 'k', position: `fake:${seq}@1000` }];
     client.send({ type: 'ack', positions: position(2) });
-    await waitFor(() => savedSeq('acks', 'k') === 2, 'the cursor');
+    await until(() => savedSeq('acks', 'k') === 2, { for: 'the cursor' });
     client.send({ type: 'ack', positions: position(7) });
     assert.equal((await client.heard('err')).code, 'bad_position');
     client.ws.close();
@@ -189,7 +189,7 @@ describe('sessions with cursors that the server keeps', () => {
         ({ session, changed }) =>
           session === 'leaver' && changed.has('left') && changed.get('left') === undefined,
       );
-    await waitFor(forgotten, 'its cursor to be removed');
+    await until(forgotten, { for: 'its cursor to be removed' });
     client.ws.close();
   });
 
@@ -217,7 +217,7 @@ describe('sessions with cursors that the server keeps', () => {
         .sort(),
       ['bad_request', 'bad_topic', 'bad_topic'],
     );
-    await waitFor(() => fixture.hub.state.subscriptions > 0, 'the other one');
+    await until(() => fixture.hub.state.subscriptions > 0, { for: 'the other one' });
     await publish('good', 1);
     await client.heard('msg');
     client.ws.close();
@@ -230,7 +230,7 @@ describe('sessions with cursors that the server keeps', () => {
     const client = await new TestClient(fixture.port).opened();
     client.send({ type: 'hello', session: 'late' });
     client.send({ type: 'ping', at: 1 });
-    await waitFor(() => fixture.edge.status().states.opening === 1, 'it waits');
+    await until(() => fixture.edge.status().states.opening === 1, { for: 'it waits' });
     fixture.stream.down = false;
     await client.heard('pong');
     assert.deepEqual(

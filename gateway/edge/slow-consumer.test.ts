@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import { startEdge } from './testing/edge-fixture.ts';
 import { RawPeer } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const TOPIC = 'firehose';
 const MESSAGES = 200;
@@ -38,7 +38,7 @@ describe('a slow consumer', () => {
     // More than the kernel's buffers take.
     await flood(writer, 1);
     await fast.heard('msg', MESSAGES);
-    await waitFor(() => fixture.edge.status().slow === 1, 'a slow one');
+    await until(() => fixture.edge.status().slow === 1, { for: 'a slow one' });
     assert.ok(slow.of('msg').length < MESSAGES);
     slow.ws.resume();
     await slow.heard('msg', MESSAGES);
@@ -50,7 +50,7 @@ describe('a slow consumer', () => {
       Array.from({ length: 2 * MESSAGES }, (_, n) => n + 1),
       'all, once, in order',
     );
-    await waitFor(() => fixture.edge.status().slow === 0, 'nobody slow');
+    await until(() => fixture.edge.status().slow === 0, { for: 'nobody slow' });
     assert.ok((fixture.counted.get('slow:ended') ?? 0) >= 1);
     await fixture.stop();
   });
@@ -63,11 +63,14 @@ describe('a slow consumer', () => {
     const dead = await RawPeer.upgraded(fixture.port);
     dead.say({ type: 'hello' });
     dead.say({ type: 'sub', id: 1, topics: [TOPIC] });
-    await waitFor(() => dead.events.length === 2, 'subbed');
+    await until(() => dead.events.length === 2, { for: 'subbed' });
     dead.socket.pause();
     await flood(writer, 1);
-    await waitFor(() => fixture.counted.get('slow:closed') === 1, 'the verdict');
-    await waitFor(() => fixture.edge.status().connections === 1, 'its end', 8_000);
+    await until(() => fixture.counted.get('slow:closed') === 1, { for: 'the verdict' });
+    await until(() => fixture.edge.status().connections === 1, {
+      for: 'its end',
+      deadlineMs: 8_000,
+    });
     assert.equal(fixture.counted.get('closed:4003'), 1);
     dead.socket.destroy();
     await fixture.stop();
@@ -82,17 +85,17 @@ describe('a slow consumer', () => {
     const served = () => fixture.stream.drafts.some(({ topic }) => topic === 'elsewhere');
     peer.say({ type: 'hello' });
     peer.say({ type: 'sub', id: 1, topics: [TOPIC] });
-    await waitFor(() => peer.events.length === 2, 'subbed');
+    await until(() => peer.events.length === 2, { for: 'subbed' });
     peer.socket.pause();
     await flood(writer, 1);
-    await waitFor(() => fixture.edge.status().slow === 1, 'a slow one');
+    await until(() => fixture.edge.status().slow === 1, { for: 'a slow one' });
     peer.send({ opcode: 9, payload: 'unread' });
     peer.say({ type: 'pub', id: 2, topic: 'elsewhere', data: 1 });
-    await waitFor(served, 'what was said behind the ping');
+    await until(served, { for: 'what was said behind the ping' });
     peer.socket.resume();
-    await waitFor(() => fixture.edge.status().slow === 0, 'nobody slow');
+    await until(() => fixture.edge.status().slow === 0, { for: 'nobody slow' });
     peer.send({ opcode: 9, payload: 'read' });
-    await waitFor(() => pongs().includes('read'), 'a pong');
+    await until(() => pongs().includes('read'), { for: 'a pong' });
     assert.deepEqual(pongs(), ['read']);
     peer.socket.destroy();
     await fixture.stop();
@@ -104,7 +107,7 @@ describe('a slow consumer', () => {
     const writer = await TestClient.ready(fixture.port);
     stream.holding = true;
     for (let id = 1; id <= 100; id += 1) writer.send({ type: 'pub', id, topic: 't', data: id });
-    await waitFor(() => stream.drafts.length === 8, 'eight publishes');
+    await until(() => stream.drafts.length === 8, { for: 'eight publishes' });
     const other = await TestClient.ready(fixture.port);
     other.send({ type: 'ping', at: 1 });
     await other.heard('pong');

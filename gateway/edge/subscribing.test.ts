@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Client } from '../../client/client.ts';
+import { until } from '../../e2e/deadline.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import type { FakeStream } from './testing/fake-stream.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 const START = 'fake:0@1000';
 
@@ -53,9 +53,9 @@ describe('a subscription that was granted and cannot go on', () => {
     const room = client.subscribe('c', { position: START });
     room.on('state', (change) => states.push(`${change.new} ${change.reason}`));
     room.on('message', ({ position }) => seqs.push(position));
-    await waitFor(() => states.includes('waiting store_unavailable'), 'the end');
+    await until(() => states.includes('waiting store_unavailable'), { for: 'the end' });
     fixture.stream.unreadable = undefined;
-    await waitFor(() => seqs.length === 3, 'all messages');
+    await until(() => seqs.length === 3, { for: 'all messages' });
     assert.ok(states.indexOf('subscribed answered') < states.indexOf('waiting store_unavailable'));
 
     const strict = new Client({ url });
@@ -63,7 +63,7 @@ describe('a subscription that was granted and cannot go on', () => {
     fixture.stream.unreadable = 'bad_position';
     const refused = strict.subscribe('d', { position: START });
     strict.on('error', () => {});
-    await waitFor(() => refused.state === 'failed', 'its failure');
+    await until(() => refused.state === 'failed', { for: 'its failure' });
     await assert.rejects(refused[Symbol.asyncIterator]().next(), { code: 'bad_position' });
   });
 });
@@ -90,7 +90,7 @@ describe('a sub that is overtaken before it is answered', () => {
     client.send({ type: 'sub', id: 3, topics: ['b'] });
     client.send({ type: 'unsub', id: 4, topics: ['b'] });
     await client.heard('acked');
-    await waitFor(() => 2 in answers(client), 'the answer of the newest');
+    await until(() => 2 in answers(client), { for: 'the answer of the newest' });
     assert.deepEqual(answers(client), { 1: 'superseded', 2: 'ok', 3: 'superseded' });
     assert.equal(client.of('subbed').length, 3);
     assert.equal(fixture.counted.get('failed:superseded'), 2);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { until } from '../../e2e/deadline.ts';
 import { msgpackCodec } from '../../protocol/msgpack.ts';
 import { type EdgeFixture, startEdge } from './testing/edge-fixture.ts';
 import type { FakeStream } from './testing/fake-stream.ts';
 import { encodeFrame, RawPeer, upgradeRequest } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
-import { waitFor } from './testing/wait-for.ts';
 
 describe('an upgrade', () => {
   let fixture: EdgeFixture<FakeStream>;
@@ -17,7 +17,7 @@ describe('an upgrade', () => {
   async function answer(headers: readonly string[], path = '/ws'): Promise<string> {
     const peer = new RawPeer(fixture.port);
     peer.socket.write(upgradeRequest(fixture.port, headers, path));
-    await waitFor(() => peer.text.includes('\r\n\r\n'), 'an answer');
+    await until(() => peer.text.includes('\r\n\r\n'), { for: 'an answer' });
     const { text } = peer;
     peer.socket.destroy();
     return text;
@@ -37,7 +37,7 @@ describe('an upgrade', () => {
     const peer = new RawPeer(fixture.port);
     const request = upgradeRequest(fixture.port, []).replace('Version: 13', 'Version: 99');
     peer.socket.write(request);
-    await waitFor(() => peer.ended, 'a refusal');
+    await until(() => peer.ended, { for: 'a refusal' });
     assert.match(peer.text, /^HTTP\/1\.1 400 .*\r\nSec-WebSocket-Version: 13\r\n/s);
     assert.equal(JSON.parse(peer.text.split('\r\n\r\n')[1] ?? '').code, 'bad_request');
     assert.equal(fixture.counted.get('refused:handshake'), 1);
@@ -83,7 +83,7 @@ describe('an upgrade', () => {
     const peer = new RawPeer(fixture.port);
     const hello = encodeFrame({ opcode: 1, payload: '{"type":"hello","id":9}' });
     peer.socket.write(Buffer.concat([Buffer.from(upgradeRequest(fixture.port, [])), hello]));
-    await waitFor(() => peer.text.includes('"welcome"'), 'a welcome');
+    await until(() => peer.text.includes('"welcome"'), { for: 'a welcome' });
     peer.socket.destroy();
   });
 
@@ -93,7 +93,7 @@ describe('an upgrade', () => {
     });
     const hello = msgpackCodec.encodeCommand({ type: 'hello', id: 4 });
     peer.send({ opcode: 2, payload: Buffer.from(hello) });
-    await waitFor(() => peer.frames.length === 1, 'a welcome');
+    await until(() => peer.frames.length === 1, { for: 'a welcome' });
     const [frame] = peer.frames;
     assert.equal(frame?.opcode, 2);
     const event = msgpackCodec.decodeEvent(frame?.payload ?? Buffer.alloc(0));
@@ -102,13 +102,13 @@ describe('an upgrade', () => {
   });
 
   it('is refused with 503 above the limit of connections, and served again below it', async () => {
-    await waitFor(() => fixture.edge.status().connections === 0, 'nobody');
+    await until(() => fixture.edge.status().connections === 0, { for: 'nobody' });
     const clients = [1, 2, 3].map(() => new TestClient(fixture.port));
     for (const client of clients) await client.opened();
     assert.match(await answer([]), /^HTTP\/1\.1 503 .*Retry-After.*"overloaded"/s);
     assert.equal(fixture.counted.get('refused:full'), 1);
     clients[0]?.ws.close();
-    await waitFor(() => fixture.edge.status().connections === 2, 'one gone');
+    await until(() => fixture.edge.status().connections === 2, { for: 'one gone' });
     assert.match(await answer([]), /^HTTP\/1\.1 101 /);
     for (const client of clients) client.ws.terminate();
   });

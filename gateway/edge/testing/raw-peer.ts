@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { waitFor } from './wait-for.ts';
+import { until } from '../../../e2e/deadline.ts';
 
 /** A frame as it stood on the wire. */
 export interface WireFrame {
@@ -49,7 +49,7 @@ export class RawPeer {
   static async upgraded(port: number, options: UpgradeOptions = {}) {
     const peer = new RawPeer(port, options);
     peer.socket.write(upgradeRequest(port, options.headers ?? [], options.path));
-    await waitFor(() => peer.text.includes('\r\n\r\n'), 'the answer to an upgrade');
+    await until(() => peer.text.includes('\r\n\r\n'), { for: 'the answer to an upgrade' });
     if (!peer.text.startsWith('HTTP/1.1 101')) throw new Error(peer.text);
     peer.#bytes = peer.#bytes.subarray(peer.text.indexOf('\r\n\r\n') + 4);
     return peer;
@@ -76,7 +76,7 @@ export class RawPeer {
   /** The code of the close frame. */
   async closeCode(): Promise<number> {
     const isClose = ({ opcode }: WireFrame) => opcode === 8;
-    await waitFor(() => this.frames.some(isClose), 'a close frame');
+    await until(() => this.frames.some(isClose), { for: 'a close frame' });
     return this.frames.find(isClose)?.payload.readUInt16BE(0) ?? 0;
   }
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type ClientOptions, WebSocket } from 'ws';
+import { until } from '../../../e2e/deadline.ts';
 import type { Command } from '../../../protocol/commands.ts';
 import type { ServerEvent } from '../../../protocol/events.ts';
 import { jsonCodec } from '../../../protocol/json.ts';
-import { waitFor } from './wait-for.ts';
 
 export interface ConnectOptions extends ClientOptions {
   /** Path and query. Default: `/ws`. */
@@ -62,12 +62,14 @@ export class TestClient {
 
   /** Waits until `count` events of a type came, and returns the last of these. */
   async heard<T extends ServerEvent['type']>(type: T, count = 1) {
-    await waitFor(() => this.of(type).length >= count, `${count} ${type}, has ${this.summary()}`);
+    await until(() => this.of(type).length >= count, {
+      for: `${count} ${type}, has ${this.summary()}`,
+    });
     return this.of(type)[count - 1] as Extract<ServerEvent, { type: T }>;
   }
 
   async closing(): Promise<{ readonly code: number; readonly reason: string }> {
-    await waitFor(() => this.closed !== undefined, `a close, has ${this.summary()}`);
+    await until(() => this.closed !== undefined, { for: `a close, has ${this.summary()}` });
     return this.closed as { readonly code: number; readonly reason: string };
   }
 
