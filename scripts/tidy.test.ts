@@ -176,21 +176,19 @@ describe('house rules on imports', () => {
     assert.match(imports({ 'nowhere/a.test.ts': '1;\n' })[0] ?? '', /belongs to no layer/);
   });
 
-  it('refuse cycles, of types too but in tests of the whole system', () => {
+  it('refuse cycles, of types too', () => {
     const cycle = (folder: string, word: string) =>
       imports({
         [`${folder}/a.ts`]: `import ${word} { b } from './b.ts';\nexport const a = () => b;\n`,
         [`${folder}/b.ts`]: `import { a } from './a.ts';\nexport const b = () => a;\n`,
         ...reach(`${folder}/a.ts`, `${folder}/b.ts`),
       });
-    for (const word of ['', 'type']) {
-      assert.match(
-        cycle('protocol', word)[0] ?? '',
-        /closes an import cycle: protocol\/a\.ts → protocol\/b\.ts → /,
-      );
+    for (const folder of ['protocol', 'e2e']) {
+      for (const word of ['', 'type']) {
+        const [found = ''] = cycle(folder, word);
+        assert.ok(found.includes(`closes an import cycle: ${folder}/a.ts → ${folder}/b.ts → `));
+      }
     }
-    assert.match(cycle('e2e', '')[0] ?? '', /closes an import cycle/);
-    assert.deepEqual(cycle('e2e', 'type'), []);
   });
 
   it('find dead files, and see those that are only named', () => {

@@ -1,7 +1,17 @@
 import type { SocketLike } from '../../client/platform.ts';
 import type { Timer } from '../../protocol/clock.ts';
 import { FrameReader, type ServerFrame } from './frame-reader.ts';
-import type { Downward, Line, LineParts } from './line.ts';
+import type { Lane } from './lane.ts';
+import type { Downward, LineWatch, Upward } from './line-traffic.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+export interface ClientEndParts {
+  readonly process: SimulatedProcess;
+  readonly watch: LineWatch;
+  readonly up: Lane<Upward>;
+  /** So many bytes of the gateway's were read. */
+  readonly read: (bytes: number) => void;
+}
 
 type Handler = ((event: never) => void) | null;
 
@@ -17,8 +27,7 @@ export class ClientEnd implements SocketLike {
   onmessage: Handler = null;
   onclose: Handler = null;
   onerror: Handler = null;
-  readonly #line: Line;
-  readonly #parts: LineParts;
+  readonly #parts: ClientEndParts;
   readonly #reader = new FrameReader();
   #state: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
   #opened = false;
@@ -27,8 +36,7 @@ export class ClientEnd implements SocketLike {
   #reason = '';
   #closing: Timer | undefined;
 
-  constructor(line: Line, parts: LineParts) {
-    this.#line = line;
+  constructor(parts: ClientEndParts) {
     this.#parts = parts;
   }
 
@@ -38,14 +46,14 @@ export class ClientEnd implements SocketLike {
 
   send(text: string): void {
     if (this.#state !== 'open') return;
-    this.#line.up.send({ kind: 'text', data: Buffer.from(text) }, text.length);
+    this.#parts.up.send({ kind: 'text', data: Buffer.from(text) }, text.length);
   }
 
   close(code = 1000): void {
     this.#end(code);
     if (this.#state === 'closed' || this.#state === 'closing') return;
-    if (this.#state === 'open') this.#line.up.send({ kind: 'close', code }, 0);
-    else this.#line.up.send({ kind: 'end' }, 0);
+    if (this.#state === 'open') this.#parts.up.send({ kind: 'close', code }, 0);
+    else this.#parts.up.send({ kind: 'end' }, 0);
     this.#state = 'closing';
     this.#waitForEnd();
   }
@@ -66,7 +74,7 @@ export class ClientEnd implements SocketLike {
   }
 
   #bytes(piece: Uint8Array): void {
-    this.#line.gateway.read(piece.length);
+    this.#parts.read(piece.length);
     for (const frame of this.#reader.take(piece)) this.#frame(frame);
   }
 
@@ -79,19 +87,19 @@ export class ClientEnd implements SocketLike {
     } else if (opcode === 0x9) {
       this.#parts.watch.onHeard('ping');
       if (this.#state === 'open') {
-        this.#line.up.send({ kind: 'pong', payload: Buffer.from(payload) }, payload.length);
+        this.#parts.up.send({ kind: 'pong', payload: Buffer.from(payload) }, payload.length);
       }
     } else if (opcode === 0x8) {
       this.#code = payload.readUInt16BE(0);
       this.#reason = decoder.decode(payload.subarray(2));
-      this.#line.up.send({ kind: 'close', code: this.#code }, 0);
+      this.#parts.up.send({ kind: 'close', code: this.#code }, 0);
       this.#state = 'closing';
       this.#waitForEnd();
     }
   }
 
   #waitForEnd(): void {
-    this.#closing = this.#parts.client.clock.after(CLOSING_MS, () => this.#over());
+    this.#closing = this.#parts.process.clock.after(CLOSING_MS, () => this.#over());
   }
 
   #over(): void {

@@ -1,12 +1,14 @@
 import { frame, opcodes } from '../../gateway/edge/frame.ts';
 import type { Socket, SocketOwner } from '../../gateway/edge/socket.ts';
-import type { Line, Upward } from './line.ts';
+import type { Lane } from './lane.ts';
+import type { Downward, Upward } from './line-traffic.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
 export interface GatewayEndParts {
   readonly time: SimulatedClock;
   readonly process: SimulatedProcess;
+  readonly down: Lane<Downward>;
   /** Bytes that the kernels and the way between them hold. */
   readonly window: number;
 }
@@ -18,7 +20,6 @@ const ABNORMAL = 1006;
 export class GatewayEnd implements Socket {
   /** Messages arrive whole here. */
   readonly receiving = false;
-  readonly #line: Line;
   readonly #parts: GatewayEndParts;
   #owner: SocketOwner | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -33,14 +34,13 @@ export class GatewayEnd implements Socket {
   #unread: Upward[] = [];
   #reading = false;
 
-  constructor(line: Line, parts: GatewayEndParts) {
-    this.#line = line;
+  constructor(parts: GatewayEndParts) {
     this.#parts = parts;
   }
 
   /** The upgrade was answered: the client hears of it before anything that the owner says. */
   accept(): void {
-    this.#line.down.send('open', 0);
+    this.#parts.down.send('open', 0);
   }
 
   attach(owner: SocketOwner): void {
@@ -85,7 +85,7 @@ export class GatewayEnd implements Socket {
 
   terminate(): void {
     if (this.#state === 'closed') return;
-    this.#line.down.send('end', 0);
+    this.#parts.down.send('end', 0);
     this.#closed(ABNORMAL, '');
   }
 
@@ -134,7 +134,7 @@ export class GatewayEnd implements Socket {
     else if (item.kind === 'pong') this.#owner?.onPong(item.payload);
     else if (item.kind === 'end') this.#closed(ABNORMAL, '');
     else {
-      this.#line.down.send('end', 0);
+      this.#parts.down.send('end', 0);
       this.#closed(item.code, '');
     }
   }
@@ -168,7 +168,7 @@ export class GatewayEnd implements Socket {
       this.#buffered -= piece.length;
       this.#progress += piece.length;
       this.#held += piece.length;
-      this.#line.down.send(piece, piece.length);
+      this.#parts.down.send(piece, piece.length);
     }
     this.#tellDrained();
   }

@@ -2,19 +2,9 @@ import type { Random } from '../../protocol/clock.ts';
 import { ClientEnd } from './client-end.ts';
 import { GatewayEnd } from './gateway-end.ts';
 import { Lane } from './lane.ts';
+import type { Downward, LineWatch, Upward } from './line-traffic.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
-
-/** What a client sends: whole frames. */
-export type Upward =
-  | { readonly kind: 'text'; readonly data: Buffer }
-  | { readonly kind: 'pong'; readonly payload: Buffer }
-  | { readonly kind: 'close'; readonly code: number }
-  /** The connection ended without a word. */
-  | { readonly kind: 'end' };
-
-/** What a gateway sends: the answer to the upgrade, bytes, the end. */
-export type Downward = 'open' | 'end' | Uint8Array;
 
 export interface LineParts {
   readonly time: SimulatedClock;
@@ -23,15 +13,6 @@ export interface LineParts {
   readonly client: SimulatedProcess;
   readonly gateway: SimulatedProcess;
   readonly watch: LineWatch;
-}
-
-/** Who wants to know what happens on a client's connection. */
-export interface LineWatch {
-  onOpen(): void;
-  /** A frame of any kind was read by the client. */
-  onHeard(what: 'ping' | 'tick' | 'stale' | 'other'): void;
-  /** Exactly once for each `onOpen`. */
-  onEnd(code: number): void;
 }
 
 /** Bytes that may be under way or unread before the gateway's kernel takes no more. */
@@ -66,9 +47,12 @@ export class Line {
       delay,
       arrive: (item) => client.run(() => this.client.arrived(item)),
     });
-    this.client = new ClientEnd(this, parts);
+    this.client = new ClientEnd({
+      ...{ process: client, watch: parts.watch, up: this.up },
+      read: (bytes) => this.gateway.read(bytes),
+    });
     const window = WINDOWS[Math.floor(random() * WINDOWS.length)] ?? 1_000;
-    this.gateway = new GatewayEnd(this, { time, process: gateway, window });
+    this.gateway = new GatewayEnd({ time, process: gateway, down: this.down, window });
   }
 
   /** It broke, or one of its ends is done with it. */

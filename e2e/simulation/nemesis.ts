@@ -1,6 +1,6 @@
 import type { Random } from '../../protocol/clock.ts';
 import { pickOne } from '../../protocol/testing/chance.ts';
-import type { World } from './world.ts';
+import type { Scene } from './scene.ts';
 
 /** What can be done to a world; each returns whether it could be done now. */
 interface Fault {
@@ -59,7 +59,7 @@ const total = faults.reduce((sum, { weight }) => sum + weight, 0);
  * gateway acknowledged which then died, froze or was cut off. Of these nobody can know.
  */
 export class Nemesis {
-  readonly #world: World;
+  readonly #world: Scene;
   readonly #random: Random;
   readonly #healing = new Set<() => void>();
   /** Nothing may happen to gateways before this: they are to report what they knew. */
@@ -73,7 +73,7 @@ export class Nemesis {
   /** Until then a replica lags that will take over. */
   lagsUntil = 0;
 
-  constructor(world: World, random: Random) {
+  constructor(world: Scene, random: Random) {
     this.#world = world;
     this.#random = random;
   }

@@ -1,6 +1,7 @@
 import type { Random } from '../../protocol/clock.ts';
 import { pickOne } from '../../protocol/testing/chance.ts';
-import { Line, type LineWatch } from './line.ts';
+import { Line } from './line.ts';
+import type { LineWatch } from './line-traffic.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { Tally } from './tally.ts';

@@ -1,7 +1,7 @@
 import type { SocketLike } from '../../client/platform.ts';
 import type { Random } from '../../protocol/clock.ts';
 import type { History } from './history.ts';
-import type { LineWatch } from './line.ts';
+import type { LineWatch } from './line-traffic.ts';
 import type { Network } from './network.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 

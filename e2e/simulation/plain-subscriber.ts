@@ -2,7 +2,7 @@ import type { Timer } from '../../protocol/clock.ts';
 import type { GapReason } from '../../protocol/codes.ts';
 import type { ClientEnd } from './client-end.ts';
 import { Witness } from './history.ts';
-import type { LineWatch } from './line.ts';
+import type { LineWatch } from './line-traffic.ts';
 import { type Participant, type ParticipantParts, watchOf } from './participant.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 

@@ -14,6 +14,7 @@ import { PackageSubscriber } from './package-subscriber.ts';
 import type { Participant, ParticipantParts } from './participant.ts';
 import { PlainSubscriber } from './plain-subscriber.ts';
 import { PublishLog } from './publisher.ts';
+import type { Scene } from './scene.ts';
 import { settingsFor, type WorldSettings } from './settings.ts';
 import { Restless, SimulatedClock } from './simulated-clock.ts';
 import { SimulatedGateway } from './simulated-gateway.ts';
@@ -64,7 +65,7 @@ const LAST_MS = 3_000;
 const MAX_BYTES = 120;
 
 /** Several gateways, their store and their clients, all in one seed. */
-export class World {
+export class World implements Scene {
   readonly time = new SimulatedClock();
   readonly tally = new Tally();
   readonly topics: readonly string[];
@@ -115,7 +116,6 @@ export class World {
     this.#populate();
   }
 
-  /** Those that live. */
   get gateways(): SimulatedGateway[] {
     return [...this.#gateways.values()].filter(({ process }) => process.alive);
   }
@@ -138,7 +138,6 @@ export class World {
     return this.#judge();
   }
 
-  /** What was done to the world, counted. */
   happened(what: string): void {
     this.tally.add(`fault ${what}`);
   }
@@ -147,7 +146,6 @@ export class World {
     this.#notes.push({ t: this.#history.t, text });
   }
 
-  /** A new process at an address whose process has ended. */
   startGateway(address: string): void {
     this.#lives += 1;
     const name = `${address}-${this.#lives}`;
@@ -170,7 +168,6 @@ export class World {
     });
   }
 
-  /** At any gateway that runs. */
   publishAtGateway(topic: string): void {
     const running = this.gateways.filter(({ process, ready }) => process.running && ready);
     if (running.length === 0) return;
@@ -178,7 +175,6 @@ export class World {
     this.#publishes.byGateway(pickOne(running, this.#random), { topic, bytes });
   }
 
-  /** Through a client, as soon as its process runs. */
   publishBy({ name, client, process }: PackageSubscriber, topic: string): void {
     const bytes = Math.floor(this.#random() * MAX_BYTES);
     process.run(() => this.#publishes.byClient(name, client, { topic, bytes }));

@@ -1,5 +1,5 @@
 import { basename, dirname, join, normalize } from 'node:path';
-import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
+import { type Node, SyntaxKind } from 'typescript/unstable/ast';
 import {
   isCallExpression,
   isExportDeclaration,
@@ -17,7 +17,6 @@ export interface ImportEdge {
   readonly from: string;
   readonly to: string;
   readonly line: number;
-  readonly typeOnly: boolean;
   /** Names taken, or all of them. */
   readonly names: readonly string[] | 'all';
 }
@@ -37,21 +36,21 @@ export function importsOf({ modules }: SourceTree): ImportEdge[] {
 
 function moduleImports({ path, ast }: Module): ImportEdge[] {
   const edges: ImportEdge[] = [];
-  const add = (node: Node, specifier: Node, rest: Pick<ImportEdge, 'typeOnly' | 'names'>) => {
+  const add = (node: Node, specifier: Node, names: Taken) => {
     const to = isStringLiteral(specifier) ? resolveSpecifier(path, specifier.text) : undefined;
-    if (to !== undefined) edges.push({ from: path, to, line: lineOf(ast, node), ...rest });
+    if (to !== undefined) edges.push({ from: path, to, line: lineOf(ast, node), names });
   };
   walk(ast, (node) => {
     if (isImportDeclaration(node)) {
-      add(node, node.moduleSpecifier, importedNames(ast, node));
+      add(node, node.moduleSpecifier, importedNames(node));
     } else if (isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
       add(node, node.moduleSpecifier, reexportedNames(node));
     } else if (isCallExpression(node) && node.expression.kind === SyntaxKind.ImportKeyword) {
       const [specifier] = node.arguments;
-      if (specifier !== undefined) add(node, specifier, { typeOnly: false, names: 'all' });
+      if (specifier !== undefined) add(node, specifier, 'all');
     } else if (node.kind === SyntaxKind.ImportType) {
       const specifier = importTypeSpecifier(node);
-      if (specifier !== undefined) add(node, specifier, { typeOnly: true, names: 'all' });
+      if (specifier !== undefined) add(node, specifier, 'all');
     }
   });
   return edges;
@@ -70,29 +69,23 @@ function resolveSpecifier(from: string, specifier: string): string | undefined {
   return OWN_PACKAGES.get(specifier);
 }
 
-type Taken = Pick<ImportEdge, 'typeOnly' | 'names'>;
+type Taken = ImportEdge['names'];
 
-function importedNames(ast: SourceFile, node: Node): Taken {
+function importedNames(node: Node): Taken {
   if (!isImportDeclaration(node)) throw new Error('not an import');
   const clause = node.importClause;
-  if (clause === undefined) return { typeOnly: false, names: [] };
-  const typeOnly = /^import\s+type\b/.test(ast.text.slice(node.getStart(ast), node.end));
+  if (clause === undefined) return [];
   const bindings = clause.namedBindings;
-  if (bindings === undefined) return { typeOnly, names: ['default'] };
-  if (!isNamedImports(bindings)) return { typeOnly, names: 'all' };
-  const names = bindings.elements.map((element) => (element.propertyName ?? element.name).text);
-  const allTypes = bindings.elements.every((element) => element.isTypeOnly);
-  return { typeOnly: typeOnly || allTypes, names };
+  if (bindings === undefined) return ['default'];
+  if (!isNamedImports(bindings)) return 'all';
+  return bindings.elements.map((element) => (element.propertyName ?? element.name).text);
 }
 
 function reexportedNames(node: Node): Taken {
   if (!isExportDeclaration(node)) throw new Error('not an export');
   const clause = node.exportClause;
-  if (clause === undefined || !isNamedExports(clause)) {
-    return { typeOnly: node.isTypeOnly, names: 'all' };
-  }
-  const names = clause.elements.map((element) => (element.propertyName ?? element.name).text);
-  return { typeOnly: node.isTypeOnly, names };
+  if (clause === undefined || !isNamedExports(clause)) return 'all';
+  return clause.elements.map((element) => (element.propertyName ?? element.name).text);
 }
 
 const OWN_FILE = /^[\w./-]+\.(ts|lua|css|html|py|mjs)$/;
