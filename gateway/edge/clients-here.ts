@@ -1,7 +1,8 @@
+import type { Clock } from '../../protocol/clock.ts';
 import { type CloseCode, closeCodes } from '../../protocol/codes.ts';
-import type { EdgeContext } from './context.ts';
+import type { Hub } from '../hub/hub.ts';
 import { Outbox } from './outbox.ts';
-import type { Ending, UserConnection } from './users.ts';
+import type { Ending, UserConnection, Users } from './users.ts';
 
 /** What this gateway knows of a user. */
 export interface UserHere {
@@ -41,12 +42,20 @@ export interface PresenceHere {
   readonly anonymous: SessionCount;
 }
 
+/** What of `EdgeContext` is needed here. */
+interface Context {
+  readonly hub: Pick<Hub, 'subscribers'>;
+  readonly users: Users;
+  readonly clock: Pick<Clock, 'wall'>;
+  readonly wheel: Pick<Clock, 'now'>;
+}
+
 /** Who is connected to this gateway, and whether they stay. */
 export class ClientsHere {
-  readonly #context: EdgeContext;
+  readonly #context: Context;
   readonly #all: () => readonly UserConnection[];
 
-  constructor(context: EdgeContext, all: () => readonly UserConnection[]) {
+  constructor(context: Context, all: () => readonly UserConnection[]) {
     this.#context = context;
     this.#all = all;
   }

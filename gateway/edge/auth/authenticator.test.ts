@@ -368,13 +368,17 @@ describe('API keys and clients without credentials', () => {
 
   const loopback = { loopback: true };
   const elsewhere = { loopback: false };
-  const rights = (answer: Authentication) =>
-    answer.ok ? [answer.identity.maySubscribe('a'), answer.identity.mayPublish('a')] : answer.code;
+  /** To subscribe, to publish, to manage users. */
+  const rights = (answer: Authentication) => {
+    if (!answer.ok) return answer.code;
+    const { maySubscribe, mayPublish, mayManageUsers } = answer.identity;
+    return [maySubscribe('a'), mayPublish('a'), mayManageUsers];
+  };
 
   it('serves loopback alone, and everything, where nothing is configured', async () => {
     const authenticator = await open({});
     assert.equal(authenticator.configured, false);
-    assert.deepEqual(rights(authenticator.anonymous(loopback)), [true, true]);
+    assert.deepEqual(rights(authenticator.anonymous(loopback)), [true, true, true]);
     assert.equal(rights(authenticator.anonymous(elsewhere)), 'unauthenticated');
     assert.equal(codeOf(await authenticator.token(await sign(claims()))), 'unauthenticated');
     assert.equal(codeOf(authenticator.apiKey(key)), 'unauthenticated');
@@ -391,11 +395,13 @@ describe('API keys and clients without credentials', () => {
 
   it('serves anonymous clients where that was said, read only unless that was too', async () => {
     const reader = await open({ ...(await inline()), anonymous: true });
-    assert.deepEqual(rights(reader.anonymous(elsewhere)), [true, false]);
-    assert.deepEqual(rights(reader.anonymous(loopback)), [true, false]);
+    assert.deepEqual(rights(reader.anonymous(elsewhere)), [true, false, false]);
+    assert.deepEqual(rights(reader.anonymous(loopback)), [true, false, false]);
     const writer = await open({ anonymous: true, anonymousPublish: true });
     assert.equal(writer.configured, true);
-    assert.deepEqual(rights(writer.anonymous(elsewhere)), [true, true]);
+    for (const peer of [elsewhere, loopback]) {
+      assert.deepEqual(rights(writer.anonymous(peer)), [true, true, false]);
+    }
   });
 
   const inline = async (): Promise<Auth> => ({
