@@ -14,6 +14,7 @@ const faults: readonly Fault[] = [
   { name: 'gateway gone silently', weight: 2, inflict: (nemesis) => nemesis.kill(true) },
   { name: 'gateway frozen', weight: 3, inflict: (nemesis) => nemesis.freezeGateway() },
   { name: 'gateway drained', weight: 2, inflict: (nemesis) => nemesis.drain() },
+  { name: 'clients sent elsewhere', weight: 3, inflict: (nemesis) => nemesis.sendElsewhere() },
   { name: 'gateway cut from store', weight: 3, inflict: (nemesis) => nemesis.cut('one') },
   { name: 'all cut from store', weight: 1, inflict: (nemesis) => nemesis.cut('all') },
   { name: 'store restarted', weight: 2, inflict: (nemesis) => nemesis.restartStore() },
@@ -133,6 +134,15 @@ export class Nemesis {
       this.#world.startGateway(gateway.address);
     };
     void gateway.drain().then(ended);
+    return true;
+  }
+
+  sendElsewhere(): boolean {
+    const [from, to] = [this.#victim(), this.#victim()];
+    if (from === undefined || to === undefined || from === to) return false;
+    from.sendClients(to);
+    this.#world.note(`clients of ${from.name} belong to ${to.name}`);
+    this.#undoAfter(this.#between(300, 4_000), () => from.sendClients(undefined));
     return true;
   }
 

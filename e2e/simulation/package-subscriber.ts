@@ -42,6 +42,7 @@ export class PackageSubscriber implements Participant {
       history.tally.add(`client error ${error.code}`);
       if (error.code === 'handler_failed') throw error.cause;
     });
+    this.client.on('moved', ({ reason }) => history.tally.add(`client moved: ${reason}`));
     this.client.on('state', (change) => history.tally.add(`client ${change.reason}`));
   }
 

@@ -33,9 +33,17 @@ export interface ParticipantParts {
 
 /** Writes down what happens on a participant's connections. */
 export function watchOf(name: string, history: History): LineWatch {
+  // While a client moves it has two.
+  let open = 0;
   return {
-    onOpen: () => history.connection(name, 'open'),
+    onOpen: () => {
+      open += 1;
+      if (open === 1) history.connection(name, 'open');
+    },
     onHeard: (what) => history.heard(name, what),
-    onEnd: (code) => history.connection(name, 'closed', code),
+    onEnd: (code) => {
+      open -= 1;
+      if (open === 0) history.connection(name, 'closed', code);
+    },
   };
 }

@@ -2,7 +2,6 @@ import { CutOff, type PeerAnswer } from '../../gateway/cut-off.ts';
 import { type EdgeCounts, silentEdgeCounts } from '../../gateway/edge/counts.ts';
 import { Edge } from '../../gateway/edge/edge.ts';
 import type { Authenticator } from '../../gateway/edge/identity.ts';
-import { servedInPlace } from '../../gateway/edge/placement.ts';
 import { plainHello } from '../../gateway/edge/plain-hello.ts';
 import { type HubCounts, silentCounts } from '../../gateway/hub/counts.ts';
 import { TopicHub } from '../../gateway/hub/topic-hub.ts';
@@ -19,6 +18,7 @@ import type { Endpoint, Network } from './network.ts';
 import { logOf } from './process-log.ts';
 import type { WorldSettings } from './settings.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
+import { moveTokensOf, SimulatedPlacement } from './simulated-placement.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import type { Tally } from './tally.ts';
 
@@ -42,7 +42,6 @@ export interface GatewayParts {
 
 const START_MS = 2_000;
 const STOP_MS = 500;
-const MOVES_PER_SECOND = 20;
 
 /** A gateway without HTTP: the real stream, hub and edge in a process that faults can reach. */
 export class SimulatedGateway implements Endpoint {
@@ -55,6 +54,7 @@ export class SimulatedGateway implements Endpoint {
   readonly #hub: TopicHub;
   readonly #edge: Edge;
   readonly #cutOff: CutOff;
+  readonly #placement = new SimulatedPlacement();
   #started = false;
   #leaving = false;
 
@@ -82,7 +82,8 @@ export class SimulatedGateway implements Endpoint {
     this.#edge = new Edge({
       ...{ ...shared, hub: this.#hub, stream: this.stream, settings: settings.edge, retentionS },
       ...{ allowedOrigins: [], authenticator: everybody, counts: counts.edge },
-      ...{ logger: silentLogger, pod: name, placement: servedInPlace(MOVES_PER_SECOND) },
+      ...{ logger: silentLogger, pod: name, placement: this.#placement },
+      moveTokens: moveTokensOf(name, clock),
     });
     this.#cutOff = new CutOff({
       ...{ ...shared, peers: parts.peers, intervalMs: settings.cutOffMs, ask: parts.ask },
@@ -129,6 +130,12 @@ export class SimulatedGateway implements Endpoint {
       },
       (owner) => line.gateway.attach(owner),
     );
+  }
+
+  /** Its clients belong to another gateway from now on; undefined: they stay. */
+  sendClients(to: SimulatedGateway | undefined): void {
+    this.#placement.send(to && { pod: to.name, to: `ws://${to.address}/ws` });
+    this.process.run(() => this.#edge.ringChanged());
   }
 
   /** Leaves in order, and ends. */
