@@ -248,6 +248,36 @@ describe('gateways of one ring', () => {
     assert.deepEqual([home.of('move'), unsaid.of('move')], [[], []]);
   });
 
+  it('place them by a claim of their token', async () => {
+    const secret = Buffer.alloc(32, 7);
+    const auth = {
+      keys: JSON.stringify({ keys: [{ kty: 'oct', k: secret.toString('base64url') }] }),
+    };
+    const placement = { key: 'claim:room', podEndpoint: 'address' };
+    const [a, b] = (await started('ab', { placement, auth: { ...auth, anonymous: true } })) as [
+      Pod,
+      Pod,
+    ];
+    const tokenFor = (room: string) =>
+      new SignJWT({ sub: 'alice', room, exp: Math.floor(Date.now() / 1_000) + 60 })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(secret);
+    const stranger = kept(await a.client({ token: await tokenFor(await a.nameAt('b', 'r')) }));
+    assert.equal((await stranger.heard('move')).to, b.url);
+    const home = kept(await a.client({ token: await tokenFor(await a.nameAt('a', 'r')) }));
+    await settled(home);
+    assert.deepEqual(home.of('move'), []);
+  });
+
+  it('give who names no session one that belongs where it is', async () => {
+    const [a] = (await started('abc')) as [Pod];
+    for (let n = 0; n < 8; n += 1) {
+      const client = kept(await a.client());
+      const { session } = await client.heard('welcome');
+      assert.equal(await a.owner(session), 'a');
+    }
+  });
+
   it('send the clients of shards that a new one took, and no others', async () => {
     const [a] = (await started('a')) as [Pod];
     const names = Array.from({ length: 40 }, (_, n) => `session-${n}`);

@@ -1,55 +1,24 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Client } from '../../client/client.ts';
+import type { Client } from '../../client/client.ts';
 import { Gateway } from '../../gateway/gateway.ts';
 import { silentLogger } from '../../gateway/logger.ts';
 import { MemoryBoard } from '../../gateway/ring/memory-board.ts';
 import type { SettingsInput } from '../../gateway/settings/declaration.ts';
 import { settingsFrom } from '../../gateway/settings/load.ts';
 import { MemoryStore } from '../../gateway/stream/memory/memory-store.ts';
-import { sleep, systemClock } from '../../protocol/clock.ts';
+import { systemClock } from '../../protocol/clock.ts';
 import { until } from '../deadline.ts';
+import { publishersAt, Reader, unnoticed } from './testing/reader.ts';
 
 const shared = { clock: systemClock, random: Math.random, logger: silentLogger };
 const CLIENTS = 40;
-const TOPICS = ['room.1', 'room.2'];
-/** Between two messages of a publisher. */
-const PAUSE_MS = 2;
 
 const settings: SettingsInput = {
   ring: { heartbeatMs: 200 },
   edge: { drainGraceMs: 1_000, drainDeadlineMs: 60_000 },
   placement: { podEndpoint: 'address' },
 };
-
-/** A client of the package, what it received in each topic, and whether anybody could notice. */
-class Reader {
-  readonly client: Client;
-  readonly received = new Map<string, string[]>();
-  readonly states: string[] = [];
-  readonly gaps: unknown[] = [];
-  readonly errors: string[] = [];
-  readonly moves: { readonly reason: string; readonly to: string }[] = [];
-
-  constructor(url: string) {
-    this.client = new Client({ url });
-    this.client.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`));
-    this.client.on('moved', ({ reason, to }) => this.moves.push({ reason, to }));
-    for (const topic of TOPICS) {
-      const subscription = this.client.subscribe<string>(topic);
-      const received: string[] = [];
-      this.received.set(topic, received);
-      subscription.on('message', ({ data }) => received.push(data));
-      subscription.on('gap', (gap) => this.gaps.push(gap));
-    }
-  }
-
-  async ready(): Promise<this> {
-    await this.client.connect();
-    this.client.on('state', (change) => this.states.push(change.new));
-    return this;
-  }
-}
 
 /** Gateways of one process, their clients, and those who publish. */
 class Cluster {
@@ -92,46 +61,10 @@ class Cluster {
     this.readers.push(...(await Promise.all(joined)));
   }
 
-  /** Publishes without a break, through a client that moves too, until it is told to end. */
-  async #traffic(topic: string, client: Client, during: AbortSignal): Promise<string[]> {
-    const sent: Promise<unknown>[] = [];
-    const texts: string[] = [];
-    while (!during.aborted) {
-      texts.push(`${topic} ${texts.length}`);
-      sent.push(client.publish(topic, texts.at(-1) ?? ''));
-      await sleep(systemClock, PAUSE_MS);
-    }
-    await Promise.all(sent);
-    return texts;
-  }
-
-  /** What happens in `step` is noticed by nobody; returns how many messages passed meanwhile. */
-  async unnoticed(publishThrough: string, step: () => Promise<void>): Promise<number> {
-    const ending = new AbortController();
-    const through = TOPICS.map(() => new Client({ url: this.#urlOf(publishThrough) }));
-    this.publishers.push(...through);
-    await Promise.all(through.map((client) => client.connect()));
-    const sending = TOPICS.map((topic, n) =>
-      this.#traffic(topic, through[n] as Client, ending.signal),
-    );
-    try {
-      await step();
-    } finally {
-      ending.abort();
-    }
-    const sent = await Promise.all(sending);
-    for (const { received, states, gaps } of this.readers) {
-      for (const [at, topic] of TOPICS.entries()) {
-        const of = () => received.get(topic) ?? [];
-        const last = sent[at]?.at(-1) ?? '';
-        await until(() => of().includes(last), { for: `${last}`, deadlineMs: 15_000 });
-        // In order, none missing, none twice.
-        assert.deepEqual(of(), sent[at]);
-        of().length = 0;
-      }
-      assert.deepEqual([states, gaps], [[], []]);
-    }
-    return sent.flat().length;
+  unnoticed(publishThrough: string, step: () => Promise<void>): Promise<number> {
+    const publishers = publishersAt(this.#urlOf(publishThrough));
+    this.publishers.push(...publishers);
+    return unnoticed(this.readers, publishers, step);
   }
 
   async stop(): Promise<void> {
