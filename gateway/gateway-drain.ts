@@ -55,7 +55,7 @@ export class GatewayDrain implements DrainOrders {
     const { edge } = this.#running() ?? {};
     const leaving = this.#forGood || (edge !== undefined && edge.drainPhase !== 'serving');
     if (!leaving) return { name: 'draining', ok: true };
-    return { name: 'draining', ok: false, detail: `${edge?.size ?? 0} connections remain` };
+    return { name: 'draining', ok: false, detail: `connections that remain: ${edge?.size ?? 0}` };
   }
 
   /** Never rejects. */

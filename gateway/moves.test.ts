@@ -311,7 +311,10 @@ describe('gateways of one ring', () => {
     assert.equal(reason, 'drain');
     assert.equal(to, b.url);
     assert.ok(within >= 1_000);
-    assert.match(await a.get('/readyz'), /"draining",\s+"ok": false,\s+"detail": "1 connections/);
+    assert.match(
+      await a.get('/readyz'),
+      /"draining",\s+"ok": false,\s+"detail": "connections that remain: 1"/,
+    );
     const next = kept(await b.client({ session, move: token }));
     movable.ws.close(1000);
     assert.deepEqual(await drained, { forced: 0, cancelled: false });

@@ -18,6 +18,12 @@ const settings = {
 const empty = { forced: 0, cancelled: false };
 const hurried = { ...settings, drainGraceMs: 0 };
 
+const { privateKey } = generateKeyPairSync('ed25519');
+const keyOf = () => publicHalf(privateKey);
+const moveTokens = new MoveTokens({
+  ...{ pod: 'test', cluster: 'chat', privateKey, keyOf, clock: systemClock },
+});
+
 async function crowd(port: number, count: number): Promise<TestClient[]> {
   return Promise.all(Array.from({ length: count }, () => TestClient.ready(port)));
 }
@@ -73,9 +79,6 @@ describe('a drain', () => {
   });
 
   it('asks who can move to go elsewhere, and closes it when it did not', async () => {
-    const { privateKey } = generateKeyPairSync('ed25519');
-    const names = { pod: 'test', cluster: 'chat', keyOf: () => publicHalf(privateKey) };
-    const moveTokens = new MoveTokens({ ...names, privateKey, clock: systemClock });
     const refuge = () => ({ pod: 'b', to: 'ws://b/ws' });
     const fixture = await startEdge({
       settings: { ...hurried, drainDeadlineMs: 4_000 },
@@ -103,6 +106,24 @@ describe('a drain', () => {
     assert.deepEqual(await drained, empty);
     assert.equal(fixture.counted.get('departed:in_time'), 1);
     assert.equal(fixture.counted.get('departed:late'), 1);
+    await fixture.stop();
+  });
+
+  it('has no more time for who was asked before it began', async () => {
+    const elsewhere = () => ({ pod: 'b', to: 'ws://b/ws' });
+    const fixture = await startEdge({
+      settings: { ...hurried, drainDeadlineMs: 4_000 },
+      parts: { placement: { ...placement, elsewhere }, moveTokens },
+    });
+    const hello = { features: ['move'], session: 's' };
+    const client = await TestClient.ready(fixture.port, {}, hello);
+    assert.equal((await client.heard('move')).reason, 'redirect');
+    const drained = fixture.edge.drain();
+    const { reason, within } = await client.heard('move', 2);
+    assert.equal(reason, 'drain');
+    assert.ok(within <= 2_000, `${within}`);
+    assert.equal((await client.closing()).code, 4000);
+    assert.deepEqual(await drained, empty);
     await fixture.stop();
   });
 

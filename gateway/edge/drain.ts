@@ -128,7 +128,10 @@ export class Drain {
   #leavers(): readonly Connection[] {
     const now = this.#parts.clock.now();
     const all = this.#parts.roster.all();
-    return all.filter(({ alive, move }) => alive && move?.isMoving(now) !== true);
+    // Who was asked before this began may have been given more time than is left.
+    return all.filter(
+      ({ alive, move }) => alive && (!move?.isMoving(now) || move.isMoving(this.#deadline)),
+    );
   }
 
   #ask(connection: Connection): void {
