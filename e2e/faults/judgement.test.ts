@@ -27,6 +27,7 @@ const measured = {
   detectionMs: 500,
   cutOffMs: 500,
   awayMs: 500,
+  ...{ stayed: 0, share: 25, needless: 0 },
 };
 
 function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void = () => {}): Run {
@@ -34,6 +35,12 @@ function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void
   spoil(counts);
   return { figures: { ...calm, ...figures }, counts, evidence: measured };
 }
+
+/** The same with other evidence. */
+const seen = (evidence: Run['evidence']): Run => ({
+  ...run(),
+  evidence: { ...measured, ...evidence },
+});
 
 type Judged = readonly [good: Run, bad: Readonly<Record<string, Run>>];
 
@@ -63,20 +70,35 @@ const trimmed: Judged = [
   { 'nobody was told': run(), 'something else was told': run({ gaps: { lost: 3 } }) },
 ];
 const undisturbed: Judged = [run(), gap];
+const noticed = {
+  ...gap,
+  'a client that can move was not connected': run({}, (counts) => {
+    counts.interrupted = 1;
+  }),
+};
+
+const unclean = {
+  'a connection broke': run({}, (counts) => counts.closed(1006)),
+  'a plain client had something twice': run({ wireDuplicates: 1 }),
+  'a publish was not answered': run({}, (counts) => {
+    counts.askedAgain = 1;
+  }),
+};
 
 /** What each row's own judge takes, and what it must refuse. */
 const judgements: Readonly<Record<string, Judged>> = {
   1: [run(), { ...gap, ...unhurried }],
-  2: [
+  2: [run(), { ...gap, ...unhurried, ...unclean }],
+  '2m': [run(), { ...noticed, ...unclean, 'a client stayed to the end': seen({ stayed: 1 }) }],
+  5: [
     run(),
     {
-      ...gap,
-      ...unhurried,
-      'a connection broke': run({}, (counts) => counts.closed(1006)),
-      'a plain client had something twice': run({ wireDuplicates: 1 }),
-      'a publish was not answered': run({}, (counts) => {
-        counts.askedAgain = 1;
+      ...noticed,
+      'somebody was disconnected': run({}, (counts) => {
+        counts.reconnects = 1;
       }),
+      'too many moved': seen({ share: 36 }),
+      'one moved that belonged where it was': seen({ needless: 1 }),
     },
   ],
   11: undisturbed,

@@ -8,6 +8,8 @@ export interface Row extends StagePlan {
   readonly row: string;
   readonly title: string;
   readonly shape?: Partial<LoadShape>;
+  /** Deliveries, in multiples of what every row has. Default: 1. */
+  readonly volume?: number;
   readonly expect?: Partial<Expectations>;
   /**
    * Does the fault, and undoes it. Publishers and subscribers are at work all the time. Resolves

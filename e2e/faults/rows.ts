@@ -4,6 +4,7 @@ import { limitRows } from './limits.ts';
 import { networkRows } from './networks.ts';
 import { permissionRows } from './permissions.ts';
 import { podRows } from './pods.ts';
+import { ringRows } from './rings.ts';
 import type { Row } from './row.ts';
 import { storeRows } from './stores.ts';
 
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   ...limitRows,
   ...clientRows,
   ...permissionRows,
+  ...ringRows,
 ].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
 
 /** `25` names all of its variants (25, 25r), `25r` one. Each once, in the order of the list. */

@@ -24,7 +24,11 @@ export interface RowResult extends Judgement {
 /** Sets a row up, does the fault under load, judges the history. */
 export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
   const begin = performance.now();
-  const shaped = { ...options, shape: { ...options.shape, ...row.shape } };
+  const shaped = {
+    ...options,
+    deliveries: options.deliveries * (row.volume ?? 1),
+    shape: { ...options.shape, ...row.shape },
+  };
   const stage = await Stage.open(row, shaped);
   try {
     const { evidence, stuck } = await within(play(stage, row, shaped), {
@@ -36,7 +40,7 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
       counts: stage.load.counts,
       evidence,
       stuck,
-      perPhase: perPhase(options),
+      perPhase: perPhase(shaped),
     });
     await keepHistory(stage, row, judgement.complaints);
     const seconds = (performance.now() - begin) / 1_000;

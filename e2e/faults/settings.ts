@@ -29,6 +29,16 @@ export const baseSettings = {
   disruption: { movesPerSecond: 1_000 },
 } as const satisfies SettingsTree;
 
+/**
+ * Where the ring matters. Three heartbeats make a gateway look gone: on a busy machine none may. A
+ * drain has time, so that nobody goes because it is over.
+ */
+export const ringSettings = {
+  ring: { heartbeatMs: 500 },
+  placement: { podEndpoint: 'address' },
+  edge: { drainDeadlineMs: 40_000 },
+} as const satisfies SettingsTree;
+
 /** `over` wins, section by section. */
 export function merged(base: SettingsTree, over: SettingsTree): SettingsTree {
   const result: { [name: string]: SettingsTree[string] } = { ...base };

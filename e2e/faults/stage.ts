@@ -7,11 +7,17 @@ import { Arbiter } from '../load/arbiter.ts';
 import { Load, type LoadShape } from '../load/load.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
-import { GatewayProcess, type Memory, type SettingsTree } from '../processes/gateway-process.ts';
+import {
+  type GatewayOptions,
+  GatewayProcess,
+  type Memory,
+  type SettingsTree,
+} from '../processes/gateway-process.ts';
 import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
+import { agreed } from '../processes/ring-view.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
-import { baseSettings, HEARTBEAT_MS, merged } from './settings.ts';
+import { baseSettings, HEARTBEAT_MS, merged, ringSettings } from './settings.ts';
 
 const GATEWAYS = 3;
 const PATIENCE_MS = 30_000;
@@ -28,6 +34,8 @@ export interface StagePlan {
   readonly proxied?: boolean;
   /** Gateways know of no others: one that is cut off keeps its clients. */
   readonly alone?: boolean;
+  /** The ring matters: gateways agree on one first, and clients are sent to a certain gateway. */
+  readonly ring?: boolean;
   readonly redisArgs?: readonly string[];
   readonly settings?: SettingsTree;
 }
@@ -43,7 +51,8 @@ export interface StageOptions {
 
 /** Everything of one run: Redis, the way to it, gateways, load, arbiter, history. */
 export class Stage {
-  readonly gateways: readonly GatewayProcess[];
+  /** Those of the plan, and those that joined. */
+  readonly gateways: GatewayProcess[];
   readonly load: Load;
   readonly arbiter: Arbiter;
   readonly recorder: Recorder;
@@ -54,16 +63,20 @@ export class Stage {
   readonly absent = new Set<string>();
   readonly #servers: readonly RedisServer[];
   readonly #patienceMs: number;
+  /** What a gateway of this stage is started with. */
+  readonly #model: GatewayOptions;
 
   private constructor(parts: {
     gateways: readonly GatewayProcess[];
+    model: GatewayOptions;
     servers: readonly RedisServer[];
     proxies: readonly TcpProxy[];
     sentinel: SentinelGroup | undefined;
     options: StageOptions;
   }) {
     const { gateways, servers, proxies, sentinel, options } = parts;
-    this.gateways = gateways;
+    this.gateways = [...gateways];
+    this.#model = parts.model;
     this.#servers = servers;
     this.proxies = proxies;
     this.sentinel = sentinel;
@@ -96,8 +109,14 @@ export class Stage {
       cleanup.push(async () => {
         await Promise.all(ways.proxies.map((proxy) => proxy.close()));
       });
-      const gateways = await startGateways(plan, ways.redis, options.imports ?? []);
-      return new Stage({ gateways, servers, proxies: ways.proxies, sentinel, options });
+      const all = await gatewayOptions(plan, ways.redis, options.imports ?? []);
+      const gateways = await GatewayProcess.startAll(all);
+      cleanup.push(async () => {
+        await Promise.all(gateways.map((gateway) => gateway.kill()));
+      });
+      if (plan.ring === true) await agreed(gateways);
+      const [model] = all as [GatewayOptions];
+      return new Stage({ gateways, model, servers, proxies: ways.proxies, sentinel, options });
     } catch (error) {
       for (const undo of cleanup.reverse()) await undo();
       throw error;
@@ -130,6 +149,23 @@ export class Stage {
   /** New connections and publishes go to these only, as after a change of endpoints. */
   route(gateways: readonly GatewayProcess[]): void {
     this.load.targets.set(gateways.map((gateway) => target(gateway)));
+  }
+
+  /** One more gateway; new connections and publishes go to it as well. */
+  async join(): Promise<GatewayProcess> {
+    const { adminPort: _, ...model } = this.#model;
+    const name = `gateway-${this.gateways.length}`;
+    const peers = this.gateways.map(({ adminPort }) => adminPort);
+    const gateway = await GatewayProcess.start({ ...model, name, peers });
+    this.gateways.push(gateway);
+    this.#record(gateway, { phase: 'baseline', ...(await gateway.usage()) });
+    this.route(this.alive);
+    return gateway;
+  }
+
+  /** Those that have not ended. */
+  get alive(): readonly GatewayProcess[] {
+    return this.gateways.filter(({ exit }) => exit === undefined);
   }
 
   /** Every topic has an epoch that none of `before` has: the store's lineage is another one. */
@@ -263,20 +299,19 @@ async function openWays(
   return { redis: proxies.map(({ port }) => ({ url: `redis://127.0.0.1:${port}` })), proxies };
 }
 
-async function startGateways(
+async function gatewayOptions(
   plan: StagePlan,
   ways: readonly SettingsTree[],
   imports: readonly string[],
-): Promise<readonly GatewayProcess[]> {
+): Promise<readonly GatewayOptions[]> {
   const adminPorts = await Promise.all(ways.map(() => freePort()));
-  const settings = merged(baseSettings, plan.settings ?? {});
-  return GatewayProcess.startAll(
-    ways.map((redis, index) => ({
-      name: `gateway-${index}`,
-      adminPort: adminPorts[index] as number,
-      peers: plan.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
-      settings: merged(settings, { redis: { ...redis, keyPrefix: KEY_PREFIX } }),
-      imports,
-    })),
-  );
+  const base = plan.ring === true ? merged(baseSettings, ringSettings) : baseSettings;
+  const settings = merged(base, plan.settings ?? {});
+  return ways.map((redis, index) => ({
+    name: `gateway-${index}`,
+    adminPort: adminPorts[index] as number,
+    peers: plan.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
+    settings: merged(settings, { redis: { ...redis, keyPrefix: KEY_PREFIX } }),
+    imports,
+  }));
 }

@@ -6,7 +6,6 @@ import { loadClient } from './client-subscriber.ts';
 import { composed, hashOfMessage } from './message.ts';
 import type { Publisher, PublisherOptions } from './publisher.ts';
 import { Repetition } from './repetition.ts';
-import type { Target } from './target.ts';
 
 const SETTLE_MS = 30_000;
 
@@ -16,13 +15,14 @@ export class ClientPublisher implements Publisher {
   readonly #client: Client;
   readonly #numbers = new Map<string, number>();
   readonly #publishing: Repetition;
-  #target: Target | undefined;
+  /** Name of the gateway that it talks to. */
+  #target: string | undefined;
   #speaking = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    const onTarget = (target: Target) => {
-      this.#target = target;
+    const onTarget = (gateway: string) => {
+      this.#target = gateway;
     };
     this.#client = loadClient({ ...options, onTarget });
     const { topics, random, everyMs, targets } = options;
@@ -50,7 +50,7 @@ export class ClientPublisher implements Publisher {
   }
 
   get speaksTo(): string | undefined {
-    return this.#speaking ? this.#target?.name : undefined;
+    return this.#speaking ? this.#target : undefined;
   }
 
   async #publish(topic: string): Promise<void> {
@@ -73,7 +73,7 @@ export class ClientPublisher implements Publisher {
       if (at === undefined) throw new Error(`${name}: not a position: ${published.position}`);
       const place = { epoch: at.epoch, seq: at.seq };
       recorder.write({ ...said, inv, ret: nanoseconds(), out: 'ok', ...place });
-      counts.acknowledge(this.#target?.name ?? '');
+      counts.acknowledge(this.#target ?? '');
       if (published.duplicate) counts.duplicateAnswers += 1;
       if (published.duplicate && this.#target !== asked) counts.askedAgain += 1;
     } catch (error) {

@@ -3,9 +3,10 @@ import type { Gap, Message, StateChange, Subscription } from '../../client/index
 import { Client } from '../../client/index.ts';
 import { parsePosition } from '../../protocol/position.ts';
 import { nanoseconds } from '../history/recorder.ts';
+import type { LoadCounts } from './counts.ts';
 import { hashOfMessage, received } from './message.ts';
 import type { Place, Subscriber, SubscriberOptions } from './subscriber.ts';
-import type { Target, Targets } from './target.ts';
+import { BALANCER, type Targets } from './target.ts';
 
 const CONNECT_MS = 3_000;
 const GRACE_HEARTBEATS = 0.5;
@@ -13,26 +14,27 @@ const GRACE_HEARTBEATS = 0.5;
 /** A client of the package; `onLife` hears of everything that arrives and is no message. */
 export function loadClient(options: {
   readonly targets: Targets;
+  readonly counts: LoadCounts;
   readonly random: () => number;
   readonly heartbeatMs: number;
   readonly onLife?: () => void;
-  /** Each time the load balancer has decided. */
-  readonly onTarget?: (target: Target) => void;
+  /** Each time the load balancer has decided, or a gateway where it goes on. */
+  readonly onTarget?: (gateway: string) => void;
 }): Client {
-  const { targets, random, heartbeatMs, onLife, onTarget } = options;
-  return new Client({
-    url: targets.pick().ws,
+  const { targets, counts, random, heartbeatMs, onLife, onTarget } = options;
+  const client = new Client({
+    url: BALANCER,
     name: 'load/1',
     connectTimeoutMs: CONNECT_MS,
     graceMs: heartbeatMs * GRACE_HEARTBEATS,
     backoffBaseMs: 100,
     backoffCapMs: 300,
     random,
-    webSocket: (_url, protocols) => {
-      // The load balancer decides anew at each try.
-      const target = targets.pick();
-      onTarget?.(target);
-      const socket = new WebSocket(target.ws, protocols, { perMessageDeflate: false });
+    webSocket: (url, protocols) => {
+      // The load balancer decides anew at each try; a gateway may name another one.
+      const target = url === BALANCER ? targets.pick() : undefined;
+      if (target !== undefined) onTarget?.(target.name);
+      const socket = new WebSocket(target?.ws ?? url, protocols, { perMessageDeflate: false });
       if (onLife !== undefined) {
         socket.on('ping', onLife);
         socket.on('message', (data) => {
@@ -42,6 +44,17 @@ export function loadClient(options: {
       return socket;
     },
   });
+  client.on('moved', ({ to }) => {
+    counts.moves += 1;
+    onTarget?.(to);
+  });
+  client.on('state', (change) => {
+    if (change.old === 'connected' && change.new !== 'closed') counts.interrupted += 1;
+  });
+  client.on('error', ({ code }) => {
+    if (code === 'move_failed') counts.movesFailed += 1;
+  });
+  return client;
 }
 
 /** What an application with the client package sees: exactly once. */
@@ -52,6 +65,7 @@ export class ClientSubscriber implements Subscriber {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #places = new Map<string, Place>();
   #client: Client | undefined;
+  #moves = 0;
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
@@ -60,19 +74,38 @@ export class ClientSubscriber implements Subscriber {
   }
 
   start(): void {
-    const { targets, random, heartbeatMs, recorder } = this.#options;
+    const { targets, counts, random, heartbeatMs, recorder } = this.#options;
     const onLife = () =>
       recorder.write({ kind: 'heard', t: nanoseconds(), subscriber: this.name, what: 'other' });
-    const client = loadClient({ targets, random, heartbeatMs, onLife });
+    const client = loadClient({ targets, counts, random, heartbeatMs, onLife });
     this.#client = client;
     client.on('state', (change) => this.#connection(change));
     client.on('stale', ({ stale }) => {
-      this.#options.counts[stale ? 'stale' : 'fresh'] += 1;
+      counts[stale ? 'stale' : 'fresh'] += 1;
+    });
+    client.on('moved', () => {
+      this.#moves += 1;
     });
     client.on('error', (error) => {
-      throw error;
+      // It stays where it is then: counted, and no harm.
+      if (error.code !== 'move_failed') throw error;
     });
     for (const topic of this.topics) this.#subscribe(client, topic);
+  }
+
+  /** How often it went on at another gateway without a break. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** The gateway that serves it; undefined while none does. */
+  get gateway(): string | undefined {
+    return this.#client?.welcome?.pod;
+  }
+
+  /** By what it is placed. */
+  get session(): string | undefined {
+    return this.#client?.welcome?.session;
   }
 
   get begun(): boolean {

@@ -5,6 +5,12 @@ export class LoadCounts {
   stale = 0;
   fresh = 0;
   reconnects = 0;
+  /** Clients of the package that went on at another gateway without a break, as asked. */
+  moves = 0;
+  /** Those that were asked and stayed. */
+  movesFailed = 0;
+  /** How often the state of such a client was not `connected` any more, and it had not left. */
+  interrupted = 0;
   /** Topics that somebody asked for and was granted, over the protocol. */
   granted = 0;
   acknowledged = 0;

@@ -17,6 +17,8 @@ export interface LoadShape {
   readonly subscribers: number;
   /** Topics that one subscriber has. */
   readonly topicsEach: number;
+  /** Clients of the package beside them, with one topic each. Default: 0. */
+  readonly movers?: number;
   /** Time from one message of a publisher to its next. */
   readonly everyMs: number;
   /** Padding of a message. */
@@ -53,6 +55,10 @@ export class Load {
     this.targets = new Targets(gateways, random);
     this.topics = Array.from({ length: shape.topics }, (_, index) => `room.${index}`);
     for (let index = 0; index < shape.subscribers; index += 1) this.#addSubscriber(index);
+    for (let index = 0; index < (shape.movers ?? 0); index += 1) {
+      const who = { name: `m${index}`, identity: '', topics: this.#some(index, 1) };
+      this.subscribers.push(new ClientSubscriber(this.#subscriberOptions(who)));
+    }
     for (let index = 0; index < shape.publishers; index += 1) {
       const { counts, targets } = this;
       const { level, bytes, everyMs } = shape;
@@ -167,6 +173,11 @@ export class Load {
 
   get speakers(): ProtocolSubscriber[] {
     return this.subscribers.filter((one) => one instanceof ProtocolSubscriber);
+  }
+
+  /** Those of the package, which go where they are asked to. */
+  get movers(): ClientSubscriber[] {
+    return this.subscribers.filter((one) => one instanceof ClientSubscriber);
   }
 
   heads(arbiter: Arbiter): Map<string, Place> {

@@ -63,7 +63,7 @@ export class HttpPublisher implements Publisher {
     const { topics, random, everyMs, targets } = options;
     this.#publishing = new Repetition({
       round: async () => {
-        if (!targets.isHushed(this.#target)) await this.publish(pickOne(topics, random));
+        if (!targets.isHushed(this.#target.name)) await this.publish(pickOne(topics, random));
       },
       ...{ everyMs, firstMs: random() * everyMs },
     });

@@ -10,6 +10,9 @@ export interface Target {
   readonly http: string;
 }
 
+/** What clients are given: an address behind which a load balancer would choose a gateway. */
+export const BALANCER = 'ws://balancer.test/ws';
+
 /** The gateways that a client may be sent to, chosen anew at each try. */
 export class Targets {
   #all: readonly Target[];
@@ -31,7 +34,7 @@ export class Targets {
     this.#hushed = name;
   }
 
-  isHushed({ name }: Target): boolean {
+  isHushed(name: string): boolean {
     return name === this.#hushed;
   }
 

@@ -1,29 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { compareVersions, type RingVersion, SHARDS } from '../../protocol/ring.ts';
+import { compareVersions, SHARDS } from '../../protocol/ring.ts';
 import { until } from '../deadline.ts';
 import { type GatewayOptions, GatewayProcess } from '../processes/gateway-process.ts';
 import { type RedisServer, startRedis } from '../processes/redis-server.ts';
+import { agreed as agreedAmong } from '../processes/ring-view.ts';
 
 /** Gone after three of them: a process on a busy machine must not look gone. */
 const HEARTBEAT_MS = 500;
 const DEADLINE_MS = 40_000;
-
-interface RingAnswer {
-  readonly version?: RingVersion;
-  readonly digest?: string;
-  readonly writer?: string;
-  readonly members: readonly { readonly id: string; readonly shards: number }[];
-}
-
-async function ringOf({ http }: GatewayProcess): Promise<RingAnswer> {
-  const answer = await fetch(`${http}/v1/ring`, { signal: AbortSignal.timeout(5_000) });
-  assert.equal(answer.status, 200);
-  return (await answer.json()) as RingAnswer;
-}
-
-const sharesOf = ({ members }: RingAnswer) => members.map(({ id, shards }) => `${id} ${shards}`);
 
 // Each step begins where the one before it ended.
 describe('gateway processes on one Redis', () => {
@@ -46,22 +32,7 @@ describe('gateway processes on one Redis', () => {
   }
 
   /** All tell of one ring, and these are its members. */
-  async function agreed(...names: string[]): Promise<RingAnswer> {
-    let seen: readonly RingAnswer[] = [];
-    return until(
-      async () => {
-        seen = await Promise.all(gateways.map(ringOf));
-        const [first] = seen;
-        const same = seen.every(({ digest }) => digest !== undefined && digest === first?.digest);
-        return same && first?.members.map(({ id }) => id).join() === names.join() && first;
-      },
-      {
-        for: () => `a ring of ${names}: ${seen.map(sharesOf).join(' | ')}`,
-        deadlineMs: DEADLINE_MS,
-        everyMs: 50,
-      },
-    );
-  }
+  const agreed = (...names: string[]) => agreedAmong(gateways, names);
 
   const named = (name: string | undefined): GatewayProcess =>
     gateways.find((gateway) => gateway.name === name) ?? assert.fail(`no gateway ${name}`);
