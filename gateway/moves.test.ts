@@ -240,7 +240,7 @@ describe('gateways of one ring', () => {
     const [a, b] = (await started('ab', { placement })) as [Pod, Pod];
     const [there, here] = [await a.nameAt('b', 'r'), await a.nameAt('a', 'r')];
     const stranger = kept(await a.client({}, { path: `/ws?room=${there}` }));
-    assert.equal((await stranger.heard('move')).to, b.url);
+    assert.equal((await stranger.heard('move')).to, `${b.url}?room=${there}`);
     const home = kept(await a.client({}, { path: `/ws?room=${here}` }));
     const unsaid = kept(await a.client());
     await settled(home);

@@ -22,14 +22,17 @@ export class Movable {
   readonly shard: number;
   /** `Placement.version` at which a move brought it here: it is not sent on before the next. */
   readonly broughtAt: number | undefined;
+  /** The key by which it is placed, if the request of its upgrade had it. */
+  readonly key: string | undefined;
   /** Somebody opened its session while it was asked to go: itself, at the other gateway. */
   taken = false;
   #askedAt = Number.NEGATIVE_INFINITY;
   #until = Number.NEGATIVE_INFINITY;
 
-  constructor(shard: number, broughtAt: number | undefined) {
+  constructor(shard: number, broughtAt: number | undefined, key?: string) {
     this.shard = shard;
     this.broughtAt = broughtAt;
+    this.key = key;
   }
 
   /** It was told that it has `within` milliseconds; a little more is granted. */

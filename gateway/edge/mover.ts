@@ -6,7 +6,7 @@ import type { EdgeCounts } from './counts.ts';
 import { Departures } from './departures.ts';
 import type { MovableClient } from './movable.ts';
 import type { MoveTokens } from './move-tokens.ts';
-import type { Elsewhere, Placement } from './placement.ts';
+import { type Elsewhere, type Placement, urlWithKey } from './placement.ts';
 
 export interface MoverParts {
   readonly clock: Clock;
@@ -89,14 +89,15 @@ export class Mover {
 
   /** Asks one that can be moved. It stays until it has gone on at the other gateway. */
   ask(client: MovableClient, { reason, to, within }: Question): void {
-    const { clock, tokens, counts } = this.#parts;
+    const { clock, tokens, counts, placement } = this.#parts;
     const { move, identity, sessionName: session } = client;
     if (move === undefined || identity === undefined || tokens === undefined) return;
     move.asked(clock.now(), within);
     this.#moving.add(client);
     counts.asked(reason);
     const token = tokens.issue({ identity: identity.name, session });
-    client.say({ type: 'move', ...(to !== undefined && { to }), within, reason, token });
+    const url = to && { to: urlWithKey(to, placement.key, move.key) };
+    client.say({ type: 'move', ...url, within, reason, token });
   }
 
   /** Its connection is gone. */

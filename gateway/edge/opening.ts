@@ -228,7 +228,7 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   // A name that was made here is at home here, or its client would be sent about for nothing.
   const stays =
     going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
-  connection.move = new Movable(shard, stays ? placement.version : undefined);
+  connection.move = new Movable(shard, stays ? placement.version : undefined, request);
   return name;
 }
 

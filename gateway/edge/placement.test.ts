@@ -8,6 +8,7 @@ import {
   type PlacementKey,
   placementKey,
   shardOfClient,
+  urlWithKey,
 } from './placement.ts';
 import { everything } from './testing/edge-fixture.ts';
 
@@ -35,6 +36,22 @@ describe('the key of a client', () => {
       1_024,
     );
     assert.equal(keyOfRequest(request('/ws?sub=x', { sub: 'x' }), placementKey('sub')), undefined);
+  });
+
+  it('goes along to another gateway in the query of the URL, if it stood there', () => {
+    const room = placementKey('query:room');
+    assert.equal(
+      urlWithKey('wss://b.example.com/ws', room, 'café 1&x'),
+      'wss://b.example.com/ws?room=caf%C3%A9+1%26x',
+    );
+    assert.equal(
+      urlWithKey('wss://b.example.com/ws?v=1', room, 'r'),
+      'wss://b.example.com/ws?v=1&room=r',
+    );
+    for (const key of ['', undefined])
+      assert.equal(urlWithKey('ws://b/ws', room, key), 'ws://b/ws');
+    assert.equal(urlWithKey('ws://b/ws', placementKey('header:X-Room'), 'r'), 'ws://b/ws');
+    assert.equal(urlWithKey('ws://b:99999/ws', room, 'r'), 'ws://b:99999/ws');
   });
 
   it('places a client, and its session does where there is none', () => {

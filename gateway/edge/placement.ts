@@ -76,6 +76,20 @@ export function keyOfRequest(
   return bounded(new URLSearchParams(url.slice(query + 1)).get(name) ?? '');
 }
 
+/**
+ * The URL by which a client keeps its key: in the query when that is where it stands. A client that
+ * goes elsewhere opens just the URL that it is told.
+ */
+export function urlWithKey(
+  to: string,
+  { from, name }: PlacementKey,
+  key: string | undefined,
+): string {
+  const url = from === 'query' && key ? URL.parse(to) : null;
+  url?.searchParams.set(name, key ?? '');
+  return url?.href ?? to;
+}
+
 /** What a client can be placed by. */
 export interface Placed {
   /** Of the request of its upgrade. */

@@ -423,6 +423,19 @@ describe('the ring over HTTP', () => {
     }
   });
 
+  it('says it in a URL that keeps the key, where connections are placed by their query', async (t) => {
+    const pod = ringPod('one');
+    const placement = { podEndpoint: 'wss://{pod}.example.com/ws?v=1', key: 'query:room' };
+    const served = await serve({ placement }, {}, pod.source);
+    t.after(() => served.stop());
+    await until(() => pod.members.length === 1, { for: 'a ring', deadlineMs: 5_000 });
+    const answer = read(
+      route,
+      await ask(`${served.url}/v1/route?key=${encodeURIComponent('a b&c')}`),
+    );
+    assert.equal(answer.url, 'wss://one.example.com/ws?v=1&room=a+b%26c');
+  });
+
   it('is served also while there is none', async (t) => {
     const board = new MemoryBoard(systemClock);
     board.beat = () => Promise.reject(new Error('no store'));

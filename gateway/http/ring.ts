@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, onRequestAsyncHookHandler } from 'fastify';
 import { ownerOf, SHARDS, shardOf } from '../../protocol/ring.ts';
+import { placementKey, urlWithKey } from '../edge/placement.ts';
 import { endpointOf } from '../ring/endpoint.ts';
 import type { PodsOnBoard } from '../ring/pod-board.ts';
 import type { RingSource } from '../ring/ring-source.ts';
@@ -66,7 +67,9 @@ function routeBody({ keeper }: RingSource, placement: PlacementSettings, key: st
   // Without a ring every gateway is as good as any other.
   if (ring === undefined) return { key, shard };
   const owner = ownerOf(ring, shard);
-  return { key, shard, owner: owner.id, url: endpointOf(owner, placement.podEndpoint) };
+  const endpoint = endpointOf(owner, placement.podEndpoint);
+  const url = endpoint && urlWithKey(endpoint, placementKey(placement.key), key);
+  return { key, shard, owner: owner.id, url };
 }
 
 function send(reply: FastifyReply, body: object) {
