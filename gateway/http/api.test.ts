@@ -423,7 +423,7 @@ describe('the ring over HTTP', () => {
     }
   });
 
-  it('says it in a URL that keeps the key, where connections are placed by their query', async (t) => {
+  it('says it in a URL with the key, where the query places connections', async (t) => {
     const pod = ringPod('one');
     const placement = { podEndpoint: 'wss://{pod}.example.com/ws?v=1', key: 'query:room' };
     const served = await serve({ placement }, {}, pod.source);
