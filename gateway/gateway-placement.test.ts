@@ -220,6 +220,24 @@ describe('the share of a gateway', () => {
     near(await slow(undefined), full * 0.1);
   });
 
+  it('falls with those who get what it hands over, not with those who are relieved', async () => {
+    const ring = start('abc');
+    const rings = [ring, after(ring, 'abcd')];
+    const full = await new View('a').take(...rings).share();
+    const relieved = new View('a')
+      .take(...rings)
+      .busy('b', 1)
+      .busy('c', 1)
+      .busy('d', 0.1);
+    near(await relieved.share(), full);
+    const crowded = new View('a')
+      .take(...rings)
+      .busy('b', 0)
+      .busy('c', 0)
+      .busy('d', 1);
+    near(await crowded.share(), full * 0.1);
+  });
+
   it('looks at the board only when it is asked, and once in a heartbeat', async () => {
     const view = new View('a').take(start('ab'));
     await view.clock.advance(10 * HEARTBEAT_MS);

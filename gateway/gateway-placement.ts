@@ -7,7 +7,7 @@ import {
   placementKey,
 } from './edge/placement.ts';
 import { endpointOf } from './ring/endpoint.ts';
-import { type Handovers, handoversOf, shareOf } from './ring/handover.ts';
+import { type Handovers, handoversOf, receiversOf, shareOf } from './ring/handover.ts';
 import { GONE_HEARTBEATS, type PodsOnBoard, silenceOf } from './ring/pod-board.ts';
 import type { RingSource } from './ring/ring-source.ts';
 import type { PlacementSettings } from './settings/declaration.ts';
@@ -20,6 +20,13 @@ export interface GatewayPlacementParts {
   readonly movesPerSecond: number;
   readonly heartbeatMs: number;
   readonly clock: Pick<Clock, 'now'>;
+}
+
+interface Handed {
+  readonly rings: number;
+  readonly of: Handovers;
+  /** Who gets what this gateway hands over. */
+  readonly to: Handovers;
 }
 
 /** Of the budget, while shards are handed over: for clients that arrive at the wrong gateway. */
@@ -44,7 +51,8 @@ export class GatewayPlacement implements Placement {
   /** In the order of the ring's members; undefined where clients cannot be sent to it. */
   #targets: readonly (Elsewhere | undefined)[] = [];
   #member = false;
-  #handovers: { readonly rings: number; readonly of: Handovers } | undefined;
+  /** What is handed over by the rings of late, so many of them. */
+  #handovers: Handed | undefined;
   #board: PodsOnBoard | undefined;
   #boardAt = Number.NEGATIVE_INFINITY;
 
@@ -119,26 +127,38 @@ export class GatewayPlacement implements Placement {
    * budget. Who is in no ring has none: then only the deadline of its drain moves its clients.
    */
   #fullShare(): number {
-    const { pod, movesPerSecond, source } = this.#parts;
-    const rings = source.keeper.recent();
+    const { pod, movesPerSecond } = this.#parts;
     if (this.#ring === undefined) return movesPerSecond;
-    if (this.#handovers?.rings !== rings.length) {
-      this.#handovers = { rings: rings.length, of: handoversOf(rings) };
-    }
+    const { of } = this.#handed();
     const equal = this.#member ? movesPerSecond / this.#ring.members.length : 0;
-    if (this.#handovers.of.size === 0) return equal;
-    const mine = shareOf(this.#handovers.of, pod, movesPerSecond);
+    if (of.size === 0) return equal;
+    const mine = shareOf(of, pod, movesPerSecond);
     return mine * (1 - ARRIVALS_SHARE) + equal * ARRIVALS_SHARE;
   }
 
+  #handed(): Handed {
+    const { pod, source } = this.#parts;
+    const rings = source.keeper.recent();
+    if (this.#handovers?.rings !== rings.length) {
+      const [of, to] = [handoversOf(rings), receiversOf(rings, pod)];
+      this.#handovers = { rings: rings.length, of, to };
+    }
+    return this.#handovers;
+  }
+
+  /** The mean of those who get what this gateway hands over; else that of all others. */
   #paceOfReceivers(): number {
-    const { pod } = this.#parts;
+    const { to } = this.#handed();
+    const members = this.#ring?.members ?? [];
+    const all = members
+      .filter(({ id }) => id !== this.#parts.pod)
+      .map(({ id }) => [id, 1] as const);
     let [sum, count] = [0, 0];
-    for (const { id } of this.#ring?.members ?? []) {
-      const load = id === pod ? undefined : this.#board?.beats.get(id)?.load;
+    for (const [id, shards] of to.size > 0 ? to : all) {
+      const load = this.#board?.beats.get(id)?.load;
       if (load === undefined) continue;
-      sum += load.utilisation;
-      count += 1;
+      sum += load.utilisation * shards;
+      count += shards;
     }
     return count === 0 ? 1 : paceAt(sum / count, UTILISATION);
   }

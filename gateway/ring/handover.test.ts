@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { firstRing, nextRing, type Ring, SHARDS } from '../../protocol/ring.ts';
 import { decodeRing, encodeRing } from '../../protocol/ring-document.ts';
-import { handoversOf, shareOf } from './handover.ts';
+import { handoversOf, receiversOf, shareOf } from './handover.ts';
 
 const member = (id: string, weight = 1) => ({ id, weight, zone: '', address: `${id}:8001` });
 const start = { cluster: 'chat', version: { generation: 1, counter: 1 } };
@@ -101,5 +101,17 @@ describe('what is to be handed over', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('goes to those who own it now, as much as is handed over', () => {
+    for (const rings of [following('abc', 'abcd'), following('abc', 'bcd', 'bde')]) {
+      for (const pod of POD_NAMES) {
+        const received = receiversOf(rings, pod);
+        const sum = [...received.values()].reduce((all, count) => all + count, 0);
+        assert.equal(sum, handoversOf(rings).get(pod) ?? 0);
+      }
+    }
+    assert.deepEqual([...receiversOf(following('abc', 'abcd'), 'a').keys()], ['d']);
+    assert.equal(receiversOf([], 'a').size, 0);
   });
 });

@@ -1,4 +1,4 @@
-import { type Ring, SHARDS } from '../../protocol/ring.ts';
+import { ownerOf, type Ring, SHARDS } from '../../protocol/ring.ts';
 
 /** For each pod that has any: shards whose connections it has to hand over. */
 export type Handovers = ReadonlyMap<string, number>;
@@ -30,6 +30,22 @@ export function handoversOf(rings: readonly Ring[]): Handovers {
     if (count > 0) handovers.set(ids[place] as string, count);
   }
   return handovers;
+}
+
+/** Who owns now what this pod owned in any of these rings, and how many shards of it. */
+export function receiversOf(rings: readonly Ring[], pod: string): Handovers {
+  const receivers = new Map<string, number>();
+  const current = rings.at(-1);
+  if (current === undefined) return receivers;
+  const had = rings
+    .map(({ members, owners }) => ({ owners, place: members.findIndex(({ id }) => id === pod) }))
+    .filter(({ place }) => place >= 0);
+  for (let shard = 0; shard < SHARDS; shard += 1) {
+    if (!had.some(({ owners, place }) => owners[shard] === place)) continue;
+    const { id } = ownerOf(current, shard);
+    if (id !== pod) receivers.set(id, (receivers.get(id) ?? 0) + 1);
+  }
+  return receivers;
 }
 
 interface Placed {
