@@ -61,7 +61,7 @@ class View {
     this.looks += 1;
     if (!this.reached) throw new Error('not reached');
     const time = { now: 1_000_000, since: 0 };
-    return { time, beats: this.beats, facts: new Map() };
+    return { time, beats: new Map(this.beats), facts: new Map() };
   }
 
   take(...rings: readonly Ring[]): this {
@@ -142,6 +142,19 @@ describe('where clients belong', () => {
     const cut = new View('a').beat('b', { state: 'left' });
     cut.reached = false;
     assert.equal(await target(cut), 'b');
+  });
+
+  it('is with an owner again that is back, whatever the board said before it left', async () => {
+    const ring = start('ab');
+    const its = shardOfPod(ring, 'b');
+    const view = new View('a').beat('b', { state: 'leaving' });
+    await view.take(ring).share();
+    assert.equal(view.placement.elsewhere(its), undefined);
+    view.beat('b', {});
+    await view.clock.advance(HEARTBEAT_MS);
+    assert.equal(view.placement.elsewhere(its), undefined, 'the board is asked now');
+    await view.clock.advance(0);
+    assert.equal(view.placement.elsewhere(its)?.pod, 'b');
   });
 
   it('is with any other that is there, not all the same, for who cannot stay', () => {

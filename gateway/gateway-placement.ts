@@ -79,7 +79,10 @@ export class GatewayPlacement implements Placement {
 
   elsewhere(shard: number): Elsewhere | undefined {
     const target = this.#targets[this.#ring?.owners[shard] ?? -1];
-    return target !== undefined && this.#isThere(target.pod) ? target : undefined;
+    if (target === undefined || this.#isThere(target.pod)) return target;
+    // What the board said of it may be old: nobody asks it while nobody is moved.
+    this.#look();
+    return undefined;
   }
 
   /** While the ring still has this gateway as the owner: any other one, not all the same. */

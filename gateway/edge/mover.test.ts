@@ -47,6 +47,7 @@ class Scene {
   readonly mover: Mover;
   perSecond = 20;
   owner = 'b';
+  ownerIsThere = true;
   readonly placement: Placement & { version: number };
 
   constructor() {
@@ -56,7 +57,8 @@ class Scene {
       ...{ key: { from: 'sub', name: '' }, version: 1, alone: false },
       isHere: (shard) => shard === HERE,
       elsewhere(shard) {
-        return shard === HERE ? undefined : { pod: scene.owner, to: `ws://${scene.owner}/ws` };
+        const unknown = shard === HERE || !scene.ownerIsThere;
+        return unknown ? undefined : { pod: scene.owner, to: `ws://${scene.owner}/ws` };
       },
       refuge: () => undefined,
       share: () => scene.perSecond,
@@ -128,6 +130,20 @@ describe('the mover', () => {
     await scene.clock.advance(2_000);
     assert.ok(scene.clients.every(({ asked }) => asked.length === 1));
     assert.equal(scene.clients[0]?.asked[0]?.reason, 'rebalance');
+  });
+
+  it('asks strangers whose gateway is not there as soon as it is, in the same ring', async () => {
+    const scene = new Scene();
+    scene.ownerIsThere = false;
+    const early = scene.arrive(THERE, { broughtAt: 0 });
+    scene.mover.ringChanged();
+    await scene.clock.advance(10_000);
+    const late = scene.arrive(THERE);
+    await scene.clock.advance(10_000);
+    assert.equal(scene.asked.length, 0);
+    scene.ownerIsThere = true;
+    await scene.clock.advance(2_000);
+    for (const { asked } of [early, late]) assert.equal(asked.length, 1);
   });
 
   it('leaves in peace who does not go, and asks again later, for what holds then', async () => {

@@ -61,9 +61,9 @@ export class Mover {
 
   /** A client was welcomed here. */
   welcomed(client: MovableClient): void {
+    if (this.#held || !this.#isStranger(client)) return;
     const target = this.#targetOf(client);
-    if (target === undefined || this.#held) return;
-    if (this.budget.take()) {
+    if (target !== undefined && this.budget.take()) {
       this.#parts.counts.moved('paced');
       this.ask(client, { reason: 'redirect', to: target.to, within: WITHIN_MS });
     }
@@ -108,10 +108,23 @@ export class Mover {
     if (move?.everAsked) counts.departed(move.isMoving(clock.now()) ? 'in_time' : 'late');
   }
 
-  #targetOf({ alive, move }: MovableClient): Elsewhere | undefined {
+  /** Whether it belongs to another gateway, be that one there or not. */
+  #isStranger(client: MovableClient): boolean {
+    const shard = this.#shardOf(client);
+    if (shard === undefined) return false;
     const { placement } = this.#parts;
-    if (!alive || move === undefined || move.broughtAt === placement.version) return undefined;
-    return placement.elsewhere(move.shard);
+    return placement.elsewhere(shard) !== undefined || !placement.isHere(shard);
+  }
+
+  #targetOf(client: MovableClient): Elsewhere | undefined {
+    const shard = this.#shardOf(client);
+    return shard === undefined ? undefined : this.#parts.placement.elsewhere(shard);
+  }
+
+  /** Undefined: it stays, whoever owns it. */
+  #shardOf({ alive, move }: MovableClient): number | undefined {
+    const stays = !alive || move?.broughtAt === this.#parts.placement.version;
+    return stays ? undefined : move?.shard;
   }
 
   #begin(): void {
@@ -144,7 +157,8 @@ export class Mover {
   #look(now: number): void {
     this.#lookedAt = now;
     const all = this.#parts.roster.all();
-    this.#strangers = all.filter((client) => this.#targetOf(client) !== undefined);
+    // Also those whose gateway is not there: it may be back while the ring stays as it is.
+    this.#strangers = all.filter((client) => this.#isStranger(client));
     for (const client of this.#moving) {
       if (client.move?.isMoving(now)) continue;
       this.#moving.delete(client);
