@@ -27,7 +27,7 @@ const measured = {
   detectionMs: 500,
   cutOffMs: 500,
   awayMs: 500,
-  ...{ stayed: 0, share: 25, needless: 0 },
+  ...{ stayed: 0, share: 25, needless: 0, rings: 3, disturbed: 0, conflicts: 0, taken: 0 },
 };
 
 function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void = () => {}): Run {
@@ -85,6 +85,15 @@ const unclean = {
   }),
 };
 
+const ringed: Judged = [
+  run(),
+  {
+    ...gap,
+    'two rings were of one version': seen({ conflicts: 1 }),
+    'somebody else was disturbed': seen({ disturbed: 1 }),
+  },
+];
+
 /** What each row's own judge takes, and what it must refuse. */
 const judgements: Readonly<Record<string, Judged>> = {
   1: [run(), { ...gap, ...unhurried }],
@@ -101,8 +110,33 @@ const judgements: Readonly<Record<string, Judged>> = {
       'one moved that belonged where it was': seen({ needless: 1 }),
     },
   ],
+  6: [
+    run(),
+    {
+      ...noticed,
+      'a connection broke': unclean['a connection broke'],
+      'a ring too many': seen({ rings: 4 }),
+    },
+  ],
+  '2c': [
+    run(),
+    { ...gap, ...unhurried, 'one that had gone was disturbed': seen({ disturbed: 1 }) },
+  ],
+  9: [
+    run(),
+    {
+      ...noticed,
+      'a client went': run({}, (counts) => {
+        counts.moves = 1;
+      }),
+      'an older ring was taken': seen({ taken: 1 }),
+    },
+  ],
+  10: [run(), noticed],
   11: undisturbed,
   13: undisturbed,
+  18: ringed,
+  '18k': ringed,
   23: [run(), { ...gap, ...late }],
   24: losing(),
   25: losing(lateLoss),

@@ -4,10 +4,10 @@ import { type Expectations, strict, type Verdict } from '../history/verdict.ts';
 import { atLeast, atMost, type Demand, holds, textOf } from './demands.ts';
 import type { Run } from './judges.ts';
 import type { Row } from './row.ts';
-import { HEARTBEAT_MS } from './settings.ts';
+import { heartbeatOf } from './settings.ts';
 
-/** Two heartbeats and what a busy machine may add. */
-const SILENCE_MS = 2 * HEARTBEAT_MS + 2_500;
+/** Beyond two heartbeats, what a busy machine may add. */
+const BUSY_MS = 2_500;
 const EXAMPLES = 8;
 
 /** What a run leaves behind to be judged. */
@@ -31,7 +31,7 @@ export interface Judgement {
 export function judged(row: Row, { records, stuck, perPhase, ...run }: Ended): Judgement {
   const expect: Expectations = {
     ...strict,
-    silenceMs: SILENCE_MS,
+    silenceMs: 2 * heartbeatOf(row) + BUSY_MS,
     perPhase,
     evidence: row.bites,
     ...row.expect,

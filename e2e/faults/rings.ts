@@ -1,34 +1,34 @@
 import { SHARDS } from '../../protocol/ring.ts';
 import { until } from '../deadline.ts';
-import type { ClientSubscriber } from '../load/client-subscriber.ts';
-import type { LoadShape } from '../load/load.ts';
 import type { GatewayProcess } from '../processes/gateway-process.ts';
-import { agreed, ownerOf } from '../processes/ring-view.ts';
-import { atMost, type Demand } from './demands.ts';
-import { type Evidence, noGaps, type Run } from './judges.ts';
+import { agreed } from '../processes/ring-view.ts';
+import { atMost } from './demands.ts';
+import { type Evidence, noGaps, resumedWithin } from './judges.ts';
+import { movers, placed, undisturbed } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
 /** Faults of the ring: gateways come and go, and clients follow. */
 
-const MOVERS = 300;
-/** Many clients that can move, each with little to do. */
-const movers: Partial<LoadShape> = {
-  ...{ topics: 6, publishers: 12, subscribers: 24, topicsEach: 1, everyMs: 80 },
-  movers: MOVERS,
-};
-/** A client that was asked and did not go is asked again after a minute and a half. */
-const PLACED_MS = 120_000;
+const MOVERS = movers.shape.movers;
 /** More than a drain may take. */
 const DRAINED_MS = 60_000;
 /** Of the clients, beyond the share of a gateway that joins. */
 const BEYOND = 10;
 
-const ring = { store: 'memory', ring: true, shape: movers, volume: 2 } as const;
+const NEWER = 'wscluster_ring_documents_total{outcome="newer"}';
+/** One that leaves, one that comes, one that leaves: no more for that. */
+const RINGS = 3;
+/** A hundred clients take some seconds to go. */
+const SLOW_MOVES = 20;
+/** So many have gone, and so many are still there. */
+const HALFWAY = MOVERS / 15;
+/** Of a gateway's end: hundreds of clients come back at once, to what a busy machine may add. */
+const RESUMED_MS = 5_000;
 
 export const ringRows: readonly Row[] = [
   {
-    ...ring,
+    ...movers,
     row: '2m',
     title: 'a gateway is asked to leave (SIGTERM), and most of its clients can move',
     bites: { moved: MOVERS / 5, closed: 1 },
@@ -42,7 +42,7 @@ export const ringRows: readonly Row[] = [
     ],
   },
   {
-    ...ring,
+    ...movers,
     row: '5',
     title: 'a gateway joins',
     bites: { moved: MOVERS / 6, shards: Math.floor(SHARDS / 4) },
@@ -54,15 +54,32 @@ export const ringRows: readonly Row[] = [
       atMost('moved without need', run.evidence['needless'] ?? Number.NaN, 0),
     ],
   },
+  {
+    ...movers,
+    row: '6',
+    title: 'a gateway leaves, comes back, and leaves again',
+    bites: { moved: MOVERS / 5, left: 2, rings: RINGS },
+    inject: flap,
+    judge: (run) => [
+      ...undisturbed(run),
+      atMost('connections that broke without a close', run.counts.closes.get(1006) ?? 0, 0),
+      atMost('rings', run.evidence['rings'] ?? Number.NaN, RINGS),
+    ],
+  },
+  {
+    ...movers,
+    row: '2c',
+    title: 'a gateway that lets its clients go is killed',
+    settings: { disruption: { movesPerSecond: SLOW_MOVES } },
+    bites: { moved: HALFWAY, interrupted: HALFWAY },
+    inject: crashInDrain,
+    judge: (run) => [
+      ...noGaps(run),
+      ...resumedWithin(run, RESUMED_MS),
+      atMost('clients disturbed that had gone', run.evidence['disturbed'] ?? Number.NaN, 0),
+    ],
+  },
 ];
-
-/** Clients that can move notice nothing. */
-function undisturbed(run: Run): Demand[] {
-  return [
-    ...noGaps(run),
-    atMost('times that a client which can move was not connected', run.counts.interrupted, 0),
-  ];
-}
 
 /** It ends by itself when it is empty; returns when it has, with 0. */
 async function drained(stage: Stage, leaver: GatewayProcess): Promise<void> {
@@ -78,9 +95,9 @@ async function drained(stage: Stage, leaver: GatewayProcess): Promise<void> {
 }
 
 async function drain(stage: Stage): Promise<Evidence> {
-  const { counts, movers } = stage.load;
+  const { counts } = stage.load;
   const leaver = stage.gateway(0);
-  const here = movers.filter(({ gateway }) => gateway === leaver.name);
+  const here = stage.load.movers.filter(({ gateway }) => gateway === leaver.name);
   counts.closes.clear();
   await drained(stage, leaver);
   await stage.recovered();
@@ -90,32 +107,59 @@ async function drain(stage: Stage): Promise<Evidence> {
 
 /** Everybody goes where it belongs, and nobody else anywhere. */
 async function scaleUp(stage: Stage): Promise<Evidence> {
-  const { movers } = stage.load;
-  const before = new Map(movers.map((one) => [one, one.gateway]));
+  const { movers: clients } = stage.load;
+  const before = new Map(clients.map((one) => [one, one.gateway]));
   const newcomer = await stage.join();
   const { members } = await agreed(stage.gateways);
-  const owners = await ownersOf(movers, newcomer);
-  const astray = () => movers.filter((one) => one.gateway !== owners.get(one));
-  await until(() => astray().length === 0, {
-    for: () => `${astray().length} clients to be where they belong`,
-    deadlineMs: PLACED_MS,
-  });
-  const moved = movers.filter(({ moves }) => moves > 0);
+  const owners = await placed(stage, newcomer);
+  const moved = clients.filter(({ moves }) => moves > 0);
   const due = moved.filter((one) => one.moves === 1 && owners.get(one) !== before.get(one));
   return {
     moved: due.length,
     needless: moved.length - due.length,
-    share: Math.round((moved.length / movers.length) * 100),
+    share: Math.round((moved.length / clients.length) * 100),
     shards: members.find(({ id }) => id === newcomer.name)?.shards ?? 0,
   };
 }
 
-async function ownersOf(
-  clients: readonly ClientSubscriber[],
-  gateway: GatewayProcess,
-): Promise<ReadonlyMap<ClientSubscriber, string | undefined>> {
-  const owners = clients.map(
-    async (one) => [one, await ownerOf(gateway, one.session ?? '')] as const,
-  );
-  return new Map(await Promise.all(owners));
+async function flap(stage: Stage): Promise<Evidence> {
+  const [stays, , flapper] = stage.gateways as [GatewayProcess, GatewayProcess, GatewayProcess];
+  const { counts } = stage.load;
+  counts.closes.clear();
+  const before = { rings: await stays.metric(NEWER), moves: counts.moves };
+  await drained(stage, flapper);
+  await agreed(stage.alive);
+  await flapper.restart();
+  stage.route(stage.gateways);
+  await agreed(stage.gateways);
+  await placed(stage, stays);
+  await drained(stage, flapper);
+  await agreed(stage.alive);
+  await stage.recovered();
+  const rings = ((await stays.metric(NEWER)) ?? 0) - (before.rings ?? 0);
+  return { left: 2, rings, moved: counts.moves - before.moves };
+}
+
+/** Some of its clients have gone by then, some are on their way, and some were not asked yet. */
+async function crashInDrain(stage: Stage): Promise<Evidence> {
+  const { counts } = stage.load;
+  const leaver = stage.gateway(0);
+  const here = stage.load.movers.filter(({ gateway }) => gateway === leaver.name);
+  const gone = () => here.filter(({ gateway }) => gateway !== leaver.name);
+  const end = leaver.terminate(DRAINED_MS);
+  await until(() => gone().length >= HALFWAY, {
+    for: () => `${HALFWAY} clients to go, ${gone().length} did`,
+    deadlineMs: DRAINED_MS,
+    everyMs: 5,
+  });
+  const before = { gone: gone(), interrupted: counts.interrupted };
+  stage.route(stage.gateways.slice(1));
+  await leaver.kill();
+  await end;
+  await stage.recovered();
+  return {
+    moved: before.gone.length,
+    interrupted: counts.interrupted - before.interrupted,
+    disturbed: before.gone.filter(({ interrupted }) => interrupted > 0).length,
+  };
 }

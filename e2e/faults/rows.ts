@@ -1,3 +1,4 @@
+import { boardRows } from './boards.ts';
 import { clientRows } from './clients.ts';
 import { failoverRows } from './failovers.ts';
 import { limitRows } from './limits.ts';
@@ -7,6 +8,7 @@ import { podRows } from './pods.ts';
 import { ringRows } from './rings.ts';
 import type { Row } from './row.ts';
 import { storeRows } from './stores.ts';
+import { writerRows } from './writers.ts';
 
 /** Every fault that is run on real processes, in the order of their numbers. */
 export const rows: readonly Row[] = [
@@ -18,6 +20,8 @@ export const rows: readonly Row[] = [
   ...clientRows,
   ...permissionRows,
   ...ringRows,
+  ...writerRows,
+  ...boardRows,
 ].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
 
 /** `25` names all of its variants (25, 25r), `25r` one. Each once, in the order of the list. */

@@ -29,15 +29,23 @@ export const baseSettings = {
   disruption: { movesPerSecond: 1_000 },
 } as const satisfies SettingsTree;
 
+/** Where the ring matters: a busy machine must not disturb any of hundreds of clients. */
+const RING_HEARTBEAT_MS = 2_000;
+
 /**
- * Where the ring matters. Three heartbeats make a gateway look gone: on a busy machine none may. A
- * drain has time, so that nobody goes because it is over.
+ * A gateway that did not get the processor for a moment must neither look gone nor find Redis gone;
+ * and a drain has time, so that nobody goes because it is over.
  */
 export const ringSettings = {
-  ring: { heartbeatMs: 500 },
+  redis: { socketTimeoutMs: 1_500 },
+  ring: { heartbeatMs: 1_000 },
   placement: { podEndpoint: 'address' },
-  edge: { drainDeadlineMs: 40_000 },
+  edge: { heartbeatMs: RING_HEARTBEAT_MS, drainDeadlineMs: 40_000 },
 } as const satisfies SettingsTree;
+
+/** Of gateways to their clients, ms. */
+export const heartbeatOf = ({ ring }: { readonly ring?: boolean }): number =>
+  ring === true ? RING_HEARTBEAT_MS : HEARTBEAT_MS;
 
 /** `over` wins, section by section. */
 export function merged(base: SettingsTree, over: SettingsTree): SettingsTree {

@@ -17,7 +17,7 @@ import { freePort, type RedisServer, startRedis } from '../processes/redis-serve
 import { agreed } from '../processes/ring-view.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';
-import { baseSettings, HEARTBEAT_MS, merged, ringSettings } from './settings.ts';
+import { baseSettings, heartbeatOf, merged, ringSettings } from './settings.ts';
 
 const GATEWAYS = 3;
 const PATIENCE_MS = 30_000;
@@ -68,13 +68,14 @@ export class Stage {
 
   private constructor(parts: {
     gateways: readonly GatewayProcess[];
+    plan: StagePlan;
     model: GatewayOptions;
     servers: readonly RedisServer[];
     proxies: readonly TcpProxy[];
     sentinel: SentinelGroup | undefined;
     options: StageOptions;
   }) {
-    const { gateways, servers, proxies, sentinel, options } = parts;
+    const { plan, gateways, servers, proxies, sentinel, options } = parts;
     this.gateways = [...gateways];
     this.#model = parts.model;
     this.#servers = servers;
@@ -87,7 +88,7 @@ export class Stage {
       random: seeded(options.seed),
       recorder: this.recorder,
       gateways: gateways.map((gateway) => target(gateway)),
-      heartbeatMs: HEARTBEAT_MS,
+      heartbeatMs: heartbeatOf(plan),
     });
     this.arbiter = new Arbiter({
       topics: this.load.topics,
@@ -116,7 +117,8 @@ export class Stage {
       });
       if (plan.ring === true) await agreed(gateways);
       const [model] = all as [GatewayOptions];
-      return new Stage({ gateways, model, servers, proxies: ways.proxies, sentinel, options });
+      const { proxies } = ways;
+      return new Stage({ plan, gateways, model, servers, proxies, sentinel, options });
     } catch (error) {
       for (const undo of cleanup.reverse()) await undo();
       throw error;

@@ -66,6 +66,7 @@ export class ClientSubscriber implements Subscriber {
   readonly #places = new Map<string, Place>();
   #client: Client | undefined;
   #moves = 0;
+  #interrupted = 0;
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
@@ -96,6 +97,11 @@ export class ClientSubscriber implements Subscriber {
   /** How often it went on at another gateway without a break. */
   get moves(): number {
     return this.#moves;
+  }
+
+  /** How often it was not connected, and had not left. */
+  get interrupted(): number {
+    return this.#interrupted;
   }
 
   /** The gateway that serves it; undefined while none does. */
@@ -192,5 +198,6 @@ export class ClientSubscriber implements Subscriber {
     if (change.new === 'closed') return;
     counts.closed(code);
     counts.reconnects += 1;
+    this.#interrupted += 1;
   }
 }
