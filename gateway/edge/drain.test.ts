@@ -206,4 +206,16 @@ describe('moving away from a pod that is cut off', () => {
     await fixture.stop();
     assert.equal((await last?.closing())?.code, 1001);
   });
+
+  it('closes all by the deadline of a drain, also without a share of the budget', async (t) => {
+    const fixture = await startEdge({
+      settings: { ...settings, drainDeadlineMs: 2_000 },
+      parts: { placement: servedInPlace(0) },
+    });
+    t.after(() => fixture.stop());
+    const clients = await crowd(fixture.port, 5);
+    fixture.edge.moveAway();
+    for (const client of clients) assert.equal((await client.closing())?.code, 4001);
+    assert.ok((fixture.counted.get('moved:hurried') ?? 0) >= 4);
+  });
 });

@@ -172,12 +172,17 @@ export class Edge {
     this.#mover.ringChanged();
   }
 
-  /** This gateway is cut off from Redis and others are not: clients go, at the budget's pace. */
+  /**
+   * This gateway is cut off from Redis and others are not: clients go, at the budget's pace, or so
+   * fast that the last one goes when a drain would be over. What it knows of the ring is old, and a
+   * gateway that no ring names yet has no share of the budget.
+   */
   moveAway(): void {
     if (this.#away !== undefined) return;
-    const { clock, random, counts } = this.#context;
+    const { clock, random, counts, settings } = this.#context;
+    const finishBy = clock.now() + settings.drainDeadlineMs;
     this.#away = new Departures<Connection>({
-      ...{ clock, random, budget: this.#mover.budget, finishBy: undefined },
+      ...{ clock, random, budget: this.#mover.budget, finishBy },
       leavers: () => this.#roster.all().filter(({ alive }) => alive),
       // Without Redis this gateway has nothing to say: nobody waits here for a better place.
       ask: (connection) => connection.leave(closeCodes.cutOff),
