@@ -27,7 +27,17 @@ const measured = {
   detectionMs: 500,
   cutOffMs: 500,
   awayMs: 500,
-  ...{ stayed: 0, share: 25, needless: 0, rings: 3, disturbed: 0, conflicts: 0, taken: 0 },
+  ...{
+    stayed: 0,
+    share: 25,
+    needless: 0,
+    rings: 3,
+    disturbed: 0,
+    conflicts: 0,
+    taken: 0,
+    redirects: 1,
+    moves: 3,
+  },
 };
 
 function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void = () => {}): Run {
@@ -121,6 +131,15 @@ const judgements: Readonly<Record<string, Judged>> = {
   '2c': [
     run(),
     { ...gap, ...unhurried, 'one that had gone was disturbed': seen({ disturbed: 1 }) },
+  ],
+  7: [
+    run(),
+    {
+      ...gap,
+      'a client was sent on twice': seen({ redirects: 2 }),
+      'a client was sent about': seen({ moves: 5 }),
+      'one that kept its connection was disturbed': seen({ disturbed: 1 }),
+    },
   ],
   9: [
     run(),

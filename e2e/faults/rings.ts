@@ -1,5 +1,6 @@
 import { SHARDS } from '../../protocol/ring.ts';
-import { until } from '../deadline.ts';
+import { pause, until } from '../deadline.ts';
+import type { ClientSubscriber } from '../load/client-subscriber.ts';
 import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost } from './demands.ts';
@@ -19,6 +20,14 @@ const BEYOND = 10;
 const NEWER = 'wscluster_ring_documents_total{outcome="newer"}';
 /** One that leaves, one that comes, one that leaves: no more for that. */
 const RINGS = 3;
+/** Clients that come back, at least. */
+const DROPS = 50;
+const DROP_EVERY_MS = 30;
+/**
+ * Once to where it belongs, once for the gateway that joins, and for the one that leaves twice: to
+ * any other while the ring is the old one, and then to the one that the new ring names.
+ */
+const MOST_MOVES = 4;
 /** A hundred clients take some seconds to go. */
 const SLOW_MOVES = 20;
 /** So many have gone, and so many are still there. */
@@ -64,6 +73,20 @@ export const ringRows: readonly Row[] = [
       ...undisturbed(run),
       atMost('connections that broke without a close', run.counts.closes.get(1006) ?? 0, 0),
       atMost('rings', run.evidence['rings'] ?? Number.NaN, RINGS),
+    ],
+  },
+  {
+    ...movers,
+    row: '7',
+    title: 'clients come back while the ring changes, and changes again',
+    settings: { placement: { key: 'query:key' } },
+    bites: { dropped: DROPS, redirected: DROPS / 5 },
+    inject: comeBack,
+    judge: (run) => [
+      ...noGaps(run),
+      atMost('redirects after one hello', run.evidence['redirects'] ?? Number.NaN, 1),
+      atMost('moves of one client', run.evidence['moves'] ?? Number.NaN, MOST_MOVES),
+      atMost('disturbed otherwise', run.evidence['disturbed'] ?? Number.NaN, 0),
     ],
   },
   {
@@ -162,4 +185,44 @@ async function crashInDrain(stage: Stage): Promise<Evidence> {
     interrupted: counts.interrupted - before.interrupted,
     disturbed: before.gone.filter(({ interrupted }) => interrupted > 0).length,
   };
+}
+
+/** Each loses its connection once, and comes back wherever the balancer sends it. */
+async function comeBack(stage: Stage): Promise<Evidence> {
+  const { counts } = stage.load;
+  const before = counts.interrupted;
+  const of = (count: (client: ClientSubscriber) => number) =>
+    new Map(stage.load.movers.map((client) => [client, count(client)]));
+  const [redirects, moves] = [of((one) => one.redirects), of((one) => one.moves)];
+  const dropped: ClientSubscriber[] = [];
+  const changes = changeTwice(stage);
+  let changing = true;
+  const over = changes.finally(() => {
+    changing = false;
+  });
+  for (const client of stage.load.movers) {
+    if (!changing && dropped.length >= DROPS) break;
+    client.drop();
+    dropped.push(client);
+    await pause(DROP_EVERY_MS);
+  }
+  await over;
+  await stage.recovered();
+  const redirected = (one: ClientSubscriber) => one.redirects - (redirects.get(one) ?? 0);
+  const moved = (one: ClientSubscriber) => one.moves - (moves.get(one) ?? 0);
+  return {
+    dropped: dropped.length,
+    redirected: dropped.filter((one) => redirected(one) > 0).length,
+    redirects: Math.max(...dropped.map(redirected)),
+    moves: Math.max(...dropped.map(moved)),
+    disturbed: Math.max(0, counts.interrupted - before - dropped.length),
+  };
+}
+
+/** One joins, another one leaves. */
+async function changeTwice(stage: Stage): Promise<void> {
+  await stage.join();
+  await agreed(stage.gateways);
+  await drained(stage, stage.gateway(2));
+  await agreed(stage.alive);
 }

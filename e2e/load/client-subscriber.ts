@@ -18,12 +18,16 @@ export function loadClient(options: {
   readonly random: () => number;
   readonly heartbeatMs: number;
   readonly onLife?: () => void;
+  /** By what it can be placed. Default: its session alone. */
+  readonly key?: string;
+  /** Each connection that it begins. */
+  readonly onSocket?: (socket: WebSocket) => void;
   /** Each time the load balancer has decided, or a gateway where it goes on. */
   readonly onTarget?: (gateway: string) => void;
 }): Client {
-  const { targets, counts, random, heartbeatMs, onLife, onTarget } = options;
+  const { targets, counts, random, heartbeatMs, onLife, onTarget, onSocket, key } = options;
   const client = new Client({
-    url: BALANCER,
+    url: key === undefined ? BALANCER : `${BALANCER}?key=${key}`,
     name: 'load/1',
     connectTimeoutMs: CONNECT_MS,
     graceMs: heartbeatMs * GRACE_HEARTBEATS,
@@ -32,9 +36,11 @@ export function loadClient(options: {
     random,
     webSocket: (url, protocols) => {
       // The load balancer decides anew at each try; a gateway may name another one.
-      const target = url === BALANCER ? targets.pick() : undefined;
+      const target = url.startsWith(BALANCER) ? targets.pick() : undefined;
+      const address = target === undefined ? url : url.replace(BALANCER, target.ws);
       if (target !== undefined) onTarget?.(target.name);
-      const socket = new WebSocket(target?.ws ?? url, protocols, { perMessageDeflate: false });
+      const socket = new WebSocket(address, protocols, { perMessageDeflate: false });
+      onSocket?.(socket);
       if (onLife !== undefined) {
         socket.on('ping', onLife);
         socket.on('message', (data) => {
@@ -65,7 +71,10 @@ export class ClientSubscriber implements Subscriber {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #places = new Map<string, Place>();
   #client: Client | undefined;
+  /** Two during a move. */
+  readonly #sockets = new Set<WebSocket>();
   #moves = 0;
+  #redirects = 0;
   #interrupted = 0;
 
   constructor(options: SubscriberOptions) {
@@ -76,16 +85,29 @@ export class ClientSubscriber implements Subscriber {
 
   start(): void {
     const { targets, counts, random, heartbeatMs, recorder } = this.#options;
+    const onSocket = (socket: WebSocket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    };
     const onLife = () =>
       recorder.write({ kind: 'heard', t: nanoseconds(), subscriber: this.name, what: 'other' });
-    const client = loadClient({ targets, counts, random, heartbeatMs, onLife });
+    const client = loadClient({
+      targets,
+      counts,
+      random,
+      heartbeatMs,
+      onLife,
+      onSocket,
+      key: this.name,
+    });
     this.#client = client;
     client.on('state', (change) => this.#connection(change));
     client.on('stale', ({ stale }) => {
       counts[stale ? 'stale' : 'fresh'] += 1;
     });
-    client.on('moved', () => {
+    client.on('moved', ({ reason }) => {
       this.#moves += 1;
+      if (reason === 'redirect') this.#redirects += 1;
     });
     client.on('error', (error) => {
       // It stays where it is then: counted, and no harm.
@@ -97,6 +119,16 @@ export class ClientSubscriber implements Subscriber {
   /** How often it went on at another gateway without a break. */
   get moves(): number {
     return this.#moves;
+  }
+
+  /** How often that was because it did not belong where it had arrived. */
+  get redirects(): number {
+    return this.#redirects;
+  }
+
+  /** Loses its connection and comes back. */
+  drop(): void {
+    for (const socket of this.#sockets) socket.terminate();
   }
 
   /** How often it was not connected, and had not left. */
