@@ -14,7 +14,7 @@ export interface MovableClient {
 }
 
 const GRACE_SHARE = 1 / 4;
-/** Who did not go is asked again after this. */
+/** Who did not go is asked again after this, while the ring stays as it is. */
 const AGAIN_MS = 60_000;
 
 /** What is kept of a client that announced `move`. Times are the wheel's. */
@@ -28,6 +28,7 @@ export class Movable {
   taken = false;
   #askedAt = Number.NEGATIVE_INFINITY;
   #until = Number.NEGATIVE_INFINITY;
+  #askedAtVersion: number | undefined;
 
   constructor(shard: number, broughtAt: number | undefined, key?: string) {
     this.shard = shard;
@@ -35,9 +36,11 @@ export class Movable {
     this.key = key;
   }
 
-  /** It was told that it has `within` milliseconds; a little more is granted. */
-  asked(now: number, within: number): void {
+  /** It was told that it has `within` milliseconds, at this `Placement.version`. */
+  asked(now: number, within: number, version: number): void {
     this.#askedAt = now;
+    this.#askedAtVersion = version;
+    // A little more is granted.
     this.#until = now + within * (1 + GRACE_SHARE);
   }
 
@@ -54,8 +57,12 @@ export class Movable {
     return now < this.#until;
   }
 
-  /** It was asked, did not go, and is left in peace for a while. */
-  isSpared(now: number): boolean {
-    return now < this.#until + AGAIN_MS;
+  /**
+   * It was asked, did not go, and is left in peace for a while: less long when somebody else may
+   * own it since, for the one to whom it was sent may be the one that died.
+   */
+  isSpared(now: number, version: number): boolean {
+    const peace = version === this.#askedAtVersion ? AGAIN_MS : 0;
+    return now < this.#until + peace;
   }
 }

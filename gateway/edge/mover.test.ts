@@ -161,6 +161,21 @@ describe('the mover', () => {
     );
   });
 
+  it('asks sooner who did not go, once the ring has another owner for it', async () => {
+    const scene = new Scene();
+    const client = scene.arrive(THERE);
+    scene.owner = 'c';
+    scene.placement.version += 1;
+    scene.mover.ringChanged();
+    await scene.clock.advance(WITHIN_MS);
+    assert.equal(client.asked.length, 1);
+    await scene.clock.advance(WITHIN_MS / 2);
+    assert.deepEqual(
+      client.asked.map(({ to }) => to),
+      ['ws://b/ws', 'ws://c/ws'],
+    );
+  });
+
   it('ends the connection of who went on without goodbye, once its time is over', async () => {
     const scene = new Scene();
     const client = scene.arrive(THERE);

@@ -92,7 +92,7 @@ export class Mover {
     const { clock, tokens, counts, placement } = this.#parts;
     const { move, identity, sessionName: session } = client;
     if (move === undefined || identity === undefined || tokens === undefined) return;
-    move.asked(clock.now(), within);
+    move.asked(clock.now(), within, placement.version);
     this.#moving.add(client);
     counts.asked(reason);
     const token = tokens.issue({ identity: identity.name, session });
@@ -149,8 +149,10 @@ export class Mover {
   #leavers(): readonly MovableClient[] {
     const now = this.#parts.clock.now();
     if (now - this.#lookedAt >= LOOK_MS) this.#look(now);
+    const { version } = this.#parts.placement;
     return this.#strangers.filter(
-      (client) => client.move?.isSpared(now) === false && this.#targetOf(client) !== undefined,
+      (client) =>
+        client.move?.isSpared(now, version) === false && this.#targetOf(client) !== undefined,
     );
   }
 
