@@ -10,19 +10,28 @@ import type { Row } from './row.ts';
 import { storeRows } from './stores.ts';
 import { writerRows } from './writers.ts';
 
-/** Every fault that is run on real processes, in the order of their numbers. */
-export const rows: readonly Row[] = [
-  ...podRows,
+/** Of Redis, and of the way to it. */
+export const storeFaults: readonly Row[] = [
   ...storeRows,
   ...failoverRows,
   ...networkRows,
   ...limitRows,
+];
+
+/** Of gateways, of their clients, and of the ring. */
+export const gatewayFaults: readonly Row[] = [
+  ...podRows,
   ...clientRows,
   ...permissionRows,
   ...ringRows,
   ...writerRows,
   ...boardRows,
-].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
+];
+
+/** Every fault that is run on real processes, in the order of their numbers. */
+export const rows: readonly Row[] = [...storeFaults, ...gatewayFaults].toSorted(
+  (a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10),
+);
 
 /** `25` names all of its variants (25, 25r), `25r` one. Each once, in the order of the list. */
 export function chosenRows(names: readonly string[]): readonly Row[] {

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Row } from '../row.ts';
+import { type RowResult, runRow } from '../run.ts';
+import { smallShape } from '../shapes.ts';
+import { tableOf } from '../table.ts';
+
+const DELIVERIES = 5_000;
+const SEED = 1;
+/** Whole processes start, break and recover; none of it takes this long. */
+const ROW_MS = 120_000;
+
+/** A test of each row on real gateways and a real Redis. */
+export function testRows(what: string, rows: readonly Row[]): void {
+  describe(what, () => {
+    for (const row of rows) {
+      it(`row ${row.row}: ${row.title}`, { timeout: ROW_MS }, async (test) => {
+        const result: RowResult = await runRow(row, {
+          seed: SEED,
+          deliveries: DELIVERIES,
+          shape: smallShape,
+        });
+        test.diagnostic(`${JSON.stringify(result.evidence)}\n${tableOf([result])}`);
+        const replay = `npm run faults -- --row ${row.row} --seed ${SEED}`;
+        assert.deepEqual(result.complaints, [], `${replay}\n${result.complaints.join('\n')}`);
+      });
+    }
+  });
+}
