@@ -23,8 +23,8 @@ const RESUMES = 'wscluster_resumes_total';
 /** Longer than the first to be slow waits for the last, on a busy machine too. */
 const SLOW_TIMEOUT_MS = 4_000;
 const STOPPED = 3;
-/** Three unanswered pings take longer than filling the buffers. */
-const SELDOM_MS = 10_000;
+/** Ten unanswered pings take longer than filling the buffers. */
+const SELDOM_MS = 2_000;
 /** By then the kernels' buffers are full, some 10 MB a connection. */
 const SLOW_MS = 20_000;
 
@@ -43,7 +43,12 @@ export const clientRows: readonly Row[] = [
     store: 'memory',
     // Unanswered pings must not end it before it is found to be slow, on a busy machine either.
     settings: {
-      edge: { outboxBytes: 524_288, slowTimeoutMs: SLOW_TIMEOUT_MS, heartbeatMs: SELDOM_MS },
+      edge: {
+        outboxBytes: 524_288,
+        slowTimeoutMs: SLOW_TIMEOUT_MS,
+        heartbeatMs: SELDOM_MS,
+        missedPings: 10,
+      },
     },
     shape: { topics: 2, topicsEach: 2, subscribers: 9, publishers: 8, bytes: 24_000, everyMs: 60 },
     bites: { held: STOPPED, cut: 1 },

@@ -43,9 +43,16 @@ export const ringSettings = {
   edge: { heartbeatMs: RING_HEARTBEAT_MS, drainDeadlineMs: 40_000 },
 } as const satisfies SettingsTree;
 
-/** Of gateways to their clients, ms. */
-export const heartbeatOf = ({ ring }: { readonly ring?: boolean }): number =>
-  ring === true ? RING_HEARTBEAT_MS : HEARTBEAT_MS;
+interface Beating {
+  readonly ring?: boolean;
+  readonly settings?: SettingsTree;
+}
+
+/** Of gateways to their clients, ms: what clients and judges of a row must expect. */
+export function heartbeatOf({ ring, settings }: Beating): number {
+  const { edge } = merged(ring === true ? ringSettings : baseSettings, settings ?? {});
+  return isSection(edge) ? Number(edge['heartbeatMs']) : HEARTBEAT_MS;
+}
 
 /** `over` wins, section by section. */
 export function merged(base: SettingsTree, over: SettingsTree): SettingsTree {
