@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { decodeEntry } from '../../gateway/stream/redis/entry-codec.ts';
 import { redisKeys } from '../../gateway/stream/redis/keys.ts';
+import { within } from '../deadline.ts';
 import { nanoseconds, type Recorder } from '../history/recorder.ts';
 import type { LineageRecord } from '../history/records.ts';
 import { hashOfMessage, received } from './message.ts';
@@ -17,6 +18,8 @@ export interface ArbiterOptions {
 
 const POLL_MS = 25;
 const READ_MS = 2_000;
+/** A transaction on a connection that dies may never be answered, nor rejected. */
+const ROUND_MS = 8_000;
 /** Entries read at a time. */
 const PAGE = 2_000;
 
@@ -72,8 +75,7 @@ export class Arbiter {
 
   async #read(): Promise<void> {
     try {
-      const redis = await this.#connection();
-      for (const watch of this.#watches) await watch.read(redis);
+      await within(this.#round(), { for: 'a look at every topic', deadlineMs: ROUND_MS });
       this.rounds += 1;
     } catch {
       // Faults are what this is for: the next poll looks for the master again.
@@ -81,6 +83,11 @@ export class Arbiter {
       this.#redis?.disconnect();
       this.#redis = undefined;
     }
+  }
+
+  async #round(): Promise<void> {
+    const redis = await this.#connection();
+    for (const watch of this.#watches) await watch.read(redis);
   }
 
   async #connection(): Promise<Redis> {
