@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { readRedisUrl } from '../gateway/settings/redis-url.ts';
 import { GATEWAYS_MAX } from './contract.ts';
+import { refusedArguments } from './refused-arguments.ts';
 
 export interface Options {
   /** The page's port; gateways take the next ones. */
@@ -68,8 +69,7 @@ function readArgs(args: readonly string[]): Given | string {
     });
     return values;
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/);
-    return `${reason.replace(/\.$/, '')}. See: npm start -- --help`;
+    return refusedArguments(error, 'npm start -- --help');
   }
 }
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { refusedArguments } from '../../embedded/refused-arguments.ts';
 import type { Row } from './row.ts';
 import { chosenRows, rows } from './rows.ts';
 
@@ -79,7 +80,6 @@ function readArgs(args: readonly string[]): Given | string {
     });
     return values;
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/);
-    return `${reason.replace(/\.$/, '')}. See: npm run faults -- --help`;
+    return refusedArguments(error, 'npm run faults -- --help');
   }
 }
