@@ -38,8 +38,6 @@ export interface LinkParts extends Way {
   readonly move?: string;
 }
 
-const nothing = () => {};
-
 /** One WebSocket, from the token that is fetched for it to its end; it is never opened again. */
 export class Link {
   /** Where it leads; while it is not open, where it may. */
@@ -155,9 +153,9 @@ export class Link {
       socket.onclose = ({ code, reason }: CloseLike) =>
         this.#end({ reason: reason || 'closed', code });
       // A close event follows every error.
-      socket.onerror = nothing;
+      socket.onerror = () => {};
     } catch (cause) {
-      this.#fail(new ClientError('socket_failed', 'no WebSocket', cause));
+      this.#fail(new ClientError('socket_failed', undefined, cause));
     }
   }
 
@@ -178,14 +176,12 @@ export class Link {
   #receive(data: unknown): void {
     this.#watchdog.heard();
     const text = typeof data === 'string' ? data : '';
-    const decoded = eventFromText(text);
-    if (decoded.ok) {
-      if (decoded.value.type === 'welcome') this.#welcomed(decoded.value);
-      else this.#parts.owner.onEvent(this, decoded.value, text.length);
-    } else if (decoded.code !== 'unknown_command') {
-      // What it said is lost; a new connection gets it again from the log.
-      this.#fail(new ClientError('bad_frame', decoded.message));
-    }
+    const event = eventFromText(text);
+    if (event === 'unknown_command') return;
+    // What it said is lost; a new connection gets it again from the log.
+    if (event === 'bad_frame') this.#fail(new ClientError(event));
+    else if (event.type === 'welcome') this.#welcomed(event);
+    else this.#parts.owner.onEvent(this, event, text.length);
   }
 
   #welcomed(welcome: Welcome): void {

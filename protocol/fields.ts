@@ -61,12 +61,14 @@ export function optional<T>(read: Read<T>): Read<T | undefined> {
   return (value, where) => (value === undefined ? undefined : read(value, where));
 }
 
-/** A whole number from `min` to 2^53−1. */
+/** Whether `value` is a whole number from `min` to 2^53−1. */
+export function isWhole(value: unknown, min: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min;
+}
+
 export function integer(min: number): Read<number> {
   return (value, where) =>
-    typeof value === 'number' && Number.isSafeInteger(value) && value >= min
-      ? value
-      : refuse(where, `a whole number from ${min}`, value);
+    isWhole(value, min) ? value : refuse(where, `a whole number from ${min}`, value);
 }
 
 /** Any finite number. */
@@ -138,5 +140,5 @@ export function list<T>(min: number, max: number, read: Read<T>): Read<readonly 
 export function requestId(fields: unknown): number | undefined {
   if (!isFields(fields)) return undefined;
   const id = fields['id'];
-  return typeof id === 'number' && Number.isSafeInteger(id) && id >= 1 ? id : undefined;
+  return isWhole(id, 1) ? id : undefined;
 }

@@ -1,10 +1,8 @@
-import type { Decoded } from './codec.ts';
 import type { Ack, Command, TopicPosition } from './commands.ts';
 import type { ServerEvent } from './events.ts';
 import { isFields } from './fields.ts';
 import { formatPosition } from './position.ts';
-import { readEvent } from './read-event.ts';
-import { decoded, Refusal } from './refusal.ts';
+import { type NoEvent, readEvent } from './read-event.ts';
 
 /**
  * `wscluster.v1` as a client writes and reads it: text frames, with the application's data as a
@@ -65,21 +63,15 @@ export function commandText(command: ClientCommand): string {
   const { data, ...rest } = command;
   const text: string | undefined = JSON.stringify(data);
   if (text === undefined) {
-    throw new TypeError(`data: a value with a JSON form, not ${typeof data}`);
+    throw new TypeError(`data: no JSON form of ${typeof data}`);
   }
   return `${JSON.stringify(rest).slice(0, -1)},"data":${text}}`;
 }
 
-/** An event from a text frame. Whatever the text, the outcome is a value or a refusal. */
-export function eventFromText(frame: string): Decoded<ServerEvent<unknown>> {
-  return decoded(
-    () => {
-      const fields = parse(frame);
-      if (!isFields(fields)) throw new Refusal('bad_frame', 'a frame is one JSON object');
-      return readEvent<unknown>(fields, fields['data']);
-    },
-    () => undefined,
-  );
+/** An event from a text frame, whatever the text. */
+export function eventFromText(frame: string): ServerEvent<unknown> | NoEvent {
+  const fields = parse(frame);
+  return isFields(fields) ? readEvent<unknown>(fields, fields['data']) : 'bad_frame';
 }
 
 /** Undefined: it is not JSON. */

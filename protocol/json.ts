@@ -8,7 +8,7 @@ import * as limits from './limits.ts';
 import type { Payload } from './payload.ts';
 import { formatPosition } from './position.ts';
 import { readCommand } from './read-command.ts';
-import { readEvent } from './read-event.ts';
+import { requireEvent } from './read-event.ts';
 import { decoded, Refusal } from './refusal.ts';
 import { toEncoding } from './transcode.ts';
 
@@ -21,7 +21,7 @@ export const jsonCodec: Codec = {
   subprotocol: 'wscluster.v1',
   binary: false,
   encodeEvent: (event) => (event.type === 'msg' ? encodeMsg(event) : encode(eventMembers(event))),
-  decodeEvent: (frame) => decodeFrame<ServerEvent>(frame, readEvent),
+  decodeEvent: (frame) => decodeFrame<ServerEvent>(frame, requireEvent),
   encodeCommand: (command) => {
     if (command.type !== 'pub') return encode(commandMembers(command));
     const { data, ...rest } = command;

@@ -9,7 +9,7 @@ import * as limits from './limits.ts';
 import { MsgpackProblem, scanMap } from './msgpack-scan.ts';
 import type { Payload } from './payload.ts';
 import { readCommand } from './read-command.ts';
-import { readEvent } from './read-event.ts';
+import { requireEvent } from './read-event.ts';
 import { decoded, Refusal } from './refusal.ts';
 import { toEncoding } from './transcode.ts';
 
@@ -24,7 +24,7 @@ export const msgpackCodec: Codec = {
     event.type === 'msg'
       ? packFrame(eventMembers(event), event.data)
       : packFrame(eventMembers(event)),
-  decodeEvent: (frame) => decodeFrame<ServerEvent>(frame, readEvent),
+  decodeEvent: (frame) => decodeFrame<ServerEvent>(frame, requireEvent),
   encodeCommand: (command) =>
     command.type === 'pub'
       ? packFrame(commandMembers(command), command.data)

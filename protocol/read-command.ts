@@ -20,7 +20,6 @@ import {
   topic,
 } from './fields.ts';
 import * as limits from './limits.ts';
-import { positions } from './position-list.ts';
 import { Refusal } from './refusal.ts';
 
 const id = integer(1);
@@ -59,7 +58,7 @@ const shapes: {
     retry: optional(flag),
     ack: optional(oneOf(ackLevels)),
   },
-  ack: { positions },
+  ack: { positions: list(0, limits.topicsPerCommand, object({ topic, position })) },
   auth: { id, token: secret(limits.tokenBytes) },
   ping: { at: finite },
 };
