@@ -9,13 +9,13 @@ import {
   type StateChange,
 } from './connection.ts';
 import { deferred } from './deferred.ts';
-import { ClientError, PublishError, type Reason } from './errors.ts';
+import { ClientError, PublishError } from './errors.ts';
 import { Emitter, type Handler } from './events.ts';
 import type { Staleness } from './message.ts';
 import { type ClientOptions, type Settings, settingsFrom } from './options.ts';
 import { Outbound, type Published, type PublishOptions } from './outbound.ts';
 import { Requests } from './requests.ts';
-import { PositionKeeper } from './storage.ts';
+import type { PositionKeeper } from './storage.ts';
 import type { SubscribeOptions, Subscription } from './subscription.ts';
 import { Subscriptions } from './subscriptions.ts';
 
@@ -27,7 +27,7 @@ export interface ClientEvents {
   error: ClientError;
 }
 
-const closed: Reason = { code: 'closed', message: 'closed' };
+const closed = () => new ClientError('closed');
 
 /**
  * A client of a WsCluster: one connection that is kept, subscriptions that are resumed, publishes
@@ -50,7 +50,7 @@ export class Client {
   /** Settles when the tries that are under way lead to a connection, or do not. */
   #connected = deferred<void>();
   #started = false;
-  #gaveUp: Reason | undefined;
+  #gaveUp: ClientError | undefined;
   #welcome: Welcome | undefined;
   #stale = false;
   #roundTripMs: number | undefined;
@@ -64,15 +64,12 @@ export class Client {
     const report = (error: ClientError) => this.#errors.emit('error', error);
     const requests = new Requests(clock, settings.requestTimeoutMs);
     const wire = new Connection(this.#connectionOwner(report), settings, requests);
-    const keeper =
-      storage &&
-      new PositionKeeper({
-        storage,
-        clock,
-        intervalMs,
-        positions: () => this.#subscriptions.all,
-        onError: report,
-      });
+    const keeper = storage?.({
+      clock,
+      intervalMs,
+      positions: () => this.#subscriptions.all,
+      onError: report,
+    });
     this.#events = new Emitter(handlerFailed);
     this.#requests = requests;
     this.#connection = wire;
@@ -126,7 +123,7 @@ export class Client {
    */
   connect(): Promise<void> {
     const done = this.#connected;
-    if (this.state === 'closed') done.reject(asError(closed));
+    if (this.state === 'closed') done.reject(closed());
     if (this.#gaveUp !== undefined) {
       this.#gaveUp = undefined;
       for (const subscription of this.#subscriptions.all) subscription.onGaveUp(undefined);
@@ -144,10 +141,10 @@ export class Client {
   subscribe<T = unknown>(topic: string, options?: SubscribeOptions): Subscription<T> {
     const problem = topicProblem(topic);
     if (problem !== undefined) throw new ClientError('bad_topic', problem);
-    if (this.state === 'closed') throw asError(closed);
+    if (this.state === 'closed') throw closed();
     const position = options?.position;
     if (position !== undefined && parsePosition(position) === undefined) {
-      throw new ClientError('bad_position', 'position: epoch:seq@seconds');
+      throw new ClientError('bad_position');
     }
     const known = this.#subscriptions.get(topic);
     if (known !== undefined && known.state !== 'failed') {
@@ -156,7 +153,7 @@ export class Client {
     }
     const subscription = this.#subscriptions.add(topic, options ?? {});
     if (this.#gaveUp === undefined) this.#start();
-    else subscription.onGaveUp(asError(this.#gaveUp));
+    else subscription.onGaveUp(this.#gaveUp);
     return subscription as Subscription<T>;
   }
 
@@ -166,7 +163,7 @@ export class Client {
    * `failed` (certainly not written) from `unknown`.
    */
   publish(topic: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
-    const over = this.state === 'closed' ? closed : this.#gaveUp;
+    const over = this.state === 'closed' ? closed() : this.#gaveUp;
     if (over !== undefined) return rejected(new PublishError('failed', over));
     const published = this.#outbound.publish(topic, data, options);
     this.#start();
@@ -176,7 +173,7 @@ export class Client {
   /** Measures the round-trip time, in ms. Rejects with a `ClientError` without a connection. */
   ping(): Promise<number> {
     if (!this.#connection.connected) {
-      return rejected(new ClientError('disconnected', 'not connected'));
+      return rejected(new ClientError('disconnected'));
     }
     const { clock } = this.#settings;
     const at = this.#requests.next();
@@ -200,9 +197,10 @@ export class Client {
     this.#stopPlatform();
     this.#connection.close();
     this.#requests.lost();
-    this.#outbound.end(closed);
-    for (const subscription of this.#subscriptions.all) subscription.close(closed.message);
-    this.#connected.reject(asError(closed));
+    const error = closed();
+    this.#outbound.end(error);
+    for (const subscription of this.#subscriptions.all) subscription.close(error.message);
+    this.#connected.reject(error);
     return saved ?? Promise.resolve();
   }
 
@@ -249,7 +247,7 @@ export class Client {
     this.#welcome = welcome;
     if (before && before.identity !== welcome.identity) {
       // To publish it now would be to publish it as somebody else.
-      this.#outbound.end({ code: 'identity_changed', message: 'another identity' });
+      this.#outbound.end({ code: 'identity_changed' });
     }
     this.#setStale(false, this.#settings.clock.wall());
     const { frameBytes } = welcome.limits;
@@ -306,10 +304,10 @@ export class Client {
   }
 
   #onGaveUp(reason: string): void {
-    this.#gaveUp = { code: 'gave_up', message: reason };
-    const error = asError(this.#gaveUp);
+    const error = new ClientError('gave_up', reason);
+    this.#gaveUp = error;
     this.#started = false;
-    this.#outbound.end(this.#gaveUp);
+    this.#outbound.end(error);
     for (const subscription of this.#subscriptions.all) subscription.onGaveUp(error);
     this.#connected.reject(error);
     this.#connected = deferred();
@@ -319,7 +317,7 @@ export class Client {
   /** A mistake of the application: it must not go unseen, and must not break the client. */
   #handlerFailed(cause: unknown): void {
     if (this.#errors.has('error')) {
-      this.#errors.emit('error', new ClientError('handler_failed', 'a handler threw', cause));
+      this.#errors.emit('error', new ClientError('handler_failed', undefined, cause));
     } else rethrow(cause);
   }
 }
@@ -336,5 +334,3 @@ function rejected<T>(error: ClientError): Promise<T> {
   done.reject(error);
   return done.promise;
 }
-
-const asError = ({ code, message }: Reason) => new ClientError(code, message);

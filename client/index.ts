@@ -18,7 +18,13 @@ export type { Gap, Message, Staleness } from './message.ts';
 export type { ClientOptions } from './options.ts';
 export type { Published, PublishOptions } from './outbound.ts';
 export type { Platform, PlatformListener, SocketFactory, SocketLike } from './platform.ts';
-export { type PositionStorage, type SavedPositions, webStorage } from './storage.ts';
+export {
+  type Persistence,
+  type PositionStorage,
+  persisted,
+  type SavedPositions,
+  webStorage,
+} from './storage.ts';
 export type {
   Resync,
   SubscribeOptions,

@@ -3,7 +3,7 @@ import { isText } from '../protocol/fields.ts';
 import * as limits from '../protocol/limits.ts';
 import { type OptionProblem, OptionsError } from './errors.ts';
 import { globalSocket, type Platform, pagePlatform, type SocketFactory } from './platform.ts';
-import type { PositionStorage } from './storage.ts';
+import type { Persistence } from './storage.ts';
 import type { TokenFunction } from './token.ts';
 
 /** Options of a client. Only `url` is needed; `docs/client.md` has the bounds of each. */
@@ -19,8 +19,8 @@ export interface ClientOptions {
   readonly token?: string | TokenFunction;
   /** Name and version of the application, for the gateway's log. Default: `wscluster-client`. */
   readonly name?: string;
-  /** Keeps positions beyond the page or process. Default: nowhere. */
-  readonly storage?: PositionStorage;
+  /** Keeps positions beyond page and process: `webStorage` or `persisted`. Default: nowhere. */
+  readonly storage?: Persistence;
   /** Deadline of a token, and of socket and handshake, in ms. Default 10,000. */
   readonly connectTimeoutMs?: number;
   /** Deadline of an answer to subscribe, renew or ping, in ms. Default 20,000. */
@@ -68,38 +68,11 @@ const MIB = 1_024 * 1_024;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** Default, smallest and largest value. */
-const numbers = {
-  maxAttempts: [Number.POSITIVE_INFINITY, 1, Number.POSITIVE_INFINITY],
-  connectTimeoutMs: [10_000, 10, HOUR],
-  requestTimeoutMs: [20_000, 10, HOUR],
-  graceMs: [5_000, 1, HOUR],
-  backoffBaseMs: [1_000, 1, HOUR],
-  backoffFactor: [2, 1, 10],
-  backoffCapMs: [30_000, 1, HOUR],
-  publishTimeoutMs: [60_000, 10, DAY],
-  resendWindowMs: [100_000, 0, DAY],
-  queueCount: [1_000, 1, 1_000_000],
-  queueBytes: [4 * MIB, 1_024, 1_024 * MIB],
-  bufferCount: [1_000, 1, 1_000_000],
-  bufferChars: [4 * MIB, 1_024, 1_024 * MIB],
-  resyncTimeoutMs: [30_000, 10, HOUR],
-  saveIntervalMs: [1_000, 0, HOUR],
-} as const satisfies Record<string, readonly [number, number, number]>;
-
-type Numbers = keyof typeof numbers;
-type Injected = 'webSocket' | 'clock' | 'random' | 'platform' | 'name';
-
-/** Options with every default filled in. */
-export interface Settings
-  extends Required<Pick<ClientOptions, Numbers | Injected>>,
-    Pick<ClientOptions, 'routeUrl' | 'token' | 'storage'> {
-  readonly url: readonly string[];
-}
-
 const isFunction = (value: unknown) => typeof value === 'function';
-const has = (value: unknown, ...names: readonly string[]) =>
-  names.every((name) => isFunction((value as Record<string, unknown> | null)?.[name]));
+const isClock = (value: unknown) =>
+  ['now', 'wall', 'after'].every((name) =>
+    isFunction((value as Record<string, unknown> | null)?.[name]),
+  );
 
 /** Whether it is an address with one of these protocols. */
 export function isUrl(value: unknown, ...protocols: readonly string[]): boolean {
@@ -110,71 +83,91 @@ export function isUrl(value: unknown, ...protocols: readonly string[]): boolean 
   }
 }
 
-type Rule = readonly [wanted: string, holds: (value: unknown) => boolean];
+/** The default, if there is one; what it must be, in words; and whether it is that. */
+type Rule<T> = readonly [fallback: T, wanted: string, holds: (value: unknown) => boolean];
 
-const aFunction: Rule = ['a function', isFunction];
-const rules: { readonly [Name in Exclude<keyof ClientOptions, Numbers>]: Rule } = {
+const number = (fallback: number, min: number, max: number): Rule<number> => [
+  fallback,
+  `a number from ${min} to ${max}`,
+  (value) => typeof value === 'number' && value >= min && value <= max,
+];
+
+const rules = {
   url: [
+    '',
     'a ws:// or wss:// address, or a list of them',
     (value) => {
       const urls = [value].flat();
       return urls.length > 0 && urls.every((url) => isUrl(url, 'ws:', 'wss:'));
     },
   ],
-  routeUrl: ['an http:// or https:// address', (value) => isUrl(value, 'http:', 'https:')],
+  routeUrl: [
+    undefined,
+    'an http:// or https:// address',
+    (value) => isUrl(value, 'http:', 'https:'),
+  ],
   token: [
+    undefined,
     `1 to ${limits.tokenBytes} characters, or a function`,
     (value) => isText(value, limits.tokenBytes) || isFunction(value),
   ],
-  name: [`1 to ${limits.clientLength} characters`, (value) => isText(value, limits.clientLength)],
-  storage: ['an object with load, save', (value) => has(value, 'load', 'save')],
-  clock: ['an object with now, wall, after', (value) => has(value, 'now', 'wall', 'after')],
-  webSocket: ['a function: there is no global WebSocket', isFunction],
-  random: aFunction,
-  platform: aFunction,
-};
+  name: [
+    'wscluster-client',
+    `1 to ${limits.clientLength} characters`,
+    (value) => isText(value, limits.clientLength),
+  ],
+  storage: [undefined, 'of webStorage or persisted', isFunction],
+  connectTimeoutMs: number(10_000, 10, HOUR),
+  requestTimeoutMs: number(20_000, 10, HOUR),
+  graceMs: number(5_000, 1, HOUR),
+  backoffBaseMs: number(1_000, 1, HOUR),
+  backoffFactor: number(2, 1, 10),
+  backoffCapMs: number(30_000, 1, HOUR),
+  maxAttempts: number(Number.POSITIVE_INFINITY, 1, Number.POSITIVE_INFINITY),
+  publishTimeoutMs: number(60_000, 10, DAY),
+  resendWindowMs: number(100_000, 0, DAY),
+  queueCount: number(1_000, 1, 1_000_000),
+  queueBytes: number(4 * MIB, 1_024, 1_024 * MIB),
+  bufferCount: number(1_000, 1, 1_000_000),
+  bufferChars: number(4 * MIB, 1_024, 1_024 * MIB),
+  resyncTimeoutMs: number(30_000, 10, HOUR),
+  saveIntervalMs: number(1_000, 0, HOUR),
+  // Null: there is none, and it must be given.
+  webSocket: [globalSocket ?? null, 'a function: there is no global WebSocket', isFunction],
+  clock: [foregroundClock, 'a Clock', isClock],
+  random: [Math.random, 'a function', isFunction],
+  platform: [pagePlatform(), 'a function', isFunction],
+} as const satisfies { readonly [Name in keyof ClientOptions]-?: Rule<unknown> };
 
-function ruleFor(field: string): Rule {
-  if (Object.hasOwn(rules, field)) return rules[field as keyof typeof rules];
-  if (!Object.hasOwn(numbers, field)) return ['there is no such option', () => false];
-  const [, min, max] = numbers[field as Numbers];
-  return [
-    `a number from ${min} to ${max}`,
-    (value) => typeof value === 'number' && value >= min && value <= max,
-  ];
-}
+const unknown: Rule<undefined> = [undefined, 'there is no such option', () => false];
 
-const fallbacks = Object.fromEntries(
-  Object.entries(numbers).map(([name, [fallback]]) => [name, fallback]),
-) as Record<Numbers, number>;
+type Optional = 'routeUrl' | 'token' | 'storage';
 
-/** What was given, without what was given as undefined. */
-function definedIn(options: ClientOptions): ClientOptions {
-  const given = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
-  return { url: '', ...Object.fromEntries(given) };
+/** Options with every default filled in. */
+export interface Settings
+  extends Required<Omit<ClientOptions, Optional | 'url'>>,
+    Pick<ClientOptions, Optional> {
+  readonly url: readonly string[];
 }
 
 /**
- * Fills in the defaults.
+ * Fills in the defaults; undefined means the default.
  *
  * @throws OptionsError that names every option that is wrong, and every unknown one.
  */
 export function settingsFrom(options: ClientOptions): Settings {
-  const all = {
-    name: 'wscluster-client',
-    webSocket: globalSocket,
-    clock: foregroundClock,
-    random: Math.random,
-    platform: pagePlatform(),
-    ...fallbacks,
-    ...definedIn(options),
-  };
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  const settings: Record<string, unknown> = {};
   const problems: OptionProblem[] = [];
-  for (const [field, value] of Object.entries(all)) {
-    const [wanted, holds] = ruleFor(field);
+  for (const field in { ...rules, ...given }) {
+    const known = Object.hasOwn(rules, field);
+    const [fallback, wanted, holds] = known ? rules[field as keyof typeof rules] : unknown;
+    const { [field]: value = fallback } = given;
+    if (value === undefined) continue;
+    settings[field] = value;
     if (!holds(value)) problems.push({ field, value, wanted });
   }
-  const { webSocket } = all;
-  if (problems.length > 0 || webSocket === undefined) throw new OptionsError(problems);
-  return { ...all, webSocket, url: [all.url].flat() };
+  if (problems.length > 0) throw new OptionsError(problems);
+  const complete: object = { ...settings, url: [settings['url']].flat() };
+  return complete as Settings;
 }

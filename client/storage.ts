@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../protocol/clock.ts';
 import { parsePosition } from '../protocol/position.ts';
-import { ClientError } from './errors.ts';
+import { ClientError, OptionsError } from './errors.ts';
 
 /** Topic → position, as text. */
 export type SavedPositions = Readonly<Record<string, string>>;
@@ -16,30 +16,39 @@ export interface PositionStorage {
   save(positions: SavedPositions): void | Promise<void>;
 }
 
-/** Positions in `localStorage` or `sessionStorage` (one per tab), as JSON under `key`. */
-export function webStorage(
-  storage: Pick<Storage, 'getItem' | 'setItem'>,
-  key = 'wscluster.positions',
-): PositionStorage {
-  return {
-    load: () => JSON.parse(storage.getItem(key) ?? '{}') as SavedPositions,
-    save: (positions) => storage.setItem(key, JSON.stringify(positions)),
-  };
-}
-
 interface Positioned {
   readonly topic: string;
   readonly position: string | undefined;
 }
 
+/** What keeping positions needs of the client. */
 export interface KeeperParts {
-  readonly storage: PositionStorage;
   readonly clock: Clock;
   readonly intervalMs: number;
   /** The positions worth saving now. */
   positions(): Iterable<Positioned>;
   onError(error: ClientError): void;
 }
+
+/** Where the client finds saved positions and tells of new ones. */
+export interface PositionKeeper {
+  /** Once. Never rejects: what cannot be loaded is reported, and counts as nothing saved. */
+  load(): Promise<void>;
+  /** The saved position of a topic. */
+  position(topic: string): string | undefined;
+  /** The topic is not listened to any more. */
+  forget(topic: string): void;
+  /** A position moved. */
+  changed(): void;
+  /** Saves what changed. Resolves when it is saved, or was reported; never rejects. */
+  save(): Promise<void>;
+}
+
+/**
+ * Of `persisted` or `webStorage`, for the option `storage`. A function, so that only applications
+ * that keep positions have the code for it in their bundles.
+ */
+export type Persistence = (parts: KeeperParts) => PositionKeeper;
 
 /** Positions kept of topics that are not subscribed, so that storages do not grow for ever. */
 const KEPT_TOPICS = 1_000;
@@ -50,7 +59,8 @@ function isSaved(entry: [string, unknown]): entry is [string, string] {
 }
 
 /** Saves positions at most once per interval, and at once when this may be the last moment. */
-export class PositionKeeper {
+class StorageKeeper implements PositionKeeper {
+  readonly #storage: PositionStorage;
   readonly #parts: KeeperParts;
   /** Of topics that may not have been subscribed again yet; the newest last. */
   #loaded = new Map<string, string>();
@@ -59,16 +69,16 @@ export class PositionKeeper {
   #saving: Promise<void> | undefined;
   #changed = false;
 
-  constructor(parts: KeeperParts) {
+  constructor(storage: PositionStorage, parts: KeeperParts) {
+    this.#storage = storage;
     this.#parts = parts;
   }
 
-  /** Once. Never rejects: what cannot be loaded is reported, and counts as nothing saved. */
   async load(): Promise<void> {
     if (this.#asked) return;
     this.#asked = true;
     try {
-      const loaded: unknown = await this.#parts.storage.load();
+      const loaded: unknown = await this.#storage.load();
       const entries = Object.entries(loaded ?? {}).filter(isSaved);
       this.#loaded = new Map(entries.slice(-KEPT_TOPICS));
     } catch (cause) {
@@ -76,18 +86,15 @@ export class PositionKeeper {
     }
   }
 
-  /** The saved position of a topic. */
   position(topic: string): string | undefined {
     return this.#loaded.get(topic);
   }
 
-  /** The topic is not listened to any more. */
   forget(topic: string): void {
     this.#loaded.delete(topic);
     this.changed();
   }
 
-  /** A position moved. */
   changed(): void {
     this.#changed = true;
     this.#timer ??= this.#parts.clock.after(this.#parts.intervalMs, () => {
@@ -96,7 +103,6 @@ export class PositionKeeper {
     });
   }
 
-  /** Saves what changed. Resolves when it is saved, or was reported; never rejects. */
   async save(): Promise<void> {
     // What changes during a save is saved by the next: calls do not overlap.
     if (this.#saving !== undefined) await this.#saving;
@@ -114,7 +120,7 @@ export class PositionKeeper {
       for (const { topic, position } of this.#parts.positions()) {
         if (position !== undefined) positions.set(topic, position);
       }
-      await this.#parts.storage.save(Object.fromEntries(positions));
+      await this.#storage.save(Object.fromEntries(positions));
     } catch (cause) {
       this.#report('save failed', cause);
     } finally {
@@ -125,4 +131,28 @@ export class PositionKeeper {
   #report(text: string, cause: unknown): void {
     this.#parts.onError(new ClientError('storage_failed', text, cause));
   }
+}
+
+/**
+ * Keeps positions in a storage of your own.
+ *
+ * @throws OptionsError when it has no `load` and `save`.
+ */
+export function persisted(storage: PositionStorage): Persistence {
+  if (typeof storage?.load !== 'function' || typeof storage.save !== 'function') {
+    const wanted = 'an object with load, save';
+    throw new OptionsError([{ field: 'storage', value: storage, wanted }]);
+  }
+  return (parts) => new StorageKeeper(storage, parts);
+}
+
+/** Keeps positions in `localStorage` or `sessionStorage` (one per tab), as JSON under `key`. */
+export function webStorage(
+  storage: Pick<Storage, 'getItem' | 'setItem'>,
+  key = 'wscluster.positions',
+): Persistence {
+  return persisted({
+    load: () => JSON.parse(storage.getItem(key) ?? '{}') as SavedPositions,
+    save: (positions) => storage.setItem(key, JSON.stringify(positions)),
+  });
 }

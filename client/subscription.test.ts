@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ManualClock, turn } from '../protocol/testing/manual-clock.ts';
 import type { Gap, Message } from './message.ts';
 import type { ClientOptions } from './options.ts';
-import { webStorage } from './storage.ts';
+import { persisted, webStorage } from './storage.ts';
 import type { SubscribeOptions } from './subscription.ts';
 import { watchedClient } from './testing/fake-network.ts';
 
@@ -441,13 +441,19 @@ describe('saved positions', () => {
     assert.deepEqual(saved(), {});
   });
 
+  it('need a storage that loads and saves', () => {
+    for (const storage of [undefined, {}, { load: () => ({}) }]) {
+      assert.throws(() => persisted(storage as never), { code: 'bad_options' });
+    }
+  });
+
   it('that cannot be loaded or saved are reported, and stop nothing', async () => {
-    const storage = {
+    const storage = persisted({
       load: () => Promise.reject(new Error('blocked')),
       save: () => {
         throw new Error('full');
       },
-    };
+    });
     const { clock, client, network, errors } = start({ storage });
     await turn();
     network.last.welcome({ heartbeat: 1_000_000 });
