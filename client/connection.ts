@@ -244,7 +244,7 @@ export class Connection implements LinkOwner {
   #onMove(asked: MoveEvent, { url }: Link): void {
     // A later target counts as long as the earlier one did not answer.
     if (!this.connected || this.#move?.link.welcome !== undefined) return;
-    this.#endMove()?.close(NORMAL);
+    this.#endMove();
     const { to } = asked;
     if (to === undefined) {
       this.#url += 1;
@@ -267,16 +267,16 @@ export class Connection implements LinkOwner {
     link.start();
   }
 
-  #endMove(): Link | undefined {
+  #endMove(): void {
     const move = this.#move;
     this.#move = undefined;
     move?.end();
-    return move?.link;
+    move?.link.close(NORMAL);
   }
 
   /** The move failed: the link in use goes on. */
   #stay(reason: string, cause?: ClientError): void {
-    this.#endMove()?.close(NORMAL);
+    this.#endMove();
     this.#owner.onMoveFailed(new ClientError('move_failed', reason, cause));
   }
 
@@ -287,7 +287,8 @@ export class Connection implements LinkOwner {
     const welcome = move?.link.welcome;
     if (move === undefined || from === undefined || welcome === undefined) return;
     const { asked, link, ms } = move;
-    this.#endMove();
+    this.#move = undefined;
+    move.end();
     this.#link?.close(NORMAL);
     this.#link = link;
     this.#use(link);
@@ -318,7 +319,7 @@ export class Connection implements LinkOwner {
 
   /** Ends the wait, the try or the connection, with the move that it was in. */
   #drop(): void {
-    this.#endMove()?.close(NORMAL);
+    this.#endMove();
     this.#link?.close(NORMAL);
     this.#link = undefined;
     this.#timer?.cancel();

@@ -30,12 +30,15 @@ const passing: readonly string[] = [...passingErrors, 'queue_full', 'timeout', '
 
 export type ClientErrorCode = ErrorName | LocalCode;
 
-/** Every error of this package. `code` is stable, `message` is for people. */
+/**
+ * Every error of this package. `code` is stable, `message` is for people: the code again, where
+ * that says it all.
+ */
 export class ClientError extends Error {
   override readonly name: string = 'ClientError';
   readonly code: ClientErrorCode;
 
-  constructor(code: ClientErrorCode, message: string, cause?: unknown) {
+  constructor(code: ClientErrorCode, message: string = code, cause?: unknown) {
     super(message, cause === undefined ? {} : { cause });
     this.code = code;
   }
@@ -60,7 +63,7 @@ export class PublishError extends ClientError {
 
 export interface Reason {
   readonly code: ClientErrorCode;
-  readonly message: string;
+  readonly message?: string;
   readonly cause?: unknown;
 }
 

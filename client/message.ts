@@ -45,8 +45,8 @@ export function messageFrom(event: Msg<unknown>, gap: Gap | undefined): Message 
     position: formatPosition(position),
     seq: position.seq,
     at,
-    ...(id === undefined ? {} : { id }),
-    ...(gap === undefined ? {} : { gap }),
+    ...(id && { id }),
+    ...(gap && { gap }),
   };
 }
 

@@ -114,7 +114,7 @@ export class Outbound {
 
   /** False: not the answer to a publish. */
   onAnswer(answer: Acked | Err): boolean {
-    const entry = answer.id === undefined ? undefined : this.#entries.get(answer.id);
+    const entry = this.#entries.get(answer.id ?? 0);
     if (entry === undefined) return false;
     if (answer.type === 'acked') this.#written(entry, answer);
     else this.#refused(entry, answer);
@@ -129,20 +129,18 @@ export class Outbound {
   #enqueue(topic: string, { data, options, done }: Call): void {
     const { signal, ack, timeoutMs = this.#settings.publishTimeoutMs } = options;
     const problem = topicProblem(topic);
-    if (problem !== undefined) throw failure('bad_topic', problem);
-    if (signal?.aborted) throw new PublishError('failed', aborted(signal));
+    if (problem !== undefined) throw failure({ code: 'bad_topic', message: problem });
+    if (signal?.aborted) throw failure(aborted(signal));
     const id = this.#requests.next();
     const producer = { id: this.#producer, seq: this.#seq + 1 };
     const text = encode({ type: 'pub', id, topic, data, producer, ...(ack && { ack }) });
     const bytes = encoder.encode(text + RETRY).length;
     const { queueCount, queueBytes } = this.#settings;
     if (this.#entries.size >= queueCount || this.#bytes + bytes > queueBytes) {
-      throw failure('queue_full', 'the publish queue is full');
+      throw failure({ code: 'queue_full' });
     }
     const onAbort = () => this.#giveUp(entry, aborted(signal));
-    const timer = this.#clock.after(timeoutMs, () =>
-      this.#giveUp(entry, { code: 'timeout', message: 'no answer in time' }),
-    );
+    const timer = this.#clock.after(timeoutMs, () => this.#giveUp(entry, { code: 'timeout' }));
     signal?.addEventListener('abort', onAbort);
     const release = () => {
       timer.cancel();
@@ -168,11 +166,11 @@ export class Outbound {
     const now = this.#clock.now();
     const { bytes, sentAt = now } = entry;
     if (bytes > this.#frameBytes) {
-      const message = `${bytes} bytes, and the gateway takes ${this.#frameBytes}`;
+      const message = `${bytes} bytes; at most ${this.#frameBytes}`;
       this.#giveUp(entry, { code: 'too_large', message });
     } else if (now - sentAt > this.#settings.resendWindowMs) {
       // The gateways may not know any more that it was written.
-      this.#giveUp(entry, { code: 'disconnected', message: 'the answer was lost' });
+      this.#giveUp(entry, { code: 'disconnected' });
     } else {
       entry.inFlight = true;
       entry.sentAt = sentAt;
@@ -217,18 +215,15 @@ interface Call {
 
 const aborted = (signal: AbortSignal | undefined): Reason => ({
   code: 'aborted',
-  message: 'aborted',
   cause: signal?.reason,
 });
 
-function failure(code: Reason['code'], message: string, cause?: unknown): PublishError {
-  return new PublishError('failed', { code, message, cause });
-}
+const failure = (reason: Reason) => new PublishError('failed', reason);
 
 function encode(command: Parameters<typeof commandText>[0]): string {
   try {
     return commandText(command);
   } catch (cause) {
-    throw failure('bad_data', 'no JSON form', cause);
+    throw failure({ code: 'bad_data', cause });
   }
 }

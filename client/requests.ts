@@ -39,7 +39,7 @@ export class Requests {
    */
   expect(id: number, answers = 1): Promise<void> {
     const done = deferred<void>();
-    const late = new ClientError('timeout', 'no answer in time');
+    const late = new ClientError('timeout');
     const timer = this.#clock.after(this.#timeoutMs, () => this.#settle(id)?.reject(late));
     this.#pending.set(id, { done, timer, left: answers });
     return done.promise;
@@ -60,7 +60,7 @@ export class Requests {
 
   /** The connection ended: no answer will come. */
   lost(): void {
-    const error = new ClientError('disconnected', 'not connected');
+    const error = new ClientError('disconnected');
     for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
   }
 

@@ -39,9 +39,9 @@ export async function fetchToken(
     if (granted === undefined) return undefined;
     const token = typeof granted === 'string' ? { token: granted } : granted;
     if (isText(token.token, limits.tokenBytes)) return token;
-    throw new TypeError('no token, or one too long');
+    throw new TypeError(`1 to ${limits.tokenBytes} characters`);
   } catch (cause) {
-    throw new ClientError('token_failed', 'there is no token', cause);
+    throw new ClientError('token_failed', undefined, cause);
   }
 }
 

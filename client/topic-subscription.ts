@@ -80,7 +80,7 @@ export class TopicSubscription implements Subscription {
   }
 
   get position(): string | undefined {
-    return this.#processed === undefined ? undefined : formatPosition(this.#processed);
+    return this.#processed && formatPosition(this.#processed);
   }
 
   get ready(): Promise<void> {
@@ -104,7 +104,7 @@ export class TopicSubscription implements Subscription {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    if (this.#reading) throw new ClientError('already_reading', 'another loop reads it');
+    if (this.#reading) throw new ClientError('already_reading');
     this.#reading = true;
     try {
       for (;;) {
@@ -143,7 +143,7 @@ export class TopicSubscription implements Subscription {
 
   get #wanted(): TopicRequest {
     const position = this.#received;
-    return position === undefined ? { topic: this.topic } : { topic: this.topic, position };
+    return { topic: this.topic, ...(position && { position }) };
   }
 
   onSubbed(request: number, position: Position): void {
@@ -170,7 +170,8 @@ export class TopicSubscription implements Subscription {
     const { position, id } = event;
     if (!(carried ? this.#goesAlong(position) : this.#follows(position))) return;
     if (!this.#emitting && !this.#buffer.fits(size)) {
-      this.#fallBehind();
+      this.#owner.leave(this.topic);
+      this.#set('behind', 'buffer_full');
       return;
     }
     this.#ahead = carried;
@@ -245,7 +246,6 @@ export class TopicSubscription implements Subscription {
     if (this.#state === 'closed') return;
     this.#end('closed', new ClientError('closed', why));
     this.#buffer.clear();
-    this.#buffer.wake();
   }
 
   #set(state: SubscriptionState, reason: string): void {
@@ -257,7 +257,6 @@ export class TopicSubscription implements Subscription {
 
   #fail(error: ClientError): void {
     this.#end('failed', error);
-    this.#buffer.wake();
     this.#owner.report(error);
   }
 
@@ -267,6 +266,7 @@ export class TopicSubscription implements Subscription {
     this.#failure = error;
     this.#ready.reject(error);
     this.#set(state, error.code);
+    this.#buffer.wake();
   }
 
   #cancel(): void {
@@ -338,11 +338,6 @@ export class TopicSubscription implements Subscription {
     return item;
   }
 
-  #fallBehind(): void {
-    this.#owner.leave(this.topic);
-    this.#set('behind', 'buffer_full');
-  }
-
   #process(item: Buffered): void {
     if (this.#inHand === item) this.#inHand = undefined;
     this.#processed = this.#idle ? this.#received : item.position;
@@ -373,9 +368,7 @@ export class TopicSubscription implements Subscription {
       this.#later(() => this.#startResync(gap, resync));
       this.#owner.report(new ClientError('resync_failed', this.topic, cause));
     };
-    this.#timer = clock.after(resyncTimeoutMs, () =>
-      failed(new ClientError('timeout', 'no answer in time')),
-    );
+    this.#timer = clock.after(resyncTimeoutMs, () => failed(new ClientError('timeout')));
     new Promise<string | undefined>((resolve) => resolve(resync(gap, { signal })))
       .then((text) => {
         if (!signal.aborted) this.#resynced(text);
@@ -385,7 +378,7 @@ export class TopicSubscription implements Subscription {
 
   #resynced(text: string | undefined): void {
     const position = text === undefined ? this.#received : parsePosition(text);
-    if (position === undefined) throw new ClientError('bad_position', 'not a position');
+    if (position === undefined) throw new ClientError('bad_position');
     this.#cancel();
     // The state that the application has now includes, or replaces, all of it.
     this.#buffer.clear();

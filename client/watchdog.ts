@@ -50,27 +50,25 @@ export class Watchdog {
 
   /** The machine may have slept: whoever is still there answers within a grace. */
   wake(): void {
-    if (this.#timer === undefined || this.#probing) return;
+    if (this.#timer !== undefined && !this.#probing) this.#probe();
+  }
+
+  #probe(): void {
     this.#probing = true;
     const before = this.#frames;
     this.#arm(this.#graceMs, (late) => {
       if (this.#frames > before) this.#wait();
-      else if (late) this.#wakeAgain();
+      else if (late) this.#probe();
       else this.#silent();
     });
     this.#owner.probe();
-  }
-
-  #wakeAgain(): void {
-    this.#probing = false;
-    this.wake();
   }
 
   #wait(): void {
     this.#probing = false;
     this.#arm(this.#heardAt + this.#limitMs - this.#clock.now(), (late) => {
       if (this.#clock.now() < this.#heardAt + this.#limitMs) this.#wait();
-      else if (late) this.wake();
+      else if (late) this.#probe();
       else this.#silent();
     });
   }
