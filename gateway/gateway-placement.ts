@@ -2,6 +2,7 @@ import type { Clock } from '../protocol/clock.ts';
 import { type Member, ownerOf, type Ring } from '../protocol/ring.ts';
 import {
   type Elsewhere,
+  type Owner,
   type Placement,
   type PlacementKey,
   placementKey,
@@ -71,6 +72,24 @@ export class GatewayPlacement implements Placement {
     return this.#ring?.members.every(({ id }) => id === this.#parts.pod) === true;
   }
 
+  get proxies(): boolean {
+    return this.#parts.settings.mode === 'Proxy';
+  }
+
+  get redirects(): boolean {
+    return this.#parts.settings.podEndpoint !== 'none';
+  }
+
+  owner(shard: number): Owner | undefined {
+    if (this.#ring === undefined || !this.proxies) return undefined;
+    const { id: pod, address } = ownerOf(this.#ring, shard);
+    return pod === this.#parts.pod || !this.#isThere(pod) ? undefined : { pod, address };
+  }
+
+  isMember(pod: string): boolean {
+    return this.#ring?.members.some(({ id }) => id === pod) !== false;
+  }
+
   isHere(shard: number): boolean {
     // Who owns nothing, or can send nobody anywhere, is as good a place as any.
     if (this.#ring === undefined || !this.#member || this.#targets.length === 0) return true;
@@ -109,9 +128,9 @@ export class GatewayPlacement implements Placement {
     this.#member = ring.members.some(({ id }) => id === pod);
     const targetOf = (member: Member) => {
       const to = endpointOf(member, settings.podEndpoint);
-      return to === undefined || member.id === pod ? undefined : { pod: member.id, to };
+      return member.id === pod ? undefined : { pod: member.id, to };
     };
-    const sends = settings.mode === 'Redirect' && settings.podEndpoint !== 'none';
+    const sends = this.proxies || (settings.mode === 'Redirect' && this.redirects);
     this.#targets = sends ? ring.members.map(targetOf) : [];
   }
 

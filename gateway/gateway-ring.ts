@@ -3,7 +3,9 @@ import { hostname } from 'node:os';
 import { type EventLoopUtilization, performance } from 'node:perf_hooks';
 import type { Clock, Random } from '../protocol/clock.ts';
 import type { Fields } from '../protocol/fields.ts';
-import { MoveTokens, publicHalf } from './edge/move-tokens.ts';
+import { MoveTokens } from './edge/move-tokens.ts';
+import { PodKeys, publicHalf } from './edge/pod-keys.ts';
+import { HopProofs } from './edge/proxy/hop-proofs.ts';
 import { GatewayPlacement } from './gateway-placement.ts';
 import type { Logger } from './logger.ts';
 import type { RingState } from './metrics/ring-series.ts';
@@ -37,6 +39,7 @@ export class GatewayRing {
   readonly source: RingSource;
   readonly placement: GatewayPlacement;
   readonly moveTokens: MoveTokens;
+  readonly hopProofs: HopProofs;
   /** Public half of what this gateway signs with, for as long as it lives. */
   readonly #key: string;
   readonly allPods: AllPods;
@@ -58,12 +61,13 @@ export class GatewayRing {
     });
     const { privateKey } = generateKeyPairSync('ed25519');
     this.#key = publicHalf(privateKey);
-    const keyOf = (pod: string) =>
-      pod === settings.pod ? this.#key : this.source.factsOf(pod)?.key;
-    this.moveTokens = new MoveTokens({ pod: settings.pod, cluster, privateKey, keyOf, clock });
+    const { pod } = settings;
+    const keyOf = (of: string) => (of === pod ? this.#key : this.source.factsOf(of)?.key);
+    const signing = { pod, cluster, privateKey, keys: new PodKeys(keyOf), clock };
+    this.moveTokens = new MoveTokens(signing);
+    this.hopProofs = new HopProofs(signing);
     const { wire, random, answer } = options;
     const pods = () => this.source.pods();
-    const { pod } = settings;
     this.allPods = new AllPods({ wire, pods, answer, pod, clock, random, logger, counts });
   }
 

@@ -348,6 +348,7 @@ export class Gateway {
       ...front,
       ...{ hub, settings: settings.edge, retentionS, counts: metrics.edge },
       ...{ placement: ring.placement, moveTokens: ring.moveTokens },
+      proxy: { proofs: ring.hopProofs, settings: settings.placement },
     });
     ring.source.keeper.onChange(() => edge.ringChanged());
     const api = createApi({

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { MoveTokens } from '../../gateway/edge/move-tokens.ts';
 import type { Elsewhere, Placement } from '../../gateway/edge/placement.ts';
+import { PodKeys } from '../../gateway/edge/pod-keys.ts';
 import type { Clock } from '../../protocol/clock.ts';
 
 const MOVES_PER_SECOND = 20;
@@ -15,12 +16,14 @@ const privateKey = createPrivateKey({
 const publicKey = createPublicKey(privateKey).export({ format: 'jwk' }).x;
 
 export const moveTokensOf = (pod: string, clock: Clock): MoveTokens =>
-  new MoveTokens({ pod, cluster: 'sim', privateKey, keyOf: () => publicKey, clock });
+  new MoveTokens({ pod, cluster: 'sim', privateKey, keys: new PodKeys(() => publicKey), clock });
 
 /** Everybody is at home where it arrives, until all who can move are sent to another gateway. */
 export class SimulatedPlacement implements Placement {
   readonly key = { from: 'sub', name: '' } as const;
   readonly alone = false;
+  readonly proxies = false;
+  readonly redirects = true;
   version = 0;
   #target: Elsewhere | undefined;
 
@@ -34,6 +37,14 @@ export class SimulatedPlacement implements Placement {
 
   refuge(): Elsewhere | undefined {
     return this.#target;
+  }
+
+  owner(): undefined {
+    return undefined;
+  }
+
+  isMember(): boolean {
+    return true;
   }
 
   share(): number {

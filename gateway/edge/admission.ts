@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { EdgeSettings } from '../settings/declaration.ts';
 import type { Refused } from './counts.ts';
 import { type OriginRules, originProblem } from './origin.ts';
+import { HOP_UPGRADE } from './proxy/hop-door.ts';
 import { answerRaw, type RawFailure } from './raw-answer.ts';
 
 const PATH = '/ws';
@@ -22,7 +23,8 @@ export function httpLimits(settings: EdgeSettings): ServerOptions {
     maxHeaderSize: HEADER_BYTES,
     headersTimeout: settings.helloTimeoutMs,
     connectionsCheckingInterval: Math.max(50, Math.floor(settings.helloTimeoutMs / 4)),
-    shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    shouldUpgradeCallback: ({ headers: { upgrade = '' } }) =>
+      upgrade === HOP_UPGRADE || upgrade.toLowerCase() === 'websocket',
   };
 }
 
@@ -56,6 +58,7 @@ const answers: Record<Refused, Pick<RawFailure, 'status' | 'code' | 'message' | 
   path: { status: 404, code: 'not_found', message: 'WebSockets are at /ws' },
   host: { status: 403, code: 'forbidden', message: 'this Host is not served' },
   origin: { status: 403, code: 'forbidden', message: 'this Origin may not connect' },
+  hop: { status: 403, code: 'forbidden', message: 'no gateway that may pass clients on to here' },
   handshake: {
     status: 400,
     code: 'bad_request',

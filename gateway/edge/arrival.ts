@@ -12,4 +12,6 @@ export interface Arrival {
   readonly token: string | undefined;
   /** A plain client, which says no hello and sees messages only. */
   readonly plain: boolean;
+  /** The gateway that passes it on to this one. */
+  readonly via?: string | undefined;
 }

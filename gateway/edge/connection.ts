@@ -46,6 +46,7 @@ export class Connection
   readonly encoding: Encoding;
   readonly loopback: boolean;
   readonly plain: boolean;
+  readonly via: string | undefined;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   /** Forgotten once it was judged. */
@@ -81,6 +82,7 @@ export class Connection
     this.encoding = arrival.encoding;
     this.loopback = arrival.loopback;
     this.plain = arrival.plain;
+    this.via = arrival.via;
     this.token = arrival.token;
     this.#context = context;
     this.#owner = owner;

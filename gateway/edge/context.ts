@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../protocol/clock.ts';
 import type { Hub } from '../hub/hub.ts';
 import type { Logger } from '../logger.ts';
-import type { EdgeSettings } from '../settings/declaration.ts';
+import type { EdgeSettings, PlacementSettings } from '../settings/declaration.ts';
 import type { Sessions, Stream } from '../stream/stream.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
@@ -9,6 +9,7 @@ import type { Authenticator } from './identity.ts';
 import type { MovableClient } from './movable.ts';
 import type { MoveTokens } from './move-tokens.ts';
 import { type Placement, servedInPlace } from './placement.ts';
+import type { HopProofs } from './proxy/hop-proofs.ts';
 import { SessionHolders } from './session-holders.ts';
 import { withOutageLogged } from './session-outage.ts';
 import type { Rate } from './token-bucket.ts';
@@ -35,6 +36,13 @@ export interface EdgeParts {
   readonly placement?: Placement;
   /** Absent: nobody can be moved. */
   readonly moveTokens?: MoveTokens;
+  /** Absent: nobody is passed on to another gateway or by one. */
+  readonly proxy?: ProxyParts;
+}
+
+export interface ProxyParts {
+  readonly proofs: HopProofs;
+  readonly settings: Pick<PlacementSettings, 'proxyTimeoutMs' | 'proxyConnections'>;
 }
 
 /** What all connections of a gateway share. */
@@ -59,6 +67,8 @@ export interface EdgeContext {
   readonly placement: Placement;
   /** What the upgrade said of where a connection belongs, until its hello. */
   readonly keys: WeakMap<object, string>;
+  /** Who is not to be sent elsewhere before the ring changes, until its hello. */
+  readonly staying: WeakSet<object>;
   readonly moveTokens: MoveTokens | undefined;
   /** A client was welcomed. */
   welcomed: (client: MovableClient) => void;
@@ -101,6 +111,7 @@ export function newContext(parts: EdgeParts): EdgeContext {
     ),
     placement: parts.placement ?? servedInPlace(),
     keys: new WeakMap(),
+    staying: new WeakSet(),
     moveTokens: parts.moveTokens,
     welcomed() {},
     rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },

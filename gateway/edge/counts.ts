@@ -3,9 +3,11 @@ import type { ErrorName } from '../../protocol/codes.ts';
 import type { ConnectionState } from './connection-state.ts';
 import type { Health } from './health.ts';
 import type { BadMove } from './move-tokens.ts';
+import type { HopCounts } from './proxy/hop-door.ts';
+import type { TunnelCounts } from './proxy/tunnels.ts';
 
 /** What the edge counts. Labels are bounded sets of names. */
-export interface EdgeCounts {
+export interface EdgeCounts extends HopCounts, TunnelCounts {
   /** An upgrade was answered over HTTP. */
   refused(why: Refused): void;
   /** A connection changed its state; `from` is absent for a new one. */
@@ -44,7 +46,7 @@ export interface EdgeCounts {
 
 export type MoveTokenOutcome = 'ok' | BadMove;
 
-export type Refused = 'path' | 'host' | 'origin' | 'handshake' | 'full' | 'leaving';
+export type Refused = 'path' | 'host' | 'origin' | 'handshake' | 'full' | 'leaving' | 'hop';
 export type Moved = 'paced' | 'hurried' | 'forced';
 
 const nothing = () => {};
@@ -68,4 +70,7 @@ export const silentEdgeCounts: EdgeCounts = {
   asked: nothing,
   departed: nothing,
   moveToken: nothing,
+  hop: nothing,
+  proxied: nothing,
+  tunnelSilent: nothing,
 };

@@ -3,8 +3,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { until } from '../../e2e/deadline.ts';
 import { systemClock } from '../../protocol/clock.ts';
-import { MoveTokens, publicHalf } from './move-tokens.ts';
+import { MoveTokens } from './move-tokens.ts';
 import { servedInPlace } from './placement.ts';
+import { PodKeys, publicHalf } from './pod-keys.ts';
 import { startEdge } from './testing/edge-fixture.ts';
 import { RawPeer, upgradeRequest } from './testing/raw-peer.ts';
 import { TestClient } from './testing/test-client.ts';
@@ -19,9 +20,9 @@ const empty = { forced: 0, cancelled: false };
 const hurried = { ...settings, drainGraceMs: 0 };
 
 const { privateKey } = generateKeyPairSync('ed25519');
-const keyOf = () => publicHalf(privateKey);
+const keys = new PodKeys(() => publicHalf(privateKey));
 const moveTokens = new MoveTokens({
-  ...{ pod: 'test', cluster: 'chat', privateKey, keyOf, clock: systemClock },
+  ...{ pod: 'test', cluster: 'chat', privateKey, keys, clock: systemClock },
 });
 
 async function crowd(port: number, count: number): Promise<TestClient[]> {

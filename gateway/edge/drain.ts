@@ -22,6 +22,8 @@ export interface DrainParts {
   readonly counts: EdgeCounts;
   readonly mover: Mover;
   readonly placement: Placement;
+  /** Clients that are connected here and served elsewhere: their owners ask them to go. */
+  readonly passing?: { readonly size: number; cut(): void } | undefined;
   readonly settings: {
     readonly drainGraceMs: number;
     readonly drainDeadlineMs: number;
@@ -100,7 +102,7 @@ export class Drain {
 
   /** A connection closed. */
   gone(): void {
-    if (this.#phase === 'leaving' && this.#parts.roster.size === 0) this.#end(empty);
+    if (this.#phase === 'leaving' && this.#size === 0) this.#end(empty);
   }
 
   /** Waits for nothing any more. */
@@ -109,9 +111,9 @@ export class Drain {
   }
 
   #leave(): void {
-    const { clock, random, roster, settings, counts, mover } = this.#parts;
+    const { clock, random, settings, counts, mover } = this.#parts;
     this.#phase = 'leaving';
-    if (roster.size === 0) {
+    if (this.#size === 0) {
       this.#end(empty);
       return;
     }
@@ -152,7 +154,15 @@ export class Drain {
       this.#parts.counts.moved('forced');
       this.#parts.cut(connection);
     }
-    this.#end({ forced: rest.length, cancelled: false });
+    const { passing, counts } = this.#parts;
+    const passed = passing?.size ?? 0;
+    for (let n = 0; n < passed; n += 1) counts.moved('forced');
+    passing?.cut();
+    this.#end({ forced: rest.length + passed, cancelled: false });
+  }
+
+  get #size(): number {
+    return this.#parts.roster.size + (this.#parts.passing?.size ?? 0);
   }
 
   #end(drained: Drained): void {

@@ -16,11 +16,15 @@ import type { Health } from './health.ts';
 import { Mover } from './mover.ts';
 import { notify } from './notices.ts';
 import { greetPlain } from './opening.ts';
+import { isLoopbackAddress } from './origin.ts';
 import { keyOfRequest } from './placement.ts';
+import { clientRequest } from './proxy/dial.ts';
+import { CLIENT_ADDRESS, HOP, HOP_UPGRADE, HopDoor } from './proxy/hop-door.ts';
+import { Proxying } from './proxy/proxying.ts';
 import { acceptedId } from './request-id.ts';
 import { Roster } from './roster.ts';
 import type { SocketOwner } from './socket.ts';
-import { type Admitted, type Arriving, Upgrader } from './upgrade.ts';
+import { type Admitted, type Arriving, type Upgraded, Upgrader } from './upgrade.ts';
 
 export interface EdgeStatus {
   readonly connections: number;
@@ -30,6 +34,10 @@ export interface EdgeStatus {
   readonly slow: number;
   /** Clients that were asked to move and have time to go; they may be elsewhere already. */
   readonly moving: number;
+  /** Clients that are passed on to their owners. They are none of `connections`. */
+  readonly proxied: number;
+  /** Bytes of them that one end sent and the other did not take yet. */
+  readonly inTransit: number;
   /** Sessions with cursors that the server keeps, without those that went on elsewhere. */
   readonly sessions: number;
   readonly drain: DrainPhase;
@@ -52,6 +60,8 @@ export class Edge {
   readonly #roster = new Roster();
   readonly #mover: Mover;
   readonly #drain: Drain;
+  readonly #proxying: Proxying | undefined;
+  readonly #hopDoor: HopDoor | undefined;
   #away: Departures<Connection> | undefined;
   #servers: { readonly server: Server; readonly onUpgrade: UpgradeListener }[] = [];
   #stopped: (() => void) | undefined;
@@ -77,8 +87,10 @@ export class Edge {
     const { placement } = context;
     this.#mover = new Mover({ ...shared, placement, tokens });
     context.welcomed = (client) => this.#mover.welcomed(client);
+    this.#proxying = this.#newProxying(parts);
+    this.#hopDoor = parts.proxy && new HopDoor(parts.proxy.proofs, counts);
     this.#drain = new Drain({
-      ...{ ...shared, settings, placement, mover: this.#mover },
+      ...{ ...shared, settings, placement, mover: this.#mover, passing: this.#proxying },
       cut: (connection) => connection.socket.terminate(),
     });
   }
@@ -86,7 +98,7 @@ export class Edge {
   /** Takes the upgrades of a server. Make it with `httpLimits`. */
   attach(server: Server): void {
     const onUpgrade: UpgradeListener = (request, socket, head) =>
-      this.#arrive({ request, socket, head });
+      this.#arrive({ request, socket, head, server });
     server.on('upgrade', onUpgrade);
     this.#servers.push({ server, onUpgrade });
   }
@@ -99,9 +111,11 @@ export class Edge {
     const { socket, plain, loopback, token, key } = client;
     const encoding = encodingOf(client.subprotocol);
     const serial = client.serial ?? this.#context.nextSerial();
-    const arrival = { socket, serial, encoding, loopback, token, plain: plain !== undefined };
+    const { via } = client;
+    const arrival = { socket, serial, encoding, loopback, token, via, plain: plain !== undefined };
     const connection = new Connection(arrival, this.#context, this.#owner);
     if (key !== undefined) this.#context.keys.set(connection, key);
+    if (client.stays) this.#context.staying.add(connection);
     hear(connection);
     this.#roster.add(connection);
     if (plain !== undefined) greetPlain(connection, this.#context, plain);
@@ -136,6 +150,8 @@ export class Edge {
       healths,
       slow,
       moving: this.#mover.moving,
+      proxied: this.#proxying?.proxied ?? 0,
+      inTransit: this.#proxying?.inTransit ?? 0,
       sessions: this.#context.holders.size - taken,
       drain: this.#drain.phase,
       drainRemainingMs: this.#drain.remainingMs,
@@ -143,9 +159,14 @@ export class Edge {
     };
   }
 
-  /** Connections now. */
+  /** Clients that are served here now. */
   get size(): number {
     return this.#roster.size;
+  }
+
+  /** Clients that are connected here now: served, or passed on to their owners. */
+  get connected(): number {
+    return this.#roster.size + (this.#proxying?.size ?? 0);
   }
 
   get drainPhase(): DrainPhase {
@@ -203,6 +224,7 @@ export class Edge {
     this.stay();
     this.#mover.hold();
     for (const connection of this.#roster.all()) connection.close(closeCodes.goingAway);
+    this.#proxying?.cut();
     return new Promise((resolve) => {
       this.#stopped = resolve;
       this.#stopTimer = this.#context.clock.after(STOP_MS, () => {
@@ -212,28 +234,72 @@ export class Edge {
     });
   }
 
-  #arrive(arriving: Arriving): void {
-    const { logger } = this.#context;
+  #newProxying(parts: EdgeParts): Proxying | undefined {
+    if (parts.proxy === undefined) return undefined;
+    const { clock, logger, counts, settings, authenticator, proxy } = parts;
+    return new Proxying({
+      ...{ clock, logger, counts, placement: this.#context.placement, ...proxy },
+      ...{ configured: authenticator.configured, helloTimeoutMs: settings.helloTimeoutMs },
+      heartbeatMs: settings.heartbeatMs,
+      onGone: () => this.#passed(),
+    });
+  }
+
+  #arrive(arriving: ArrivingAt): void {
+    const { request, socket, server } = arriving;
     const serial = this.#context.nextSerial();
     const connection = this.#context.connectionId(serial);
-    const request = acceptedId(arriving.request.headers['x-request-id']) ?? connection;
-    const problem = admissionProblem(arriving.request, this.#doors, {
-      connections: this.#roster.size,
+    const id = acceptedId(request.headers['x-request-id']) ?? connection;
+    if (request.headers.upgrade === HOP_UPGRADE) {
+      const wanted = this.#context.placement.proxies && this.ready;
+      const opened = this.#hopDoor?.open(socket, request.headers[HOP], { server, wanted });
+      if (opened !== true) this.#refuse(arriving, 'hop', id);
+      return;
+    }
+    const problem = admissionProblem(request, this.#doors, {
+      connections: this.#roster.size + (this.#proxying?.waiting ?? 0),
       leaving: this.#drain.phase === 'leaving' || this.#drain.phase === 'empty',
     });
     if (problem !== undefined) {
-      this.#refuse(arriving, problem, request);
+      this.#refuse(arriving, problem, id);
       return;
     }
+    const via = this.#hopDoor?.from(socket);
+    const hold = via === undefined && this.#proxying?.wanted === true;
     this.#upgrader.upgrade(arriving, {
-      id: request,
-      wrong: () => this.#refuse(arriving, 'handshake', request),
-      done: (upgraded) => {
-        logger.debug({ connection, request }, 'a client connected');
-        const key = keyOfRequest(arriving.request, this.#context.placement.key);
-        this.admit({ ...upgraded, serial, key }, (owner) =>
-          upgraded.socket.attach(upgraded.net, owner),
-        );
+      id,
+      hold,
+      wrong: () => this.#refuse(arriving, 'handshake', id),
+      done: (upgraded) => this.#greet(upgraded, { request, serial, via, hold }),
+    });
+  }
+
+  /** The handshake is done. */
+  #greet(upgraded: Upgraded, { request, serial, via, hold }: Greeting): void {
+    const { logger, placement } = this.#context;
+    const key = keyOfRequest(request, placement.key);
+    // Only a gateway is believed what it says of somebody else's address.
+    const address =
+      via === undefined ? upgraded.net.remoteAddress : String(request.headers[CLIENT_ADDRESS]);
+    const connection = this.#context.connectionId(serial);
+    const id = acceptedId(request.headers['x-request-id']);
+    logger.debug({ connection, request: id, address, via }, 'a client connected');
+    const loopback = isLoopbackAddress(address);
+    const serve = (stays: boolean) =>
+      this.admit({ ...upgraded, serial, key, loopback, via, stays }, (owner) =>
+        upgraded.socket.attach(upgraded.net, owner),
+      );
+    if (!hold || this.#proxying === undefined) {
+      serve(via !== undefined);
+      return;
+    }
+    const { net, head, token, plain, subprotocol } = upgraded;
+    void this.#proxying.place({
+      ...{ net, head, token, plain, key, loopback },
+      request: clientRequest(request, { subprotocol, address, id: id ?? connection, placement }),
+      serve: (taken, stays) => {
+        upgraded.begin(taken);
+        serve(stays);
       },
     });
   }
@@ -248,12 +314,17 @@ export class Edge {
   #gone(connection: Connection): void {
     this.#roster.remove(connection);
     this.#mover.gone(connection);
+    this.#passed();
+  }
+
+  /** Somebody is not here any more. */
+  #passed(): void {
     this.#drain.gone();
     this.#checkStopped();
   }
 
   #checkStopped(): void {
-    if (this.#stopped === undefined || this.#roster.size > 0) return;
+    if (this.#stopped === undefined || this.connected > 0) return;
     this.#stopTimer?.cancel();
     this.#drain.stop();
     this.#context.wheel.stop();
@@ -266,6 +337,19 @@ type UpgradeListener = (
   socket: Arriving['socket'],
   head: Arriving['head'],
 ) => void;
+
+interface ArrivingAt extends Arriving {
+  readonly server: Server;
+}
+
+interface Greeting {
+  readonly request: Arriving['request'];
+  readonly serial: number;
+  /** The gateway that passes it on to this one. */
+  readonly via: string | undefined;
+  /** It may have to be passed on. */
+  readonly hold: boolean;
+}
 
 /** Time for the closing handshakes of `stop`. */
 const STOP_MS = 1_000;

@@ -9,6 +9,8 @@ export interface MovableClient {
   /** As `welcome` said it. */
   readonly sessionName: string;
   readonly move: Movable | undefined;
+  /** The gateway that passes it on to this one. */
+  readonly via?: string | undefined;
   say(event: Move): void;
   leave(code: CloseCode): void;
 }

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import * as limits from '../../protocol/limits.ts';
 import { ManualClock } from '../../protocol/testing/manual-clock.ts';
-import { MoveTokens, publicHalf } from './move-tokens.ts';
+import { MoveTokens } from './move-tokens.ts';
+import { PodKeys, publicHalf } from './pod-keys.ts';
 
 interface Pod {
   readonly pod?: string;
@@ -19,7 +20,13 @@ const known = new Map([['a', publicHalf(own)]]);
 
 function tokensOf({ pod = 'a', cluster = 'chat', keys = known, ...rest }: Pod = {}): MoveTokens {
   const { privateKey = own, clock = new ManualClock() } = rest;
-  return new MoveTokens({ pod, cluster, privateKey, keyOf: (name) => keys.get(name), clock });
+  return new MoveTokens({
+    pod,
+    cluster,
+    privateKey,
+    keys: new PodKeys((name) => keys.get(name)),
+    clock,
+  });
 }
 
 const alice = { identity: 'alice', session: 's-1' };

@@ -1,15 +1,15 @@
-import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createHash, type KeyObject, sign, verify } from 'node:crypto';
 import type { Clock } from '../../protocol/clock.ts';
-import { isFields, isName } from '../../protocol/fields.ts';
+import { isName } from '../../protocol/fields.ts';
 import * as limits from '../../protocol/limits.ts';
+import type { PodKeys } from './pod-keys.ts';
 
 export interface MoveTokensParts {
   readonly pod: string;
   readonly cluster: string;
-  /** Ed25519; its public half is what the others know as `keyOf` this pod. */
+  /** Ed25519; its public half is what the others know as the key of this pod. */
   readonly privateKey: KeyObject;
-  /** The public key of a pod, 32 bytes as base64url. Undefined: it is not known here. */
-  readonly keyOf: (pod: string) => string | undefined;
+  readonly keys: PodKeys;
   readonly clock: Pick<Clock, 'wall'>;
 }
 
@@ -30,8 +30,6 @@ export type BadMove = 'invalid' | 'expired' | 'unknown_pod';
 const LIFE_MS = 60_000;
 /** Clocks of machines differ by so much. */
 const LEEWAY_MS = 5_000;
-/** Keys that are kept ready; more than a ring has members. */
-const KEYS_MAX = 2_000;
 const FORMAT = 1;
 
 /**
@@ -43,7 +41,6 @@ const FORMAT = 1;
  */
 export class MoveTokens {
   readonly #parts: MoveTokensParts;
-  readonly #keys = new Map<string, KeyObject>();
 
   constructor(parts: MoveTokensParts) {
     this.#parts = parts;
@@ -64,24 +61,11 @@ export class MoveTokens {
     if (claims.who !== digestOf(identity)) return bad('invalid');
     const now = this.#parts.clock.wall();
     if (claims.endMs > now + LIFE_MS + LEEWAY_MS) return bad('invalid');
-    const key = this.#keyOf(claims.pod);
+    const key = this.#parts.keys.of(claims.pod);
     if (key === undefined) return bad('unknown_pod');
     if (!verify(null, claims.signed, key, claims.signature)) return bad('invalid');
     if (claims.endMs < now - LEEWAY_MS) return bad('expired');
     return { outcome: 'ok', session: claims.session };
-  }
-
-  #keyOf(pod: string): KeyObject | undefined {
-    const text = this.#parts.keyOf(pod);
-    if (text === undefined) return undefined;
-    let key = this.#keys.get(text);
-    if (key === undefined) {
-      key = publicKey(text);
-      if (key === undefined) return undefined;
-      if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
-      this.#keys.set(text, key);
-    }
-    return key;
   }
 }
 
@@ -138,18 +122,3 @@ function parsed(text: string): unknown {
 /** Identities may be long, and are nobody's business who reads the token. */
 const digestOf = (identity: string): string =>
   createHash('sha256').update(identity).digest('base64url');
-
-function publicKey(x: string): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-  } catch {
-    // A pod of another version says something else here.
-    return undefined;
-  }
-}
-
-/** The public half as `keyOf` gives it. */
-export function publicHalf(key: KeyObject): string {
-  const jwk: unknown = createPublicKey(key).export({ format: 'jwk' });
-  return isFields(jwk) ? String(jwk['x']) : '';
-}

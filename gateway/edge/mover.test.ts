@@ -9,7 +9,8 @@ import { silentEdgeCounts } from './counts.ts';
 import { Movable, type MovableClient } from './movable.ts';
 import { MoveTokens } from './move-tokens.ts';
 import { Mover, WITHIN_MS } from './mover.ts';
-import type { Placement } from './placement.ts';
+import { type Placement, servedInPlace } from './placement.ts';
+import { PodKeys } from './pod-keys.ts';
 import { everything } from './testing/edge-fixture.ts';
 
 const HERE = 1;
@@ -54,17 +55,17 @@ class Scene {
     const { clock } = this;
     const scene = this;
     this.placement = {
-      ...{ key: { from: 'sub', name: '' }, version: 1, alone: false },
+      ...servedInPlace(),
+      version: 1,
       isHere: (shard) => shard === HERE,
       elsewhere(shard) {
         const unknown = shard === HERE || !scene.ownerIsThere;
         return unknown ? undefined : { pod: scene.owner, to: `ws://${scene.owner}/ws` };
       },
-      refuge: () => undefined,
       share: () => scene.perSecond,
     };
     const tokens = new MoveTokens({
-      ...{ pod: 'a', cluster: 'chat', privateKey, keyOf: () => undefined, clock },
+      ...{ pod: 'a', cluster: 'chat', privateKey, keys: new PodKeys(() => undefined), clock },
     });
     this.mover = new Mover({
       ...{ clock, random: seeded(1), placement: this.placement, tokens },

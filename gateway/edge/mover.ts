@@ -108,6 +108,11 @@ export class Mover {
     if (move?.everAsked) counts.departed(move.isMoving(clock.now()) ? 'in_time' : 'late');
   }
 
+  /** The gateway that passes it on to this one leaves, or has left the ring. */
+  #isStranded({ alive, via }: MovableClient): boolean {
+    return alive && via !== undefined && !this.#parts.placement.isMember(via);
+  }
+
   /** Whether it belongs to another gateway, be that one there or not. */
   #isStranger(client: MovableClient): boolean {
     const shard = this.#shardOf(client);
@@ -133,11 +138,28 @@ export class Mover {
       ...{ clock, random, budget: this.budget, finishBy: undefined },
       leavers: () => this.#leavers(),
       ask: (client) => {
-        const to = this.#targetOf(client)?.to;
-        this.ask(client, { reason: 'rebalance', to, within: WITHIN_MS });
+        if (this.#isStranded(client)) this.#free(client);
+        else this.#rebalance(client);
       },
       count: (how) => counts.moved(how),
     });
+  }
+
+  #rebalance(client: MovableClient): void {
+    const to = this.#targetOf(client)?.to;
+    this.ask(client, { reason: 'rebalance', to, within: WITHIN_MS });
+  }
+
+  /** It comes back by another gateway, which is not the one that leaves. */
+  #free(client: MovableClient): void {
+    const { placement } = this.#parts;
+    const { move } = client;
+    if (move === undefined || move.everAsked) {
+      client.leave(closeCodes.drain);
+      return;
+    }
+    const to = placement.redirects ? placement.refuge(move.shard)?.to : undefined;
+    this.ask(client, { reason: 'drain', to, within: WITHIN_MS });
   }
 
   #end(): void {
@@ -150,17 +172,18 @@ export class Mover {
     const now = this.#parts.clock.now();
     if (now - this.#lookedAt >= LOOK_MS) this.#look(now);
     const { version } = this.#parts.placement;
-    return this.#strangers.filter(
-      (client) =>
-        client.move?.isSpared(now, version) === false && this.#targetOf(client) !== undefined,
-    );
+    return this.#strangers.filter((client) => {
+      if (client.move?.isMoving(now)) return false;
+      if (this.#isStranded(client)) return true;
+      return client.move?.isSpared(now, version) === false && this.#targetOf(client) !== undefined;
+    });
   }
 
   #look(now: number): void {
     this.#lookedAt = now;
     const all = this.#parts.roster.all();
     // Also those whose gateway is not there: it may be back while the ring stays as it is.
-    this.#strangers = all.filter((client) => this.#isStranger(client));
+    this.#strangers = all.filter((client) => this.#isStranded(client) || this.#isStranger(client));
     for (const client of this.#moving) {
       if (client.move?.isMoving(now)) continue;
       this.#moving.delete(client);

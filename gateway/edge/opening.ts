@@ -227,7 +227,9 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   const shard = shardOfClient(placement.key, { ...client, session: name });
   // A name that was made here is at home here, or its client would be sent about for nothing.
   const stays =
-    going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
+    going !== undefined ||
+    context.staying.delete(connection) ||
+    (known === undefined && isPlacedBySession(placement.key, client));
   connection.move = new Movable(shard, stays ? placement.version : undefined, request);
   return name;
 }

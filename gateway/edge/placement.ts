@@ -5,8 +5,15 @@ import type { Identity } from './identity.ts';
 /** Where a client belongs. */
 export interface Elsewhere {
   readonly pod: string;
-  /** The URL at which clients reach that pod and no other. */
-  readonly to: string;
+  /** The URL at which clients reach that pod and no other; undefined: any one brings them there. */
+  readonly to: string | undefined;
+}
+
+/** The gateway to which a client belongs. */
+export interface Owner {
+  readonly pod: string;
+  /** `host:port` at which gateways reach it. */
+  readonly address: string;
 }
 
 /**
@@ -26,6 +33,14 @@ export interface Placement {
   elsewhere(shard: number): Elsewhere | undefined;
   /** Where clients of the shard go that cannot stay; undefined: wherever they are let in. */
   refuge(shard: number): Elsewhere | undefined;
+  /** Whether clients that arrive at the wrong gateway are passed on to their owner. */
+  readonly proxies: boolean;
+  /** Whether clients can be told how to reach one gateway and no other. */
+  readonly redirects: boolean;
+  /** To whom clients of the shard are passed on; undefined: nobody, they are served here. */
+  owner(shard: number): Owner | undefined;
+  /** Whether the gateway has a place in the ring. True also while nobody knows. */
+  isMember(pod: string): boolean;
   /** Clients per second that this gateway may disturb now: its part of the cluster's budget. */
   share(): number;
 }
@@ -58,6 +73,10 @@ export const servedInPlace = (movesPerSecond = 200): Placement => ({
   isHere: () => true,
   elsewhere: () => undefined,
   refuge: () => undefined,
+  proxies: false,
+  redirects: false,
+  owner: () => undefined,
+  isMember: () => true,
   share: () => movesPerSecond,
 });
 

@@ -7,7 +7,7 @@ import { type PlainHello, plainHello } from './plain-hello.ts';
 import { REQUEST_ID } from './request-id.ts';
 import type { Socket } from './socket.ts';
 import { chooseSubprotocol, tokenOf } from './subprotocol.ts';
-import { WsSocket } from './ws-socket.ts';
+import { HeldWsSocket, WsSocket } from './ws-socket.ts';
 
 /** A client whose handshake is done. Nothing here holds the request. */
 export interface Admitted {
@@ -20,11 +20,19 @@ export interface Admitted {
   readonly plain: PlainHello | undefined;
   /** By which it is placed, where the request says so. */
   readonly key?: string | undefined;
+  /** The gateway that passes it on to this one. */
+  readonly via?: string | undefined;
+  /** It is not to be sent elsewhere before the ring changes. */
+  readonly stays?: boolean;
 }
 
-interface Upgraded extends Admitted {
+export interface Upgraded extends Admitted {
   readonly socket: WsSocket;
   readonly net: NetSocket;
+  /** What came behind the request. */
+  readonly head: Buffer;
+  /** Has `ws` read the connection, after what was read of it so far. Nothing unless it is held. */
+  readonly begin: (taken: Buffer) => void;
 }
 
 /** Pieces of a message; `ws` closes with 1008 above it. */
@@ -37,6 +45,7 @@ const CLOSE_TIMEOUT_MS = 10_000;
 /** The WebSocket handshake, done by `ws`. */
 export class Upgrader {
   readonly #server: Server<typeof WsSocket>;
+  readonly #holding: Server<typeof WsSocket>;
   /** The handshake that `ws` works on; it ends within the call. */
   #handshake: Handshake | undefined;
 
@@ -56,11 +65,16 @@ export class Upgrader {
       closeTimeout: CLOSE_TIMEOUT_MS,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     };
-    this.#server = new WebSocketServer(options);
-    this.#server.on('headers', (headers) => {
+    this.#server = this.#listen(new WebSocketServer(options));
+    this.#holding = this.#listen(new WebSocketServer({ ...options, WebSocket: HeldWsSocket }));
+  }
+
+  #listen(server: Server<typeof WsSocket>): Server<typeof WsSocket> {
+    server.on('headers', (headers) => {
       if (this.#handshake !== undefined) headers.push(`${REQUEST_ID}: ${this.#handshake.id}`);
     });
-    this.#server.on('wsClientError', () => this.#handshake?.wrong());
+    server.on('wsClientError', () => this.#handshake?.wrong());
+    return server;
   }
 
   /** Calls one of the two of `handshake` in this turn. */
@@ -70,16 +84,21 @@ export class Upgrader {
     this.#handshake = undefined;
   }
 
-  #upgrade({ request, socket: net, head }: Arriving, { done }: Handshake): void {
+  #upgrade({ request, socket: net, head }: Arriving, { done, hold }: Handshake): void {
     if (!(net instanceof NetSocket)) {
       net.destroy();
       return;
     }
     const { authorization, 'sec-websocket-protocol': offered } = request.headers;
-    this.#server.handleUpgrade(request, net, head, (socket) => {
+    const server = hold ? this.#holding : this.#server;
+    server.handleUpgrade(request, net, head, (socket) => {
       done({
         socket,
         net,
+        head,
+        begin: (taken) => {
+          if (socket instanceof HeldWsSocket) socket.begin(taken);
+        },
         subprotocol: socket.protocol === '' ? undefined : socket.protocol,
         loopback: isLoopbackAddress(net.remoteAddress),
         token: tokenOf(authorization, offered),
@@ -92,6 +111,8 @@ export class Upgrader {
 export interface Handshake {
   /** Of the request; it stands in the answer. */
   readonly id: string;
+  /** Nothing is read of the client before `Upgraded.begin`. */
+  readonly hold: boolean;
   readonly done: (upgraded: Upgraded) => void;
   /** It is not a valid one; nothing was answered. */
   readonly wrong: () => void;

@@ -90,6 +90,32 @@ export class WsSocket extends WebSocket implements Socket {
   }
 }
 
+/**
+ * A socket whose handshake is done and of which `ws` reads nothing before `begin`: until then it
+ * may turn out that somebody else serves the client.
+ */
+export class HeldWsSocket extends WsSocket {
+  #begin: ((taken: Buffer) => void) | undefined = undefined;
+
+  /** `ws` calls it behind the answer to the handshake. */
+  setSocket(net: NetSocket, _head: Buffer, options: object): void {
+    this.#begin = (taken) => {
+      setSocketOfWs?.call(this, net, taken, options);
+      net.resume();
+    };
+  }
+
+  /** Serves the client here; `taken` is all that was read of it since its request. */
+  begin(taken: Buffer): void {
+    this.#begin?.(taken);
+    this.#begin = undefined;
+  }
+}
+
+type SetSocket = (net: NetSocket, head: Buffer, options: object) => void;
+/** Not in the types of `ws`: its server is the only one that calls it. */
+const { setSocket: setSocketOfWs } = WebSocket.prototype as { setSocket?: SetSocket };
+
 /** What `ws` keeps of a message that is not complete; it tells nobody. */
 interface Receiver {
   /** The opcode of the message whose pieces are coming; 0: none. */

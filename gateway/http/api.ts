@@ -144,8 +144,10 @@ function serverOf(parts: ApiParts, handler: Parameters<typeof createServer>[1]):
   const headersTimeout = Math.min(limits.headersTimeout ?? requestTimeoutMs, requestTimeoutMs);
   const options = { ...limits, headersTimeout, requestTimeout: requestTimeoutMs };
   const server = createServer(options, handler);
+  const { mode, proxyConnections } = parts.placement;
+  const proxied = mode === 'Proxy' ? proxyConnections : 0;
   // Beyond it the kernel's limit of open files would hit our own connections to Redis too.
-  server.maxConnections = parts.edge.maxConnections + SPARE_CONNECTIONS;
+  server.maxConnections = parts.edge.maxConnections + proxied + SPARE_CONNECTIONS;
   return server;
 }
 

@@ -65,6 +65,34 @@ export function edgeCounts(make: SeriesMaker): EdgeCounts {
       'Sessions given up because their identity had more than it may.',
     ),
     ...moveCounts(make),
+    ...proxyCounts(make),
+  };
+}
+
+function proxyCounts(make: SeriesMaker): Pick<EdgeCounts, 'hop' | 'proxied' | 'tunnelSilent'> {
+  return {
+    hop: make.counters('hops_total', 'Connections that said to be of another gateway.', {
+      label: 'outcome',
+      values: allOf<Parameters<EdgeCounts['hop']>[0]>({
+        ...{ ok: true, unwanted: true, invalid: true, expired: true, unknown_pod: true },
+        ...{ replayed: true, full: true },
+      }),
+    }),
+    proxied: make.counters(
+      'proxied_total',
+      'Clients that belong elsewhere: passed on, or why they were served in place.',
+      {
+        label: 'outcome',
+        values: allOf<Parameters<EdgeCounts['proxied']>[0]>({
+          ...{ ok: true, unreachable: true, timeout: true, refused: true, stranger: true },
+          ...{ declined: true, full: true, resting: true, gone: true },
+        }),
+      },
+    ),
+    tunnelSilent: make.counter(
+      'proxied_silent_total',
+      'Clients that were cut off because their owner had said nothing for four heartbeats.',
+    ),
   };
 }
 
@@ -142,6 +170,7 @@ function connectionCounts(make: SeriesMaker): Pick<EdgeCounts, 'refused' | 'stat
         handshake: true,
         full: true,
         leaving: true,
+        hop: true,
       }),
     }),
     state(from, to) {

@@ -1,6 +1,20 @@
 import { z } from 'zod';
 import * as limits from '../../protocol/limits.ts';
-import { isPort, REDIS_URL_FORM, readRedisUrl } from './redis-url.ts';
+import {
+  bytes,
+  count,
+  DAY,
+  flag,
+  hostAndPort,
+  KIB,
+  MIB,
+  ms,
+  optional,
+  seconds,
+  words,
+} from './fields.ts';
+import { REDIS_URL_FORM, readRedisUrl } from './redis-url.ts';
+import { disruptionSettings, placementSettings, ringSettings } from './ring-declaration.ts';
 
 /**
  * Every setting of a gateway, declared once: unit, default, bounds and text. From here come the
@@ -11,41 +25,12 @@ import { isPort, REDIS_URL_FORM, readRedisUrl } from './redis-url.ts';
  * pattern wants; `absent` what is done without the setting; `alias` is a shorter option.
  */
 
-const ms = (fallback: number, [min, max]: readonly [number, number], text: string) =>
-  z.int().min(min).max(max).default(fallback).meta({ unit: 'ms', description: text });
-const seconds = (fallback: number, [min, max]: readonly [number, number], text: string) =>
-  z.int().min(min).max(max).default(fallback).meta({ unit: 's', description: text });
-const bytes = (fallback: number, [min, max]: readonly [number, number], text: string) =>
-  z.int().min(min).max(max).default(fallback).meta({ unit: 'bytes', description: text });
-const count = (fallback: number, [min, max]: readonly [number, number], text: string) =>
-  z.int().min(min).max(max).default(fallback).meta({ description: text });
-const flag = (fallback: boolean, text: string) =>
-  z.boolean().default(fallback).meta({ description: text });
-const words = (text: string, item: z.ZodString = z.string().min(1).max(512)) =>
-  z.array(item).max(64).default([]).meta({ description: text });
-const optional = (text: string, extra: { secret?: true; form?: string; absent?: string } = {}) =>
-  z
-    .string()
-    .min(1)
-    .max(4096)
-    .optional()
-    .meta({ description: text, ...extra });
-
-const KIB = 1024;
-const MIB = 1024 * KIB;
-const DAY = 86_400;
-
 const address = (text: string) =>
   z
     .string()
     .regex(/^[0-9A-Za-z.:_-]{1,255}$/)
     .default('127.0.0.1')
     .meta({ form: 'an IP address or a host name', description: text });
-const hostAndPort = z
-  .string()
-  .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9]\d{0,4}$/)
-  .refine((text) => isPort(Number(text.slice(text.lastIndexOf(':') + 1))))
-  .meta({ form: 'host:port' });
 const origin = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#,]{1,255})$/)
@@ -257,82 +242,6 @@ const adminSettings = z.strictObject({
   audience: optional('What `aud` of a token for a command must say.', {
     absent: 'the name of the gateway, `pod`',
   }),
-});
-
-const ringSettings = z.strictObject({
-  source: z.enum(['self-organised', 'given']).default('self-organised').meta({
-    description:
-      'Who decides which gateway owns what: the gateways among themselves, or `file` and pushes.',
-  }),
-  cluster: z
-    .string()
-    .regex(/^[0-9A-Za-z-]{1,64}$/)
-    .optional()
-    .meta({
-      form: '1 to 64 of 0-9 A-Z a-z -',
-      description: 'Name of the cluster; rings of another one are refused.',
-      absent: 'from `redis.keyPrefix`',
-    }),
-  weight: count(
-    100,
-    [1, 10_000],
-    'Share of this gateway, compared with the weights of the others.',
-  ),
-  zone: z
-    .string()
-    .regex(/^[0-9A-Za-z._-]{1,63}$/)
-    .optional()
-    .meta({ form: '1 to 63 of 0-9 A-Z a-z . _ -', description: 'Where this gateway runs.' }),
-  address: hostAndPort.optional().meta({
-    form: 'host:port',
-    description: 'Where other gateways reach the client port.',
-    absent: '`POD_IP` of the environment, or `host`, or the name of the machine; and `port`',
-  }),
-  heartbeatMs: ms(
-    2_000,
-    [20, 60_000],
-    'How often gateways tell each other that they live; who misses three is out of the ring.',
-  ),
-  file: optional('File with the ring, for the source `given`; re-read. It may come later.'),
-});
-
-const placementSettings = z.strictObject({
-  mode: z
-    .enum(['Redirect', 'Any'])
-    .default('Redirect')
-    .meta({
-      description:
-        '`Redirect`: clients that can move are sent to the gateway that owns them, where ' +
-        '`podEndpoint` says how they reach it. `Any`: each is served where it arrives.',
-    }),
-  key: z
-    .string()
-    .max(128)
-    .regex(/^(sub|claim:\S+|query:\S+|header:[\w!#$%&'*+.^`|~-]+)$/)
-    .default('sub')
-    .meta({
-      form: 'sub, claim:<name>, query:<name> or header:<name>',
-      description:
-        'By what clients are placed: `sub` or another claim of their token, or a parameter or a ' +
-        'header of the upgrade. Who has none is placed by its session.',
-    }),
-  podEndpoint: z
-    .string()
-    .max(512)
-    .regex(/^(none|address|wss?:\/\/[^\s]*\{pod\}[^\s]*)$/)
-    .default('none')
-    .meta({
-      form: 'none, address, or ws://… or wss://… with {pod} in it',
-      description: 'How a client reaches one gateway and no other; `address`: as gateways do.',
-    }),
-});
-
-const disruptionSettings = z.strictObject({
-  movesPerSecond: count(
-    200,
-    [1, 1_000_000],
-    'Clients that all gateways of a cluster together ask to move or to go, per second.',
-  ),
 });
 
 /** All settings of one gateway, as they are given. */

@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import type { Clock } from '../../../protocol/clock.ts';
 import type { Authentication } from '../identity.ts';
+import { claimText, MAX_NAME } from './claim-text.ts';
 import type { KeySource } from './key-source.ts';
 import { CLAIM, type PermissionReader } from './permissions.ts';
 import { refused, SignedTokens, type TokenRules } from './signed-tokens.ts';
@@ -14,7 +15,6 @@ export interface TokenParts {
   readonly clock: Clock;
 }
 
-const MAX_NAME = 256;
 /** Names of API keys begin like this; a token may not pass for one. */
 const RESERVED_NAME = /^key:/;
 
@@ -43,14 +43,7 @@ export class TokenVerifier {
     if (typeof permissions === 'string') return refused(permissions);
     const expiresAt = ((exp ?? 0) + this.#parts.rules.leewayS) * 1_000;
     const { keyClaim } = this.#parts;
-    const key = keyClaim === undefined ? undefined : keyOf(payload[keyClaim]);
+    const key = keyClaim === undefined ? undefined : claimText(payload[keyClaim]);
     return { ok: true, identity: { name: sub, ...permissions, key, expiresAt } };
   }
-}
-
-/** Of a text or a number; anything else is no key, and no reason to refuse anybody. */
-function keyOf(claim: unknown): string | undefined {
-  if (typeof claim !== 'string' && typeof claim !== 'number') return undefined;
-  const key = String(claim);
-  return key.length <= MAX_NAME ? key : undefined;
 }

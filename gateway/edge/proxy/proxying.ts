@@ -1,0 +1,133 @@
+import type { Socket as NetSocket } from 'node:net';
+import type { Hello } from '../../../protocol/commands.ts';
+import { shardOf } from '../../../protocol/ring.ts';
+import { encodingOf } from '../encoding.ts';
+import type { Placement } from '../placement.ts';
+import type { PlainHello } from '../plain-hello.ts';
+import type { ClientRequest } from './dial.ts';
+import { likelyKey } from './likely-key.ts';
+import { readHello } from './read-hello.ts';
+import { Tunnels, type TunnelsParts } from './tunnels.ts';
+
+/** A client whose handshake is done, and of which nobody has read anything. */
+export interface Newcomer {
+  readonly net: NetSocket;
+  /** What came with the request of its upgrade. */
+  readonly head: Buffer;
+  readonly request: ClientRequest;
+  readonly loopback: boolean;
+  readonly token: string | undefined;
+  readonly plain: PlainHello | undefined;
+  /** Of `keyOfRequest`. */
+  readonly key: string | undefined;
+  /**
+   * Serves it here. `taken`: all that was read of it. `stays`: it could not be passed on, and
+   * is not to be sent away at once.
+   */
+  readonly serve: (taken: Buffer, stays: boolean) => void;
+}
+
+export interface ProxyingParts extends TunnelsParts {
+  readonly placement: Pick<Placement, 'key' | 'proxies' | 'redirects' | 'owner'>;
+  /** Whether it was decided who may come, as `Authenticator.configured`. */
+  readonly configured: boolean;
+  readonly helloTimeoutMs: number;
+}
+
+const MOVE = 'move';
+
+/**
+ * Passes clients on to the gateways that own them. Where a client belongs is known from its request
+ * or from its hello; until then it waits here, and whoever cannot be passed on is served here.
+ */
+export class Proxying {
+  readonly #parts: ProxyingParts;
+  readonly #tunnels: Tunnels;
+  readonly #waiting = new Set<NetSocket>();
+
+  constructor(parts: ProxyingParts) {
+    this.#parts = parts;
+    this.#tunnels = new Tunnels(parts);
+  }
+
+  /** Whether newcomers are to be given to `place`. */
+  get wanted(): boolean {
+    return this.#parts.placement.proxies;
+  }
+
+  /** Clients that are passed on. */
+  get proxied(): number {
+    return this.#tunnels.size;
+  }
+
+  /** Clients of which is not known yet who serves them. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** All who are connected here and served elsewhere, or not yet anywhere. */
+  get size(): number {
+    return this.proxied + this.waiting;
+  }
+
+  /** Bytes that were taken of one end and not yet by the other. */
+  get inTransit(): number {
+    return this.#tunnels.inTransit;
+  }
+
+  /** Passes a client on, or calls its `serve`, or neither when it is gone. Never rejects. */
+  async place(newcomer: Newcomer): Promise<void> {
+    const { net } = newcomer;
+    this.#waiting.add(net);
+    net.on('error', destroy);
+    const served = await this.#place(newcomer);
+    net.off('error', destroy);
+    this.#waiting.delete(net);
+    if (served === undefined) return;
+    if (net.destroyed || net.readableEnded) {
+      net.destroy();
+      this.#parts.onGone();
+      return;
+    }
+    newcomer.serve(served.taken, served.stays);
+  }
+
+  /** Ends everybody now who is not served here. */
+  cut(): void {
+    for (const net of this.#waiting) net.destroy();
+    this.#tunnels.cut();
+  }
+
+  /** Undefined: it was passed on. */
+  async #place(newcomer: Newcomer) {
+    const { clock, helloTimeoutMs: timeoutMs, placement, configured } = this.#parts;
+    const { net, head, request, token, plain, key } = newcomer;
+    let taken = head;
+    let hello: Hello | undefined;
+    if (plain === undefined) {
+      const { codec } = encodingOf(request.subprotocol);
+      ({ taken, hello } = await readHello(net, { head, codec, clock, timeoutMs }));
+      // It is told what it did wrong, or goes by itself.
+      if (hello === undefined || this.#isSent(hello)) return { taken, stays: false };
+    }
+    const place = likelyKey(placement.key, {
+      request: key,
+      token: token ?? hello?.token,
+      session: plain?.session ?? hello?.session,
+      mayName: newcomer.loopback && !configured,
+    });
+    const owner = place === undefined ? undefined : placement.owner(shardOf(place));
+    if (owner === undefined) return { taken, stays: false };
+    const passed = await this.#tunnels.pass(owner, { net, taken, request });
+    return passed ? undefined : { taken, stays: true };
+  }
+
+  /** Who can go to its owner without a break needs nobody between. */
+  #isSent({ features }: Hello): boolean {
+    return this.#parts.placement.redirects && features?.includes(MOVE) === true;
+  }
+}
+
+function destroy(this: NetSocket): void {
+  this.destroy();
+}

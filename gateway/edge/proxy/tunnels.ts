@@ -1,0 +1,141 @@
+import type { Socket as NetSocket } from 'node:net';
+import type { Clock, Timer } from '../../../protocol/clock.ts';
+import type { Logger } from '../../logger.ts';
+import type { PlacementSettings } from '../../settings/declaration.ts';
+import type { Owner } from '../placement.ts';
+import { type ClientRequest, dial, type NotDialled } from './dial.ts';
+import type { HopProofs } from './hop-proofs.ts';
+import { Tunnel } from './tunnel.ts';
+
+/** What is told of clients that are passed on. */
+export interface TunnelCounts {
+  /** A client that belongs elsewhere was passed on, or why it is served here after all. */
+  proxied(outcome: 'ok' | NotPassed): void;
+  /** The owner of a client that was passed on said nothing for too long. */
+  tunnelSilent(): void;
+}
+
+/**
+ * `full`: more are passed on than may be. `resting`: its owner could not be had a moment ago.
+ * `gone`: the client left meanwhile.
+ */
+export type NotPassed = NotDialled | 'full' | 'resting' | 'gone';
+
+export interface TunnelsParts {
+  readonly proofs: HopProofs;
+  readonly counts: TunnelCounts;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Pick<PlacementSettings, 'proxyTimeoutMs' | 'proxyConnections'>;
+  /** How often an owner sends something on every connection, ms. */
+  readonly heartbeatMs: number;
+  /** One is gone. */
+  readonly onGone: () => void;
+}
+
+/** A client whose handshake is done, and what was read of it. */
+export interface Passenger {
+  readonly net: NetSocket;
+  readonly taken: Buffer;
+  readonly request: ClientRequest;
+}
+
+/** An owner that could not be had is not asked for so long: each try keeps a client waiting. */
+const REST_MS = 1_000;
+/** More than a ring has members. */
+const RESTING_MAX = 2_000;
+/** Heartbeats without a byte of the owner after which it is given up. */
+const SILENCES = 4;
+
+/** The clients that this gateway passes on to their owners. */
+export class Tunnels {
+  readonly #parts: TunnelsParts;
+  readonly #tunnels = new Set<Tunnel>();
+  /** Until when an owner is left in peace. */
+  readonly #resting = new Map<string, number>();
+  #dialling = 0;
+  #sweep: Timer | undefined;
+
+  constructor(parts: TunnelsParts) {
+    this.#parts = parts;
+  }
+
+  /** Clients that are passed on. */
+  get size(): number {
+    return this.#tunnels.size;
+  }
+
+  get inTransit(): number {
+    let bytes = 0;
+    for (const tunnel of this.#tunnels) bytes += tunnel.inTransit;
+    return bytes;
+  }
+
+  /** Whether it is passed on, or gone; otherwise it is to be served here. Never rejects. */
+  async pass(owner: Owner, passenger: Passenger): Promise<boolean> {
+    const outcome = await this.#pass(owner, passenger);
+    this.#parts.counts.proxied(outcome);
+    if (outcome !== 'ok' && outcome !== 'gone') {
+      this.#parts.logger.debug({ owner: owner.pod, outcome }, 'a client is not passed on');
+    }
+    return outcome === 'ok' || outcome === 'gone';
+  }
+
+  /** Ends all of them now. */
+  cut(): void {
+    for (const tunnel of this.#tunnels) tunnel.cut();
+  }
+
+  async #pass(owner: Owner, { net, taken, request }: Passenger): Promise<'ok' | NotPassed> {
+    const { clock, settings, proofs, logger } = this.#parts;
+    if (this.size + this.#dialling >= settings.proxyConnections) return 'full';
+    if (clock.now() < (this.#resting.get(owner.pod) ?? 0)) return 'resting';
+    this.#dialling += 1;
+    const dialled = await dial(owner, request, {
+      ...{ proofs, clock, timeoutMs: settings.proxyTimeoutMs },
+    }).catch((error: unknown) => {
+      logger.warn({ owner, error }, 'the address of a gateway cannot be used');
+      return { outcome: 'unreachable' } as const;
+    });
+    this.#dialling -= 1;
+    if (dialled.outcome !== 'ok') {
+      // One client that it does not take says nothing of the others.
+      if (dialled.outcome !== 'declined') this.#rest(owner);
+      return net.destroyed ? 'gone' : dialled.outcome;
+    }
+    const { socket, head } = dialled;
+    if (net.destroyed) {
+      socket.destroy();
+      return 'gone';
+    }
+    if (taken.length > 0) socket.write(taken);
+    if (head.length > 0) socket.unshift(head);
+    this.#tunnels.add(
+      new Tunnel({ client: net, owner: socket }, { clock, onEnd: (tunnel) => this.#gone(tunnel) }),
+    );
+    this.#sweep ??= clock.after(this.#parts.heartbeatMs, () => this.#look());
+    return 'ok';
+  }
+
+  #rest({ pod }: Owner): void {
+    if (this.#resting.size >= RESTING_MAX) this.#resting.clear();
+    this.#resting.set(pod, this.#parts.clock.now() + REST_MS);
+  }
+
+  #gone(tunnel: Tunnel): void {
+    this.#tunnels.delete(tunnel);
+    this.#parts.onGone();
+  }
+
+  /** An owner whose machine is gone says no goodbye. */
+  #look(): void {
+    this.#sweep = undefined;
+    for (const tunnel of this.#tunnels) {
+      if (tunnel.silences() < SILENCES) continue;
+      this.#parts.counts.tunnelSilent();
+      tunnel.cut();
+    }
+    if (this.size === 0) return;
+    this.#sweep = this.#parts.clock.after(this.#parts.heartbeatMs, () => this.#look());
+  }
+}

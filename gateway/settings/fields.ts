@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { isPort } from './redis-url.ts';
+
+/** The kinds of settings, each with its unit, bounds and text. */
+
+export const ms = (fallback: number, [min, max]: readonly [number, number], text: string) =>
+  z.int().min(min).max(max).default(fallback).meta({ unit: 'ms', description: text });
+export const seconds = (fallback: number, [min, max]: readonly [number, number], text: string) =>
+  z.int().min(min).max(max).default(fallback).meta({ unit: 's', description: text });
+export const bytes = (fallback: number, [min, max]: readonly [number, number], text: string) =>
+  z.int().min(min).max(max).default(fallback).meta({ unit: 'bytes', description: text });
+export const count = (fallback: number, [min, max]: readonly [number, number], text: string) =>
+  z.int().min(min).max(max).default(fallback).meta({ description: text });
+export const flag = (fallback: boolean, text: string) =>
+  z.boolean().default(fallback).meta({ description: text });
+export const words = (text: string, item: z.ZodString = z.string().min(1).max(512)) =>
+  z.array(item).max(64).default([]).meta({ description: text });
+export const optional = (
+  text: string,
+  extra: { secret?: true; form?: string; absent?: string } = {},
+) =>
+  z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .meta({ description: text, ...extra });
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+export const DAY = 86_400;
+
+export const hostAndPort = z
+  .string()
+  .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9]\d{0,4}$/)
+  .refine((text) => isPort(Number(text.slice(text.lastIndexOf(':') + 1))))
+  .meta({ form: 'host:port' });
