@@ -37,6 +37,8 @@ const UTILISATION = [0.7, 0.95] as const;
 const ROUND_TRIP_MS = [50, 500] as const;
 /** Of the share. Never nothing: a cluster that is busy for good must come to balance too. */
 const LOWEST_PACE = 0.1;
+/** Gateways that left; names of pods never come again. */
+const LEFT_MAX = 10_000;
 /** Between two looks at everybody's load, for each member: with 500 that is 10 s. */
 const LOOK_MS_PER_MEMBER = 20;
 
@@ -52,6 +54,8 @@ export class GatewayPlacement implements Placement {
   /** In the order of the ring's members; undefined where clients cannot be sent to it. */
   #targets: readonly (Elsewhere | undefined)[] = [];
   #member = false;
+  /** Gateways that had a place in the ring, and have none any more. */
+  readonly #left = new Set<string>();
   /** What is handed over by the rings of late, so many of them. */
   #handovers: Handed | undefined;
   #board: PodsOnBoard | undefined;
@@ -81,13 +85,17 @@ export class GatewayPlacement implements Placement {
   }
 
   owner(shard: number): Owner | undefined {
-    if (this.#ring === undefined || !this.proxies) return undefined;
+    // Whoever leaves, or has not come yet, is no way to go: its clients would have to go again.
+    if (this.#ring === undefined || !this.proxies || !this.#member) return undefined;
     const { id: pod, address } = ownerOf(this.#ring, shard);
-    return pod === this.#parts.pod || !this.#isThere(pod) ? undefined : { pod, address };
+    if (pod === this.#parts.pod) return undefined;
+    if (this.#isThere(pod)) return { pod, address };
+    this.#look();
+    return undefined;
   }
 
-  isMember(pod: string): boolean {
-    return this.#ring?.members.some(({ id }) => id === pod) !== false;
+  hasLeft(pod: string): boolean {
+    return this.#left.has(pod);
   }
 
   isHere(shard: number): boolean {
@@ -122,6 +130,9 @@ export class GatewayPlacement implements Placement {
 
   #take(ring: Ring): void {
     const { pod, settings } = this.#parts;
+    if (this.#left.size > LEFT_MAX) this.#left.clear();
+    for (const { id } of this.#ring?.members ?? []) this.#left.add(id);
+    for (const { id } of ring.members) this.#left.delete(id);
     this.#version += 1;
     this.#ring = ring;
     this.#handovers = undefined;

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { SignJWT } from 'jose';
 import { until } from '../e2e/deadline.ts';
 import { systemClock } from '../protocol/clock.ts';
+import { closeCodes } from '../protocol/codes.ts';
+import { ownerOf, shardOf } from '../protocol/ring.ts';
 import { type ConnectOptions, TestClient } from './edge/testing/test-client.ts';
 import { Gateway } from './gateway.ts';
 import { silentLogger } from './logger.ts';
@@ -57,27 +63,31 @@ class Pod {
     return Number(line?.split(' ').at(-1) ?? Number.NaN);
   }
 
-  async members(): Promise<string> {
-    const { members } = JSON.parse(await this.get('/v1/ring')) as { members: { id: string }[] };
-    return members.map(({ id }) => id).join();
+  get members(): string {
+    return this.gateway.ring?.ring.members.map(({ id }) => id).join() ?? '';
   }
 
   /** A name whose shard is that pod's. */
-  async nameAt(pod: string): Promise<string> {
+  nameAt(pod: string, prefix = 's'): string {
+    const { ring } = this.gateway.ring ?? assert.fail('it has no ring');
     for (let n = 0; n < 1_000; n += 1) {
-      const { owner } = JSON.parse(await this.get(`/v1/route?key=s${n}`)) as { owner: string };
-      if (owner === pod) return `s${n}`;
+      if (ownerOf(ring, shardOf(`${prefix}${n}`)).id === pod) return `${prefix}${n}`;
     }
     return assert.fail(`no name at ${pod}`);
   }
 }
 
 describe('gateways that pass clients on', () => {
+  let folder = '';
   let store: MemoryStore;
   let board: MemoryBoard;
   const pods: Pod[] = [];
   const clients: TestClient[] = [];
 
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wscluster-proxy-'));
+  });
+  after(() => rm(folder, { recursive: true }));
   beforeEach(() => {
     store = new MemoryStore({ ...shared, settings: settingsFrom({}).stream });
     board = new MemoryBoard(systemClock);
@@ -99,14 +109,14 @@ describe('gateways that pass clients on', () => {
   async function pair(over: SettingsInput = {}): Promise<readonly [Pod, Pod]> {
     const two = [await start('a', over), await start('b', over)] as const;
     for (const pod of two) {
-      await becomes(async () => (await pod.members()) === 'a,b', 'a ring of two');
+      await becomes(async () => pod.members === 'a,b', 'a ring of two');
     }
     return two;
   }
 
   it('serves a client at its owner, whichever gateway it reached, and counts it once', async () => {
     const [a, b] = await pair();
-    const name = await a.nameAt('b');
+    const name = a.nameAt('b');
     const client = await a.client({ session: name });
     clients.push(client);
     assert.equal(client.of('welcome')[0]?.pod, 'b');
@@ -123,5 +133,84 @@ describe('gateways that pass clients on', () => {
     client.ws.close();
     await becomes(async () => (await a.edge()).proxied === 0, 'nobody to be passed on');
     await becomes(async () => (await b.edge()).connections === 0, 'nobody at the owner');
+  });
+
+  it('knows by token, query, header or session where a client belongs', async () => {
+    const room = { placement: { mode: 'Proxy', key: 'query:room' } } as const;
+    const [a] = await pair(room);
+    const name = a.nameAt('b');
+    const client = await a.client({}, { path: `/ws?room=${name}` });
+    clients.push(client);
+    assert.equal(client.of('welcome')[0]?.pod, 'b');
+    const plain = await new TestClient(a.port, { path: `/ws?topics=t&room=${name}` }).opened();
+    clients.push(plain);
+    await becomes(async () => (await a.edge()).proxied === 2, 'the plain client to be passed on');
+    const here = await a.client({}, { path: `/ws?room=${a.nameAt('a')}` });
+    clients.push(here);
+    assert.equal(here.of('welcome')[0]?.pod, 'a');
+    const nobody = await a.client();
+    clients.push(nobody);
+    assert.equal(nobody.of('welcome')[0]?.pod, 'a', 'a session of its own is at home here');
+  });
+
+  it('lets the owner verify the token: a forged one picks a shard and is refused there', async () => {
+    const keys = {
+      keys: [{ kty: 'oct', alg: 'HS256', k: Buffer.alloc(32, 1).toString('base64url') }],
+    };
+    const file = join(folder, 'tokens.json');
+    await writeFile(file, JSON.stringify(keys));
+    const [a, b] = await pair({ auth: { keysFile: file } });
+    const name = a.nameAt('b');
+    const token = (secret: number) =>
+      new SignJWT({ sub: name, wsc: { sub: ['**'], pub: ['**'] } })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime('1m')
+        .sign(Buffer.alloc(32, secret));
+    const good = await a.client({ token: await token(1) });
+    clients.push(good);
+    assert.equal(good.of('welcome')[0]?.pod, 'b');
+    assert.equal(good.of('welcome')[0]?.identity, name);
+    const bearer = await a.client({}, { headers: { authorization: `Bearer ${await token(1)}` } });
+    clients.push(bearer);
+    assert.equal(bearer.of('welcome')[0]?.pod, 'b');
+    const forged = await new TestClient(a.port).opened();
+    clients.push(forged);
+    forged.send({ type: 'hello', token: await token(2) });
+    assert.equal((await forged.closing()).code, closeCodes.unauthenticated.code);
+    assert.equal(await b.counter('wscluster_authentications_total{by="token",outcome="ok"}'), 2);
+    assert.equal(
+      await a.counter('wscluster_authentications_total{by="token",outcome="unauthenticated"}'),
+      0,
+    );
+  });
+
+  it('empties a gateway that leaves: the owners of the clients that it passes on ask them to go', async () => {
+    const [a, b] = await pair();
+    const name = a.nameAt('b');
+    const [plain, moving] = [
+      await new TestClient(a.port, { path: `/ws?topics=t&session=${name}` }).opened(),
+      await a.client({ session: a.nameAt('b', 'm'), features: ['move'] }),
+    ];
+    clients.push(plain, moving);
+    assert.equal((await a.edge()).proxied, 2);
+    const drained = a.gateway.drain();
+    assert.equal((await plain.closing()).code, closeCodes.drain.code);
+    const { to, reason } = await moving.heard('move');
+    assert.deepEqual({ to, reason }, { to: undefined, reason: 'drain' });
+    moving.ws.close();
+    assert.deepEqual(await drained, { forced: 0, cancelled: false });
+    assert.equal((await b.edge()).connections, 0);
+  });
+
+  it('redirects who can be told where to go, and passes on everybody else', async () => {
+    const [a] = await pair({ placement: { mode: 'Proxy', podEndpoint: 'address' } });
+    const name = a.nameAt('b');
+    const moving = await a.client({ session: name, features: ['move'] });
+    clients.push(moving);
+    assert.equal(moving.of('welcome')[0]?.pod, 'a');
+    assert.equal((await moving.heard('move')).reason, 'redirect');
+    const other = await a.client({ session: a.nameAt('b', 'o') });
+    clients.push(other);
+    assert.equal(other.of('welcome')[0]?.pod, 'b');
   });
 });

@@ -43,8 +43,8 @@ export class SimulatedPlacement implements Placement {
     return undefined;
   }
 
-  isMember(): boolean {
-    return true;
+  hasLeft(): boolean {
+    return false;
   }
 
   share(): number {

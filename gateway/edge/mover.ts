@@ -108,9 +108,9 @@ export class Mover {
     if (move?.everAsked) counts.departed(move.isMoving(clock.now()) ? 'in_time' : 'late');
   }
 
-  /** The gateway that passes it on to this one leaves, or has left the ring. */
+  /** The gateway that passes it on to this one has left the ring. */
   #isStranded({ alive, via }: MovableClient): boolean {
-    return alive && via !== undefined && !this.#parts.placement.isMember(via);
+    return alive && via !== undefined && this.#parts.placement.hasLeft(via);
   }
 
   /** Whether it belongs to another gateway, be that one there or not. */

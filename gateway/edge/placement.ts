@@ -39,8 +39,8 @@ export interface Placement {
   readonly redirects: boolean;
   /** To whom clients of the shard are passed on; undefined: nobody, they are served here. */
   owner(shard: number): Owner | undefined;
-  /** Whether the gateway has a place in the ring. True also while nobody knows. */
-  isMember(pod: string): boolean;
+  /** Whether the gateway had a place in the ring and has none any more. */
+  hasLeft(pod: string): boolean;
   /** Clients per second that this gateway may disturb now: its part of the cluster's budget. */
   share(): number;
 }
@@ -76,7 +76,7 @@ export const servedInPlace = (movesPerSecond = 200): Placement => ({
   proxies: false,
   redirects: false,
   owner: () => undefined,
-  isMember: () => true,
+  hasLeft: () => false,
   share: () => movesPerSecond,
 });
 
