@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { until } from '../../../e2e/deadline.ts';
+import { systemClock } from '../../../protocol/clock.ts';
+import type { Authenticator } from '../identity.ts';
+import { type Owner, type Placement, servedInPlace } from '../placement.ts';
+import { PodKeys, publicHalf } from '../pod-keys.ts';
+import {
+  type EdgeFixture,
+  everything,
+  openAuthenticator,
+  startEdge,
+} from '../testing/edge-fixture.ts';
+import type { FakeStream } from '../testing/fake-stream.ts';
+import { RawPeer, upgradeRequest } from '../testing/raw-peer.ts';
+import { type ConnectOptions, TestClient } from '../testing/test-client.ts';
+import { HopProofs } from './hop-proofs.ts';
+
+const names = ['a', 'b', 'stranger'] as const;
+type Name = (typeof names)[number];
+const pairs = new Map(names.map((name) => [name, generateKeyPairSync('ed25519')]));
+const keyOf = (name: string) => {
+  const pair = name === 'stranger' ? undefined : pairs.get(name as Name);
+  return pair && publicHalf(pair.privateKey);
+};
+
+function proofsOf(pod: Name): HopProofs {
+  const { privateKey } = pairs.get(pod) ?? assert.fail(pod);
+  const keys = new PodKeys(keyOf);
+  return new HopProofs({ pod, cluster: 'chat', privateKey, keys, clock: systemClock });
+}
+
+/** A gateway's edge, and to whom it passes everybody on. */
+interface Pod extends EdgeFixture<FakeStream> {
+  owner: Owner | undefined;
+  /** All its connections end without a word. */
+  kill(): void;
+}
+
+interface PodOptions {
+  readonly proxyConnections?: number;
+  readonly proxyTimeoutMs?: number;
+  readonly authenticator?: Authenticator;
+  readonly settings?: object;
+}
+
+describe('passing clients on', () => {
+  const pods: Pod[] = [];
+  const clients: TestClient[] = [];
+  const servers: NetServer[] = [];
+
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.ws.terminate();
+    for (const server of servers.splice(0)) server.close();
+    await Promise.all(pods.splice(0).map((pod) => pod.stop()));
+  });
+
+  async function start(name: 'a' | 'b', options: PodOptions = {}): Promise<Pod> {
+    const { proxyConnections = 100, proxyTimeoutMs = 2_000, authenticator } = options;
+    let pod: Pod | undefined;
+    const placement: Placement = { ...servedInPlace(), proxies: true, owner: () => pod?.owner };
+    const proxy = { proofs: proofsOf(name), settings: { proxyConnections, proxyTimeoutMs } };
+    const fixture = await startEdge<FakeStream>({
+      parts: { pod: name, placement, proxy, ...(authenticator && { authenticator }) },
+      settings: options.settings ?? {},
+    });
+    const sockets = new Set<Socket>();
+    fixture.server.on('connection', (socket: Socket) => sockets.add(socket));
+    const kill = () => {
+      for (const socket of sockets) socket.destroy();
+    };
+    pod = Object.assign(fixture, { owner: undefined, kill });
+    pods.push(pod);
+    return pod;
+  }
+
+  /** `a` passes everybody on to `b`. */
+  async function pair(options: PodOptions = {}): Promise<readonly [Pod, Pod]> {
+    const [a, b] = [await start('a', options), await start('b', options)] as const;
+    a.owner = { pod: 'b', address: `127.0.0.1:${b.port}` };
+    return [a, b];
+  }
+
+  async function greeted(pod: Pod, options: ConnectOptions = {}): Promise<TestClient> {
+    const client = await TestClient.ready(pod.port, options, { session: 's' });
+    clients.push(client);
+    return client;
+  }
+
+  const podOf = (client: TestClient) => client.of('welcome')[0]?.pod;
+
+  it('never passes a client on twice, when two gateways take each other for the owner', async () => {
+    const [a, b] = await pair();
+    b.owner = { pod: 'a', address: `127.0.0.1:${a.port}` };
+    assert.equal(podOf(await greeted(a)), 'b');
+    assert.equal(podOf(await greeted(b)), 'a');
+    assert.deepEqual([a.edge.status().proxied, b.edge.status().proxied], [1, 1]);
+  });
+
+  it('tells nobody of the client who is not its owner, and serves it in place', async () => {
+    const [a] = await pair();
+    let told = '';
+    const server = createServer((socket) => {
+      socket.on('data', (chunk) => {
+        told += String(chunk);
+        const lines = ['HTTP/1.1 101 x', 'Connection: Upgrade', 'Upgrade: wscluster-hop'];
+        socket.write(`${lines.join('\r\n')}\r\nwscluster-hop: ${'A'.repeat(86)}\r\n\r\n`);
+      });
+    });
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    const client = await greeted(a, { headers: { authorization: 'Bearer secret-of-a-client' } });
+    assert.equal(podOf(client), 'a');
+    assert.equal(a.counted.get('proxied:stranger'), 1);
+    assert.match(told, /^GET \/ws HTTP\/1\.1/);
+    assert.doesNotMatch(told, /secret-of-a-client/);
+  });
+
+  it('serves in place when the owner does not answer in time, and leaves it in peace then', async () => {
+    const [a] = await pair({ proxyTimeoutMs: 50 });
+    const server = createServer(() => {
+      // It takes the connection and says nothing.
+    });
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    assert.equal(podOf(await greeted(a)), 'a');
+    assert.equal(podOf(await greeted(a)), 'a');
+    assert.deepEqual([a.counted.get('proxied:timeout'), a.counted.get('proxied:resting')], [1, 1]);
+  });
+
+  it('serves in place what the owner does not take, and when it passes on enough', async () => {
+    const [a, b] = await pair({ proxyConnections: 1 });
+    assert.equal(podOf(await greeted(a)), 'b');
+    assert.equal(podOf(await greeted(a)), 'a');
+    assert.equal(a.counted.get('proxied:full'), 1);
+    assert.equal(b.edge.size, 1);
+  });
+
+  it('cuts a client off when its owner dies, as if it had been connected there', async () => {
+    const [a, b] = await pair();
+    const client = await greeted(a);
+    b.kill();
+    assert.equal((await client.closing()).code, 1006);
+    await until(() => a.edge.status().proxied === 0, { for: 'nobody to be passed on' });
+  });
+
+  it('believes the address of a client from a gateway, and from nobody else', async () => {
+    const seen: boolean[] = [];
+    const authenticator: Authenticator = {
+      ...openAuthenticator,
+      anonymous({ loopback }) {
+        seen.push(loopback);
+        return { ok: true, identity: everything };
+      },
+    };
+    const b = await start('b', { authenticator });
+    const elsewhere = ['wscluster-client-address: 203.0.113.7', 'x-forwarded-for: 203.0.113.7'];
+    const stranger = await RawPeer.upgraded(b.port, { headers: elsewhere });
+    stranger.say({ type: 'hello' });
+    await until(() => seen.length === 1, { for: 'the first hello' });
+    const gateway = new RawPeer(b.port);
+    gateway.socket.write(hopRequest(proofsOf('a').ask('b').proof));
+    await until(() => gateway.text.includes('\r\n\r\n'), { for: 'the answer to a proof' });
+    gateway.socket.write(upgradeRequest(b.port, elsewhere));
+    await until(() => gateway.text.split('\r\n\r\n').length > 2, { for: 'the handshake' });
+    gateway.say({ type: 'hello' });
+    await until(() => seen.length === 2, { for: 'the second hello' });
+    assert.deepEqual(seen, [true, false]);
+    stranger.socket.destroy();
+    gateway.socket.destroy();
+  });
+
+  it('refuses whoever does not prove to be a gateway, each with its count', async () => {
+    const b = await start('b');
+    const good = proofsOf('a').ask('b').proof;
+    const [claims = '', signature = ''] = good.split('.');
+    const bad: readonly (readonly [string, string])[] = [
+      ['invalid', ''],
+      ['invalid', 'x'.repeat(5_000)],
+      ['invalid', `${claims}.${signature.slice(0, -4)}AAAA`],
+      ['invalid', `${claims}.`],
+      ['invalid', proofsOf('a').ask('c').proof],
+      ['invalid', proofsOf('b').ask('b').proof],
+      ['unknown_pod', proofsOf('stranger').ask('b').proof],
+    ];
+    for (const [, proof] of bad) assert.match(await hop(b.port, proof), /^HTTP\/1\.1 403 /);
+    assert.match(await hop(b.port, good), /^HTTP\/1\.1 101 /);
+    assert.match(await hop(b.port, good), /^HTTP\/1\.1 403 /);
+    assert.deepEqual(
+      ['invalid', 'unknown_pod', 'ok', 'replayed'].map((one) => b.counted.get(`hop:${one}`)),
+      [6, 1, 1, 1],
+    );
+    assert.equal(b.counted.get('refused:hop'), 8);
+  });
+
+  it('serves a hostile gateway like any peer: requests only, one proof, its deadlines', async () => {
+    const b = await start('b', { settings: { helloTimeoutMs: 200 } });
+    for (const bytes of ['\0\0\0\0garbage\r\n\r\n', upgradeRequest(b.port, [], '/nowhere')]) {
+      const peer = await proven(b);
+      peer.socket.write(bytes);
+      await until(() => peer.text.includes('HTTP/1.1 40'), { for: 'a refusal' });
+      peer.socket.destroy();
+    }
+    const twice = await proven(b);
+    twice.socket.write(hopRequest(proofsOf('a').ask('b').proof));
+    await until(() => twice.text.includes(' 403 '), { for: 'the second proof to be refused' });
+    const silent = await proven(b);
+    await until(() => silent.ended, { for: 'a gateway that says nothing to be cut off' });
+    assert.equal(b.edge.size, 0);
+  });
+
+  it('holds little of what a slow client does not read, and slows its owner down', async () => {
+    const [a, b] = await pair({ settings: { outboxBytes: 1_048_576 } });
+    const client = await greeted(a);
+    client.send({ type: 'sub', id: 1, topics: [{ topic: 't' }] });
+    await client.heard('subbed');
+    client.ws.pause();
+    const data = {
+      encoding: 'json',
+      bytes: Buffer.from(JSON.stringify('x'.repeat(1_000_000))),
+    } as const;
+    let most = 0;
+    for (let n = 0; n < 40 && (b.edge.status().slow === 0 || n < 20); n += 1) {
+      await b.stream.publish({ topic: 't', data, identity: '', ack: 'leader' });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      most = Math.max(most, a.edge.status().inTransit);
+    }
+    assert.equal(b.edge.status().slow, 1, 'the owner knows that it is slow');
+    assert.ok(most > 0 && most < 512 * 1024, `held ${most} bytes`);
+    client.ws.resume();
+    await until(() => b.edge.status().slow === 0, { for: 'the client to have read' });
+  });
+
+  it('passes on what it read of a client, however it was cut, and keeps other peers here', async () => {
+    const [a] = await pair();
+    const peer = await RawPeer.upgraded(a.port);
+    const hello = JSON.stringify({ type: 'hello', session: 's', id: 7 });
+    const frame = Buffer.concat([
+      Buffer.from([0x81, 0x80 | hello.length, 0, 0, 0, 0]),
+      Buffer.from(hello),
+    ]);
+    for (const byte of frame) peer.socket.write(Buffer.from([byte]));
+    await until(() => peer.events.some(({ type }) => type === 'welcome'), { for: 'a welcome' });
+    assert.equal(a.edge.status().proxied, 1);
+    peer.socket.destroy();
+    const odd = await RawPeer.upgraded(a.port);
+    odd.send({ opcode: 1, payload: hello, mask: false });
+    assert.equal(await odd.closeCode(), 1002);
+    const large = await RawPeer.upgraded(a.port);
+    large.send({ opcode: 1, payload: 'x'.repeat(16_385) });
+    assert.equal(await large.closeCode(), 1009);
+  });
+
+  async function proven(pod: Pod): Promise<RawPeer> {
+    const peer = new RawPeer(pod.port);
+    peer.socket.write(hopRequest(proofsOf('a').ask('b').proof));
+    await until(() => peer.text.startsWith('HTTP/1.1 101'), { for: 'the answer to a proof' });
+    return peer;
+  }
+});
+
+const hopRequest = (proof: string) =>
+  upgradeRequest(0, [`wscluster-hop: ${proof}`]).replace('websocket', 'wscluster-hop');
+
+async function hop(port: number, proof: string): Promise<string> {
+  const peer = new RawPeer(port);
+  peer.socket.write(hopRequest(proof));
+  await until(() => peer.text.includes('\r\n\r\n'), { for: 'the answer to a proof' });
+  peer.socket.destroy();
+  return peer.text;
+}
