@@ -6,7 +6,7 @@ import type { RingSource } from './ring/ring-source.ts';
 
 /** What leaves together; undefined before it was started. */
 export interface Leaving {
-  readonly edge: Pick<Edge, 'drain' | 'cancelDrain' | 'drainPhase' | 'size' | 'status'>;
+  readonly edge: Pick<Edge, 'drain' | 'cancelDrain' | 'drainPhase' | 'connected' | 'status'>;
   readonly ring: { readonly source: Pick<RingSource, 'leave' | 'stay'> };
 }
 
@@ -46,8 +46,15 @@ export class GatewayDrain implements DrainOrders {
   }
 
   progress(): object {
-    const { drain, drainRemainingMs, connections, moving } = this.#running()?.edge.status() ?? {};
-    return { phase: drain, remainingMs: drainRemainingMs, connections, moving };
+    const edge = this.#running()?.edge.status();
+    const {
+      drain: phase,
+      drainRemainingMs: remainingMs,
+      connections,
+      moving,
+      proxied,
+    } = edge ?? {};
+    return { phase, remainingMs, connections, moving, proxied };
   }
 
   /** For `/readyz`. */
@@ -55,7 +62,11 @@ export class GatewayDrain implements DrainOrders {
     const { edge } = this.#running() ?? {};
     const leaving = this.#forGood || (edge !== undefined && edge.drainPhase !== 'serving');
     if (!leaving) return { name: 'draining', ok: true };
-    return { name: 'draining', ok: false, detail: `connections that remain: ${edge?.size ?? 0}` };
+    return {
+      name: 'draining',
+      ok: false,
+      detail: `connections that remain: ${edge?.connected ?? 0}`,
+    };
   }
 
   /** Never rejects. */

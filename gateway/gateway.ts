@@ -359,10 +359,11 @@ export class Gateway {
     return { authenticator, store, stream, hub, edge, ring, api };
   }
 
-  #observe({ hub, stream, ring }: Running): void {
+  #observe({ hub, stream, ring, edge }: Running): void {
     this.#metrics.observe({
       ring: () => ring.state(),
       hub: () => hub.state,
+      proxied: () => edge.proxying,
       ready: () => this.checks().every(({ ok }) => ok),
       cutOff: () => this.#cutOff.cutOff,
       connected: () => stream.health.connected,

@@ -150,8 +150,7 @@ export class Edge {
       healths,
       slow,
       moving: this.#mover.moving,
-      proxied: this.#proxying?.proxied ?? 0,
-      inTransit: this.#proxying?.inTransit ?? 0,
+      ...this.proxying,
       sessions: this.#context.holders.size - taken,
       drain: this.#drain.phase,
       drainRemainingMs: this.#drain.remainingMs,
@@ -167,6 +166,12 @@ export class Edge {
   /** Clients that are connected here now: served, or passed on to their owners. */
   get connected(): number {
     return this.#roster.size + (this.#proxying?.size ?? 0);
+  }
+
+  /** Clients that are passed on, and what is on its way. Counted when asked. */
+  get proxying(): Pick<EdgeStatus, 'proxied' | 'inTransit'> {
+    const { proxied = 0, inTransit = 0 } = this.#proxying ?? {};
+    return { proxied, inTransit };
   }
 
   get drainPhase(): DrainPhase {

@@ -72,6 +72,7 @@ describe('metrics', () => {
       hub: () => ({ topics: 2, subscriptions: 5, outlets: 4, slow: 1, recentBytes: 99 }),
       ready: () => true,
       cutOff: () => false,
+      proxied: () => ({ proxied: 8, inTransit: 70_000 }),
       connected: () => true,
       unsuitable: () => 3,
       ring: () => ({ generation: 4, counter: 2, members: 3, owned: 5_461, writes: true }),
@@ -83,6 +84,8 @@ describe('metrics', () => {
     assert.equal(all.get('wscluster_redis_unsuitable'), '3');
     assert.equal(all.get('wscluster_ring_shards_owned'), '5461');
     assert.equal(all.get('wscluster_ring_lease_held'), '1');
+    assert.equal(all.get('wscluster_proxied_connections'), '8');
+    assert.equal(all.get('wscluster_proxied_bytes_in_transit'), '70000');
     assert.ok(Number(all.get('wscluster_process_resident_bytes')) > 1e6);
     metrics.stop();
     assert.equal((await samples(metrics)).get('wscluster_topics'), '0');

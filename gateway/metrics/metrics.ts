@@ -3,6 +3,7 @@ import { gapReasons } from '../../protocol/codes.ts';
 import { type AdminCounts, adminCommands, commandOutcomes } from '../admin/counts.ts';
 import type { AuthCounts } from '../edge/auth/counts.ts';
 import type { EdgeCounts } from '../edge/counts.ts';
+import type { EdgeStatus } from '../edge/edge.ts';
 import { type HttpCounts, routes } from '../http/counts.ts';
 import type { HubCounts } from '../hub/counts.ts';
 import type { HubState } from '../hub/topic-hub.ts';
@@ -25,6 +26,7 @@ export interface MetricSources {
   readonly connected: () => boolean;
   readonly unsuitable: () => number;
   readonly ring: () => RingState;
+  readonly proxied: () => Pick<EdgeStatus, 'proxied' | 'inTransit'>;
 }
 
 /**
@@ -100,6 +102,16 @@ const gauges: readonly Gauge[] = [
   ['slow_subscribers', 'Connections that have no room for more now.', ({ hub }) => hub().slow],
   ['recent_bytes', 'Memory of recent messages.', ({ hub }) => hub().recentBytes],
   ['ready', '1 while new clients should come here.', ({ ready }) => Number(ready())],
+  [
+    'proxied_connections',
+    'Clients that are connected here and served by their owner.',
+    ({ proxied }) => proxied().proxied,
+  ],
+  [
+    'proxied_bytes_in_transit',
+    'Bytes of such clients that one end sent and the other did not take yet.',
+    ({ proxied }) => proxied().inTransit,
+  ],
   ['cut_off', '1 while peers reach Redis and we do not.', ({ cutOff }) => Number(cutOff())],
   ['redis_connected', '1 while Redis is reached.', ({ connected }) => Number(connected())],
   [

@@ -99,7 +99,8 @@ describe('settings', () => {
 
   it('redirects whoever can be addressed, which is nobody until it says how', () => {
     const { placement, disruption } = load('');
-    assert.deepEqual(placement, { mode: 'Redirect', key: 'sub', podEndpoint: 'none' });
+    const proxy = { proxyTimeoutMs: 1_000, proxyConnections: 15_000 };
+    assert.deepEqual(placement, { mode: 'Redirect', key: 'sub', podEndpoint: 'none', ...proxy });
     assert.equal(disruption.movesPerSecond, 200);
     const line = '--placement-key claim:https://x.example/room --placement-pod-endpoint address';
     assert.equal(load(line).placement.key, 'claim:https://x.example/room');
@@ -156,7 +157,7 @@ const refusals: readonly (readonly [string, Env, RegExp])[] = [
   ['--stream-wait-timeout-ms 5000', {}, /^stream\.waitTimeoutMs: must be below/],
   ['--stream-settle-ms 2000', {}, /^redis\.reconnectMaxMs: must be below stream\.settleMs/],
   ['--stream-probe-interval-ms 3000', {}, /^stream\.probeIntervalMs: must be below redis\.socket/],
-  ['--placement-mode Proxy', {}, /^--placement-mode: one of Redirect, Any, not "Proxy"$/],
+  ['--placement-mode Relay', {}, /^--placement-mode: one of Redirect, Proxy, Any, not "Relay"$/],
   ['--placement-key claim:', {}, /^--placement-key: sub, claim:<name>, .*, not "claim:"$/],
   ['--placement-key cookie:a', {}, /^--placement-key: /],
   ['--placement-key header:a:b', {}, /^--placement-key: /],

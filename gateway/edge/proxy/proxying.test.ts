@@ -92,7 +92,7 @@ describe('passing clients on', () => {
 
   const podOf = (client: TestClient) => client.of('welcome')[0]?.pod;
 
-  it('never passes a client on twice, when two gateways take each other for the owner', async () => {
+  it('never passes a client on twice, when two gateways disagree on its owner', async () => {
     const [a, b] = await pair();
     b.owner = { pod: 'a', address: `127.0.0.1:${a.port}` };
     assert.equal(podOf(await greeted(a)), 'b');
@@ -120,7 +120,7 @@ describe('passing clients on', () => {
     assert.doesNotMatch(told, /secret-of-a-client/);
   });
 
-  it('serves in place when the owner does not answer in time, and leaves it in peace then', async () => {
+  it('serves in place when the owner does not answer, and leaves it in peace then', async () => {
     const [a] = await pair({ proxyTimeoutMs: 50 });
     const server = createServer(() => {
       // It takes the connection and says nothing.
@@ -175,7 +175,7 @@ describe('passing clients on', () => {
     gateway.socket.destroy();
   });
 
-  it('refuses whoever does not prove to be a gateway, each with its count', async () => {
+  it('refuses who does not prove to be a gateway, and counts why', async () => {
     const b = await start('b');
     const good = proofsOf('a').ask('b').proof;
     const [claims = '', signature = ''] = good.split('.');
@@ -198,7 +198,7 @@ describe('passing clients on', () => {
     assert.equal(b.counted.get('refused:hop'), 8);
   });
 
-  it('serves a hostile gateway like any peer: requests only, one proof, its deadlines', async () => {
+  it('serves a hostile gateway like any peer: requests, one proof, deadlines', async () => {
     const b = await start('b', { settings: { helloTimeoutMs: 200 } });
     for (const bytes of ['\0\0\0\0garbage\r\n\r\n', upgradeRequest(b.port, [], '/nowhere')]) {
       const peer = await proven(b);
@@ -236,7 +236,7 @@ describe('passing clients on', () => {
     await until(() => b.edge.status().slow === 0, { for: 'the client to have read' });
   });
 
-  it('passes on what it read of a client, however it was cut, and keeps other peers here', async () => {
+  it('passes on all that it read of a client, and keeps other peers here', async () => {
     const [a] = await pair();
     const peer = await RawPeer.upgraded(a.port);
     const hello = JSON.stringify({ type: 'hello', session: 's', id: 7 });

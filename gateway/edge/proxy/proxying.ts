@@ -28,7 +28,7 @@ export interface Newcomer {
 }
 
 export interface ProxyingParts extends TunnelsParts {
-  readonly placement: Pick<Placement, 'key' | 'proxies' | 'redirects' | 'owner'>;
+  readonly placement: Pick<Placement, 'key' | 'proxies' | 'redirects' | 'alone' | 'owner'>;
   /** Whether it was decided who may come, as `Authenticator.configured`. */
   readonly configured: boolean;
   readonly helloTimeoutMs: number;
@@ -52,7 +52,8 @@ export class Proxying {
 
   /** Whether newcomers are to be given to `place`. */
   get wanted(): boolean {
-    return this.#parts.placement.proxies;
+    const { proxies, alone } = this.#parts.placement;
+    return proxies && !alone;
   }
 
   /** Clients that are passed on. */
@@ -95,7 +96,10 @@ export class Proxying {
   /** Ends everybody now who is not served here. */
   cut(): void {
     for (const net of this.#waiting) net.destroy();
+    // Whoever looks for their owners meanwhile finds them gone.
+    this.#waiting.clear();
     this.#tunnels.cut();
+    this.#parts.onGone();
   }
 
   /** Undefined: it was passed on. */
