@@ -9,10 +9,12 @@ import type { Order, Usage } from './messages.ts';
 /**
  * A gateway in a process of its own, with a look at its accounts and at its sockets:
  *
- *     node --expose-gc bench/gateway-main.ts <port> <adminPort> <redisUrl | memory>
+ *     node --expose-gc bench/gateway-main.ts <port> <adminPort> <redisUrl | memory> [proxy]
+ *
+ * `proxy`: it passes clients on, by the `room` in their URL.
  */
 
-const [port, adminPort, redis] = process.argv.slice(2);
+const [port, adminPort, redis, proxy] = process.argv.slice(2);
 const sockets = new Set<Socket>();
 
 subscribe('net.server.socket', (message) => {
@@ -50,11 +52,12 @@ function textFrame(text: string): Buffer {
 
 const gateway = new Gateway(
   settingsFrom({
-    pod: 'bench',
+    pod: `bench-${port}`,
     port: Number(port),
     adminPort: Number(adminPort),
     // So rare that no ping falls into a measurement, on either side.
     edge: { heartbeatMs: 300_000, maxConnections: 19_000 },
+    ...(proxy === undefined ? {} : { placement: { mode: 'Proxy', key: 'query:room' } }),
     ...(redis === 'memory' ? {} : { redis: { url: redis } }),
   }),
   { clock: systemClock, random: Math.random, logger: silentLogger },

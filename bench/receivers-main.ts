@@ -4,15 +4,15 @@ import { maskedText, ReceiverSocket } from './receiver-socket.ts';
 /**
  * A process full of receivers, driven over IPC:
  *
- *     node bench/receivers-main.ts <host> <port> <connections> <topic> [position …]
+ *     node bench/receivers-main.ts <host> <port> <path> <connections> <topic> [position …]
  *
  * `{n}` in the topic is replaced by the number of the connection. Says `{ready}` once every one is
  * subscribed. With positions they only say hello, say `{ready}`, and at `go` all subscribe at once,
  * each from one of the positions in turn. Answers `count` with what came since the last time.
  */
 
-const [host = '127.0.0.1', port = '8001', connections = '1', topic = 'room', ...positions] =
-  process.argv.slice(2);
+const [host = '127.0.0.1', port = '8001', path = '/ws', ...rest] = process.argv.slice(2);
+const [connections = '1', topic = 'room', ...positions] = rest;
 const wanted = Number(connections);
 /** Handshakes under way at once: above the listen backlog they would be retried by the kernel. */
 const CONCURRENT = 128;
@@ -33,7 +33,7 @@ function open(): void {
   const number = receivers.length;
   if (number >= wanted) return;
   const receiver = new ReceiverSocket(
-    { host, port: Number(port), path: '/ws' },
+    { host, port: Number(port), path },
     {
       onOpen: () => {
         receiver.send(maskedText('{"type":"hello"}'));

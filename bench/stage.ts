@@ -8,6 +8,8 @@ const ANSWER_MS = 120_000;
 
 /** A gateway and its clients, each in processes of their own, for as long as one measurement. */
 export class Stage {
+  /** Path and query that clients open. */
+  path = '/ws';
   readonly port: number;
   readonly adminPort: number;
   readonly #gateway: ChildProcess;
@@ -20,11 +22,11 @@ export class Stage {
   }
 
   /** A gateway with nobody connected, on the memory stream or on Redis. */
-  static async open(store = 'memory'): Promise<Stage> {
+  static async open(store = 'memory', ...proxy: readonly 'proxy'[]): Promise<Stage> {
     const ports = { port: await freePort(), adminPort: await freePort() };
     const gateway = fork(
       join(import.meta.dirname, 'gateway-main.ts'),
-      [String(ports.port), String(ports.adminPort), store],
+      [String(ports.port), String(ports.adminPort), store, ...proxy],
       // The flag with which scripts/run.mjs starts a gateway, and a garbage collector to call.
       { execArgv: ['--expose-gc', '--max-semi-space-size=4'] },
     );
@@ -46,7 +48,7 @@ export class Stage {
    */
   async connect(connections: number, topic: string, ...positions: string[]): Promise<void> {
     const receivers = fork(join(import.meta.dirname, 'receivers-main.ts'), [
-      ...['127.0.0.1', String(this.port), String(connections), topic, ...positions],
+      ...['127.0.0.1', String(this.port), this.path, String(connections), topic, ...positions],
     ]);
     this.#receivers.push(receivers);
     const said = await answer<ReceiversSay>(receivers);
@@ -71,13 +73,18 @@ export class Stage {
 
   /** Publishes in one request, so that the messages are one batch, and sees that all arrive. */
   async publish(messages: readonly object[], expected: number): Promise<void> {
+    await this.send(messages);
+    await this.received(expected);
+  }
+
+  /** Publishes in one request. */
+  async send(messages: readonly object[]): Promise<void> {
     const response = await fetch(`http://127.0.0.1:${this.port}/v1/publish`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ messages }),
     });
     if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
-    await this.received(expected);
   }
 
   /** Waits until the clients have got so many messages since the last call. */
