@@ -237,4 +237,29 @@ describe('gateways that pass clients on', () => {
     assert.equal(again.of('welcome')[0]?.pod, ownerOf(ring, shardOf(session)).id);
     assert.equal(again.of('welcome')[0]?.session, session);
   });
+
+  it('closes who cannot move when its owner is another one, and serves it there then', async () => {
+    const [a, b] = await pair();
+    const plain: { readonly session: string; readonly client: TestClient }[] = [];
+    for (let n = 0; n < 12; n += 1) {
+      const session = a.nameAt('b', `n${n}-`);
+      const client = new TestClient(a.port, { path: `/ws?topics=t&session=${session}` });
+      clients.push(await client.opened());
+      plain.push({ session, client });
+    }
+    const c = await start('c');
+    for (const pod of [a, b, c]) {
+      await becomes(async () => pod.members === 'a,b,c', 'a ring of three');
+    }
+    const { ring } = b.gateway.ring ?? assert.fail('it has no ring');
+    const stays = plain.filter(({ session }) => ownerOf(ring, shardOf(session)).id === 'b');
+    const goes = plain.filter((one) => !stays.includes(one));
+    assert.ok(goes.length > 0 && stays.length > 0);
+    for (const { client } of goes)
+      assert.equal((await client.closing()).code, closeCodes.moved.code);
+    assert.ok(stays.every(({ client }) => client.closed === undefined));
+    const path = `/ws?topics=t&session=${goes[0]?.session}`;
+    clients.push(await new TestClient(a.port, { path }).opened());
+    await becomes(async () => (await c.edge()).connections === 1, 'the new owner to serve it');
+  });
 });

@@ -6,7 +6,7 @@ import type { Sessions, Stream } from '../stream/stream.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
-import type { MovableClient } from './movable.ts';
+import type { Movable, MovableClient } from './movable.ts';
 import type { MoveTokens } from './move-tokens.ts';
 import { type Placement, servedInPlace } from './placement.ts';
 import type { HopProofs } from './proxy/hop-proofs.ts';
@@ -69,6 +69,8 @@ export interface EdgeContext {
   readonly keys: WeakMap<object, string>;
   /** Who is not to be sent elsewhere before the ring changes, until its hello. */
   readonly staying: WeakSet<object>;
+  /** Where those belong that cannot be moved, where they find their way by coming back. */
+  readonly places: WeakMap<object, Movable>;
   readonly moveTokens: MoveTokens | undefined;
   /** A client was welcomed. */
   welcomed: (client: MovableClient) => void;
@@ -112,6 +114,7 @@ export function newContext(parts: EdgeParts): EdgeContext {
     placement: parts.placement ?? servedInPlace(),
     keys: new WeakMap(),
     staying: new WeakSet(),
+    places: new WeakMap(),
     moveTokens: parts.moveTokens,
     welcomed() {},
     rate: { perSecond: settings.messagesPerSecond, burst: settings.messagesBurst },

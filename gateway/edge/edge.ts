@@ -85,7 +85,7 @@ export class Edge {
     const { clock, random, counts, settings, moveTokens: tokens } = parts;
     const shared = { clock, random, counts, roster: this.#roster };
     const { placement } = context;
-    this.#mover = new Mover({ ...shared, placement, tokens });
+    this.#mover = new Mover({ ...shared, placement, tokens, places: context.places });
     context.welcomed = (client) => this.#mover.welcomed(client);
     this.#proxying = this.#newProxying(parts);
     this.#hopDoor = parts.proxy && new HopDoor(parts.proxy.proofs, counts);

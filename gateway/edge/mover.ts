@@ -4,7 +4,7 @@ import { closeCodes } from '../../protocol/codes.ts';
 import { Budget } from './budget.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Departures } from './departures.ts';
-import type { MovableClient } from './movable.ts';
+import type { Movable, MovableClient } from './movable.ts';
 import type { MoveTokens } from './move-tokens.ts';
 import { type Elsewhere, type Placement, urlWithKey } from './placement.ts';
 
@@ -14,6 +14,8 @@ export interface MoverParts {
   /** Everybody who is here. */
   readonly roster: { all(): readonly MovableClient[] };
   readonly placement: Placement;
+  /** Of clients that cannot be moved and find their way by coming back. Absent: there are none. */
+  readonly places?: WeakMap<object, Movable>;
   /** Absent: nobody can be moved. */
   readonly tokens: MoveTokens | undefined;
   readonly counts: EdgeCounts;
@@ -127,9 +129,14 @@ export class Mover {
   }
 
   /** Undefined: it stays, whoever owns it. */
-  #shardOf({ alive, move }: MovableClient): number | undefined {
-    const stays = !alive || move?.broughtAt === this.#parts.placement.version;
-    return stays ? undefined : move?.shard;
+  #shardOf(client: MovableClient): number | undefined {
+    const place = this.#placeOf(client);
+    const stays = !client.alive || place?.broughtAt === this.#parts.placement.version;
+    return stays ? undefined : place?.shard;
+  }
+
+  #placeOf(client: MovableClient): Movable | undefined {
+    return client.move ?? this.#parts.places?.get(client);
   }
 
   #begin(): void {
@@ -147,7 +154,8 @@ export class Mover {
 
   #rebalance(client: MovableClient): void {
     const to = this.#targetOf(client)?.to;
-    this.ask(client, { reason: 'rebalance', to, within: WITHIN_MS });
+    if (client.move === undefined) client.leave(closeCodes.moved);
+    else this.ask(client, { reason: 'rebalance', to, within: WITHIN_MS });
   }
 
   /** It comes back by another gateway, which is not the one that leaves. */
@@ -175,7 +183,8 @@ export class Mover {
     return this.#strangers.filter((client) => {
       if (client.move?.isMoving(now)) return false;
       if (this.#isStranded(client)) return true;
-      return client.move?.isSpared(now, version) === false && this.#targetOf(client) !== undefined;
+      const spared = this.#placeOf(client)?.isSpared(now, version) !== false;
+      return !spared && this.#targetOf(client) !== undefined;
     });
   }
 

@@ -190,6 +190,8 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
       pod: context.pod,
     });
   }
+  if (connection.move === undefined) settleForNow(connection, context, result);
+  context.keys.delete(connection);
   connection.tellStale(context.stale);
   if (connection.plain && opening.session !== undefined && session === undefined) {
     connection.fail(
@@ -214,7 +216,6 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   const { opening, identity, session } = result;
   const { placement, moveTokens } = context;
   const request = context.keys.get(connection);
-  context.keys.delete(connection);
   const named = session?.key.session;
   if (opening.move === undefined || moveTokens === undefined) return named ?? newSession(context);
   const { token } = opening.move;
@@ -232,6 +233,22 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
     (known === undefined && isPlacedBySession(placement.key, client));
   connection.move = new Movable(shard, stays ? placement.version : undefined, request);
   return name;
+}
+
+/**
+ * Who cannot be moved stays where it came until the ring changes. Where whoever comes back is
+ * passed on to its owner, it is then closed so that it does.
+ */
+function settleForNow(connection: Connection, context: EdgeContext, result: Opened): void {
+  const { placement, keys, places } = context;
+  const { identity, session } = result;
+  if (!placement.proxies) return;
+  const client = { request: keys.get(connection), identity };
+  // Without a key and a name of its own it is at home wherever it is.
+  if (session === undefined && isPlacedBySession(placement.key, client)) return;
+  const name = session?.key.session ?? '';
+  const shard = shardOfClient(placement.key, { ...client, session: name });
+  places.set(connection, new Movable(shard, placement.version));
 }
 
 function subscribePlain(connection: Connection, context: EdgeContext, topic: string): void {
