@@ -48,6 +48,8 @@ export class Mover {
   #strangers: readonly MovableClient[] = [];
   /** Who was asked, and is here and has time to go. */
   readonly #moving = new Set<MovableClient>();
+  /** Who was asked because the gateway between leaves. */
+  readonly #freed = new WeakSet<MovableClient>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #held = false;
 
@@ -162,10 +164,11 @@ export class Mover {
   #free(client: MovableClient): void {
     const { placement } = this.#parts;
     const { move } = client;
-    if (move === undefined || move.everAsked) {
+    if (move === undefined || this.#freed.has(client)) {
       client.leave(closeCodes.drain);
       return;
     }
+    this.#freed.add(client);
     const to = placement.redirects ? placement.refuge(move.shard)?.to : undefined;
     this.ask(client, { reason: 'drain', to, within: WITHIN_MS });
   }
