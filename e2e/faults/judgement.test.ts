@@ -108,6 +108,8 @@ const ringed: Judged = [
 const judgements: Readonly<Record<string, Judged>> = {
   1: [run(), { ...gap, ...unhurried }],
   2: [run(), { ...gap, ...unhurried, ...unclean }],
+  '1p': [run(), { ...gap, ...unhurried }],
+  '2p': [run(), { ...noticed, 'a connection broke': unclean['a connection broke'] }],
   '2m': [run(), { ...noticed, ...unclean, 'a client stayed to the end': seen({ stayed: 1 }) }],
   5: [
     run(),

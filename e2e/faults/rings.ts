@@ -105,7 +105,7 @@ export const ringRows: readonly Row[] = [
 ];
 
 /** It ends by itself when it is empty; returns when it has, with 0. */
-async function drained(stage: Stage, leaver: GatewayProcess): Promise<void> {
+export async function drained(stage: Stage, leaver: GatewayProcess): Promise<void> {
   const end = leaver.terminate(DRAINED_MS);
   await until(async () => !(await leaver.ready()), {
     for: `${leaver.name} to say that it is not ready`,

@@ -1,6 +1,7 @@
 import { boardRows } from './boards.ts';
 import { clientRows } from './clients.ts';
 import { failoverRows } from './failovers.ts';
+import { hopRows } from './hops.ts';
 import { limitRows } from './limits.ts';
 import { networkRows } from './networks.ts';
 import { permissionRows } from './permissions.ts';
@@ -26,6 +27,7 @@ export const gatewayFaults: readonly Row[] = [
   ...ringRows,
   ...writerRows,
   ...boardRows,
+  ...hopRows,
 ];
 
 /** Every fault that is run on real processes, in the order of their numbers. */
