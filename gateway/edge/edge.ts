@@ -251,13 +251,13 @@ export class Edge {
   }
 
   #arrive(arriving: ArrivingAt): void {
-    const { request, socket, server } = arriving;
+    const { request, socket, server, head } = arriving;
     const serial = this.#context.nextSerial();
     const connection = this.#context.connectionId(serial);
     const id = acceptedId(request.headers['x-request-id']) ?? connection;
     if (request.headers.upgrade === HOP_UPGRADE) {
       const wanted = this.#context.placement.proxies && this.ready;
-      const opened = this.#hopDoor?.open(socket, request.headers[HOP], { server, wanted });
+      const opened = this.#hopDoor?.open(socket, request.headers[HOP], { server, wanted, head });
       if (opened !== true) this.#refuse(arriving, 'hop', id);
       return;
     }

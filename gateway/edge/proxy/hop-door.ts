@@ -35,8 +35,9 @@ export class HopDoor {
   }
 
   /** False: it is refused, and nothing was answered. `wanted`: whether clients are taken now. */
-  open(socket: Duplex, proof: unknown, { server, wanted }: Opening): boolean {
-    const checked = this.#judge(socket, proof, wanted);
+  open(socket: Duplex, proof: unknown, { server, wanted, head }: Opening): boolean {
+    const early = head.length > 0;
+    const checked = this.#judge(socket, early ? undefined : proof, wanted);
     this.#counts.hop(checked.outcome);
     if (checked.outcome !== 'ok') return false;
     this.#from.set(socket, checked.from);
@@ -54,7 +55,7 @@ export class HopDoor {
 
   #judge(socket: Duplex, proof: unknown, wanted: boolean) {
     if (!wanted) return { outcome: 'unwanted' } as const;
-    // A proof within a proven connection would be a second hop.
+    // A proof within a proven connection would be a second hop; nobody speaks before the answer.
     if (typeof proof !== 'string' || this.#from.has(socket)) return { outcome: 'invalid' } as const;
     return this.#proofs.check(proof);
   }
@@ -62,5 +63,7 @@ export class HopDoor {
 
 interface Opening {
   readonly server: Server;
+  /** What came behind the request. */
+  readonly head: Buffer;
   readonly wanted: boolean;
 }

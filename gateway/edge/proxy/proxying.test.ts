@@ -257,6 +257,10 @@ describe('passing clients on', () => {
     const twice = await proven(b);
     twice.socket.write(hopRequest(proofsOf('a').ask('b').proof));
     await until(() => twice.text.includes(' 403 '), { for: 'the second proof to be refused' });
+    const early = hopRequest(proofsOf('a').ask('b').proof);
+    const eager = new RawPeer(b.port);
+    eager.socket.write(`${early}${upgradeRequest(b.port, [])}`);
+    await until(() => eager.text.startsWith('HTTP/1.1 403 '), { for: 'a refusal' });
     const silent = await proven(b);
     await until(() => silent.ended, { for: 'a gateway that says nothing to be cut off' });
     assert.equal(b.edge.size, 0);
