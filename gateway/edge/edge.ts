@@ -275,19 +275,18 @@ export class Edge {
       id,
       hold,
       wrong: () => this.#refuse(arriving, 'handshake', id),
-      done: (upgraded) => this.#greet(upgraded, { request, serial, via, hold }),
+      done: (upgraded) => this.#greet(upgraded, { request, serial, id, via, hold }),
     });
   }
 
   /** The handshake is done. */
-  #greet(upgraded: Upgraded, { request, serial, via, hold }: Greeting): void {
+  #greet(upgraded: Upgraded, { request, serial, id, via, hold }: Greeting): void {
     const { logger, placement } = this.#context;
     const key = keyOfRequest(request, placement.key);
     // Only a gateway is believed what it says of somebody else's address.
     const address =
       via === undefined ? upgraded.net.remoteAddress : String(request.headers[CLIENT_ADDRESS]);
     const connection = this.#context.connectionId(serial);
-    const id = acceptedId(request.headers['x-request-id']);
     logger.debug({ connection, request: id, address, via }, 'a client connected');
     const loopback = isLoopbackAddress(address);
     const serve = (stays: boolean) =>
@@ -301,7 +300,7 @@ export class Edge {
     const { net, head, token, plain, subprotocol } = upgraded;
     void this.#proxying.place({
       ...{ net, head, token, plain, key, loopback },
-      request: clientRequest(request, { subprotocol, address, id: id ?? connection, placement }),
+      request: clientRequest(request, { subprotocol, address, id, placement }),
       serve: (taken, stays) => {
         upgraded.begin(taken);
         serve(stays);
@@ -350,6 +349,8 @@ interface ArrivingAt extends Arriving {
 interface Greeting {
   readonly request: Arriving['request'];
   readonly serial: number;
+  /** Of the request; it stood in the answer. */
+  readonly id: string;
   /** The gateway that passes it on to this one. */
   readonly via: string | undefined;
   /** It may have to be passed on. */
