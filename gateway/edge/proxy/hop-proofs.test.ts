@@ -56,6 +56,27 @@ describe('the proof of a hop', () => {
     assert.deepEqual([to.check(used).outcome, to.check(old).outcome], ['expired', 'expired']);
   });
 
+  it('is remembered beyond the end of the window in which it was shown', async () => {
+    const { from, to, clock } = pair();
+    await clock.advance(19_999);
+    const { proof } = from.ask('b');
+    assert.equal(to.check(proof).outcome, 'ok');
+    await clock.advance(2);
+    assert.equal(to.check(from.ask('b').proof).outcome, 'ok');
+    assert.equal(to.check(proof).outcome, 'replayed');
+  });
+
+  it('is refused when more came than can be remembered, until there is room again', async () => {
+    const clock = new ManualClock();
+    const { from } = pair(clock);
+    const shared = { cluster: 'chat', keys, clock, noncesMax: 2 };
+    const to = new HopProofs({ ...shared, pod: 'b', privateKey: b });
+    const outcomes = [1, 2, 3].map(() => to.check(from.ask('b').proof).outcome);
+    assert.deepEqual(outcomes, ['ok', 'ok', 'full']);
+    await clock.advance(20_000);
+    assert.equal(to.check(from.ask('b').proof).outcome, 'ok');
+  });
+
   it('is not taken from a clock that is far ahead', () => {
     const ahead = new ManualClock();
     const { to } = pair();

@@ -9,6 +9,8 @@ export interface HopProofsParts {
   readonly privateKey: KeyObject;
   readonly keys: PodKeys;
   readonly clock: Pick<Clock, 'wall' | 'now'>;
+  /** Proofs that are taken within a window; more are refused. Default: 100,000. */
+  readonly noncesMax?: number;
 }
 
 /** One way from a pod to another, which both have proven to each other. */
@@ -112,7 +114,7 @@ export class HopProofs {
       this.#since = now;
     }
     if (this.#nonces.has(nonce) || this.#before.has(nonce)) return 'replayed';
-    if (this.#nonces.size >= NONCES_MAX) return 'full';
+    if (this.#nonces.size >= (this.#parts.noncesMax ?? NONCES_MAX)) return 'full';
     this.#nonces.add(nonce);
     return undefined;
   }

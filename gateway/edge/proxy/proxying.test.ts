@@ -44,6 +44,8 @@ interface PodOptions {
   readonly proxyConnections?: number;
   readonly proxyTimeoutMs?: number;
   readonly authenticator?: Authenticator;
+  /** Default: it passes clients on, and takes those of others. */
+  readonly proxies?: boolean;
   readonly settings?: object;
 }
 
@@ -59,9 +61,10 @@ describe('passing clients on', () => {
   });
 
   async function start(name: 'a' | 'b', options: PodOptions = {}): Promise<Pod> {
-    const { proxyConnections = 100, proxyTimeoutMs = 2_000, authenticator } = options;
+    const { proxyConnections = 100, proxyTimeoutMs = 2_000, proxies = true } = options;
+    const { authenticator } = options;
     let pod: Pod | undefined;
-    const placement: Placement = { ...servedInPlace(), proxies: true, owner: () => pod?.owner };
+    const placement: Placement = { ...servedInPlace(), proxies, owner: () => pod?.owner };
     const proxy = { proofs: proofsOf(name), settings: { proxyConnections, proxyTimeoutMs } };
     const fixture = await startEdge<FakeStream>({
       parts: { pod: name, placement, proxy, ...(authenticator && { authenticator }) },
@@ -178,6 +181,20 @@ describe('passing clients on', () => {
     assert.equal((await client.closing()).code, 1006);
     assert.ok(performance.now() - began >= 300, 'not before four heartbeats');
     assert.equal(a.counted.get('tunnelSilent'), 1);
+  });
+
+  it('serves in place what would go to a gateway of another mode, or one that drains', async () => {
+    const a = await start('a');
+    const other = await start('b', { proxies: false });
+    a.owner = { pod: 'b', address: `127.0.0.1:${other.port}` };
+    assert.equal(podOf(await greeted(a)), 'a');
+    assert.equal(other.counted.get('hop:unwanted'), 1);
+    const [from, leaving] = await pair();
+    const drained = leaving.edge.drain();
+    assert.equal(podOf(await greeted(from)), 'a');
+    assert.equal(from.counted.get('proxied:refused'), 1);
+    leaving.edge.cancelDrain();
+    await drained;
   });
 
   it('counts against the limits of the owner alone', async () => {
