@@ -193,8 +193,8 @@ describe('passing clients on', () => {
     const drained = leaving.edge.drain();
     assert.equal(podOf(await greeted(from)), 'a');
     assert.equal(from.counted.get('proxied:refused'), 1);
-    leaving.edge.cancelDrain();
-    await drained;
+    await leaving.edge.stop();
+    assert.equal((await drained).forced, 0, 'it is stopped in the middle of its drain');
   });
 
   it('counts against the limits of the owner alone', async () => {

@@ -97,9 +97,11 @@ export class Proxying {
   cut(): void {
     for (const net of this.#waiting) net.destroy();
     // Whoever looks for their owners meanwhile finds them gone.
+    const waited = this.#waiting.size > 0;
     this.#waiting.clear();
     this.#tunnels.cut();
-    this.#parts.onGone();
+    // Only for somebody: who hears of it may cut again.
+    if (waited) this.#parts.onGone();
   }
 
   /** Undefined: it was passed on. */
