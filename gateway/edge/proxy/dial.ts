@@ -38,13 +38,15 @@ export function clientRequest(
   { url = '', headers }: IncomingMessage,
   { subprotocol, address = '', id, placement: { key } }: Known,
 ): ClientRequest {
-  const told = key.from === 'header' ? [...TOLD, key.name] : TOLD;
-  const lines = [...new Set(told)].flatMap((name) => {
+  const told = new Map<string, string>();
+  for (const name of key.from === 'header' ? [key.name, ...TOLD] : TOLD) {
     const value = headers[name];
-    return value === undefined ? [] : [`${name}: ${String(value)}`];
-  });
-  const own = [`x-request-id: ${id}`, `${CLIENT_ADDRESS}: ${address}`];
-  return { url, subprotocol, headers: [...lines, ...own] };
+    if (value !== undefined) told.set(name, String(value));
+  }
+  // Whatever the client called so: these are ours to say.
+  told.set('x-request-id', id).set(CLIENT_ADDRESS, address);
+  // No line ends within one: Node's parser made them, and refuses any that it cannot write again.
+  return { url, subprotocol, headers: [...told].map(([name, value]) => `${name}: ${value}`) };
 }
 
 /**
