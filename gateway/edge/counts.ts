@@ -72,5 +72,5 @@ export const silentEdgeCounts: EdgeCounts = {
   moveToken: nothing,
   hop: nothing,
   proxied: nothing,
-  tunnelSilent: nothing,
+  tunnelCut: nothing,
 };

@@ -245,7 +245,7 @@ export class Edge {
     return new Proxying({
       ...{ clock, logger, counts, placement: this.#context.placement, ...proxy },
       ...{ configured: authenticator.configured, helloTimeoutMs: settings.helloTimeoutMs },
-      heartbeatMs: settings.heartbeatMs,
+      ...{ heartbeatMs: settings.heartbeatMs, slowTimeoutMs: settings.slowTimeoutMs },
       onGone: () => this.#passed(),
     });
   }

@@ -2,6 +2,7 @@ import type { Socket as NetSocket } from 'node:net';
 import { WebSocket } from 'ws';
 import { closeCodes } from '../../protocol/codes.ts';
 import { frame, opcodes } from './frame.ts';
+import { progressOf } from './net-progress.ts';
 import type { Socket, SocketOwner } from './socket.ts';
 
 /** A peer that lets more than this pile up gets no pongs: it does not read them anyway. */
@@ -51,9 +52,7 @@ export class WsSocket extends WebSocket implements Socket {
   }
 
   get progress(): number {
-    const net = this.#net;
-    if (net === undefined) return 0;
-    return net.bytesWritten - net.writableLength - unsentOfWrite(net);
+    return this.#net === undefined ? 0 : progressOf(this.#net);
   }
 
   get receiving(): boolean {
@@ -100,7 +99,7 @@ export class HeldWsSocket extends WsSocket {
   /** `ws` calls it behind the answer to the handshake. */
   setSocket(net: NetSocket, _head: Buffer, options: object): void {
     this.#begin = (taken) => {
-      setSocketOfWs?.call(this, net, taken, options);
+      setSocketOfWs.call(this, net, taken, options);
       net.resume();
     };
   }
@@ -114,7 +113,11 @@ export class HeldWsSocket extends WsSocket {
 
 type SetSocket = (net: NetSocket, head: Buffer, options: object) => void;
 /** Not in the types of `ws`: its server is the only one that calls it. */
-const { setSocket: setSocketOfWs } = WebSocket.prototype as { setSocket?: SetSocket };
+const { setSocket: setSocketOfWs = missing } = WebSocket.prototype as { setSocket?: SetSocket };
+
+function missing(): never {
+  throw new Error('this version of ws has no setSocket');
+}
 
 /** What `ws` keeps of a message that is not complete; it tells nobody. */
 interface Receiver {
@@ -124,12 +127,6 @@ interface Receiver {
   readonly _state: number;
   /** Bytes that are too few for the next step. */
   readonly _bufferedBytes: number;
-}
-
-/** What of the write under way is still unsent. Node keeps the number on the socket's handle. */
-function unsentOfWrite(net: NetSocket): number {
-  const { _handle: handle } = net as { _handle?: { readonly writeQueueSize?: number } | null };
-  return handle?.writeQueueSize ?? 0;
 }
 
 /** The close code that `ws` answers a broken rule with, from the name of its error. */

@@ -69,7 +69,7 @@ export function edgeCounts(make: SeriesMaker): EdgeCounts {
   };
 }
 
-function proxyCounts(make: SeriesMaker): Pick<EdgeCounts, 'hop' | 'proxied' | 'tunnelSilent'> {
+function proxyCounts(make: SeriesMaker): Pick<EdgeCounts, 'hop' | 'proxied' | 'tunnelCut'> {
   return {
     hop: make.counters('hops_total', 'Connections that said to be of another gateway.', {
       label: 'outcome',
@@ -89,9 +89,13 @@ function proxyCounts(make: SeriesMaker): Pick<EdgeCounts, 'hop' | 'proxied' | 't
         }),
       },
     ),
-    tunnelSilent: make.counter(
-      'proxied_silent_total',
-      'Clients that were cut off because their owner had said nothing for four heartbeats.',
+    tunnelCut: make.counters(
+      'proxied_cut_total',
+      'Clients passed on that were cut off: their owner was silent, or they read nothing.',
+      {
+        label: 'why',
+        values: allOf<Parameters<EdgeCounts['tunnelCut']>[0]>({ silent: true, slow: true }),
+      },
     ),
   };
 }

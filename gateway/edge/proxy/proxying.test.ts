@@ -180,7 +180,7 @@ describe('passing clients on', () => {
     const began = performance.now();
     assert.equal((await client.closing()).code, 1006);
     assert.ok(performance.now() - began >= 300, 'not before four heartbeats');
-    assert.equal(a.counted.get('tunnelSilent'), 1);
+    assert.equal(a.counted.get('tunnelCut:silent'), 1);
   });
 
   it('serves in place what would go to a gateway of another mode, or one that drains', async () => {
@@ -303,6 +303,41 @@ describe('passing clients on', () => {
     assert.ok(most > 0 && most <= 256 * 1024, `held ${most} bytes`);
     client.ws.resume();
     await until(() => b.edge.status().slow === 0, { for: 'the client to have read' });
+  });
+
+  it('gives a client up that reads nothing, though nobody hears that its owner has', async () => {
+    const settings = { heartbeatMs: 100, pongTimeoutMs: 50, slowTimeoutMs: 300 };
+    const [a, b] = await pair({ settings: { ...settings, outboxBytes: 262_144 } });
+    const client = await greeted(a);
+    client.send({ type: 'sub', id: 1, topics: [{ topic: 't' }] });
+    await client.heard('subbed');
+    client.ws.pause();
+    const data = {
+      encoding: 'json',
+      bytes: Buffer.from(JSON.stringify('x'.repeat(1_000_000))),
+    } as const;
+    while (b.edge.size > 0) {
+      await b.stream.publish({ topic: 't', data, identity: '', ack: 'leader' });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await until(() => a.edge.status().proxied === 0, { for: 'nobody to be passed on' });
+    assert.equal(a.counted.get('tunnelCut:slow'), 1);
+  });
+
+  it('ends a drain when the last one goes of whom nobody knows yet who serves it', async () => {
+    const settings = { drainGraceMs: 0, drainDeadlineMs: 60_000 };
+    const [a] = await pair({ settings, proxyTimeoutMs: 100 });
+    const server = createServer((socket) => socket.on('error', () => socket.destroy()));
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    const peer = await RawPeer.upgraded(a.port, { path: '/ws?topics=t&session=s' });
+    const drained = a.edge.drain();
+    await until(() => a.edge.drainPhase === 'leaving', { for: 'the drain to wait for it' });
+    peer.socket.resetAndDestroy();
+    await until(() => a.edge.drainPhase === 'empty', { for: 'the end, long before the deadline' });
+    assert.deepEqual(await drained, { forced: 0, cancelled: false });
+    assert.equal(a.counted.get('proxied:gone'), 1);
   });
 
   it('passes on all that it read of a client, and keeps other peers here', async () => {

@@ -82,15 +82,15 @@ export class Proxying {
     this.#waiting.add(net);
     net.on('error', destroy);
     const served = await this.#place(newcomer);
-    net.off('error', destroy);
     this.#waiting.delete(net);
-    if (served === undefined) return;
-    if (net.destroyed || net.readableEnded) {
+    if (served !== undefined && (net.destroyed || net.readableEnded)) {
+      // The error of its end may still be to come: who listens for it goes on.
       net.destroy();
       this.#parts.onGone();
       return;
     }
-    newcomer.serve(served.taken, served.stays);
+    net.off('error', destroy);
+    if (served !== undefined) newcomer.serve(served.taken, served.stays);
   }
 
   /** Ends everybody now who is not served here. */
@@ -124,8 +124,8 @@ export class Proxying {
     });
     const owner = place === undefined ? undefined : placement.owner(shardOf(place));
     if (owner === undefined) return { taken, stays: false };
-    const passed = await this.#tunnels.pass(owner, { net, taken, request });
-    return passed ? undefined : { taken, stays: true };
+    const outcome = await this.#tunnels.pass(owner, { net, taken, request });
+    return outcome === 'ok' ? undefined : { taken, stays: true };
   }
 
   /** Who can go to its owner without a break needs nobody between. */

@@ -1,5 +1,6 @@
 import type { Socket as NetSocket } from 'node:net';
 import type { Clock, Timer } from '../../../protocol/clock.ts';
+import { progressOf } from '../net-progress.ts';
 
 export interface TunnelEnds {
   /** Towards the client. */
@@ -12,6 +13,11 @@ export interface TunnelParts {
   readonly clock: Clock;
   /** Both connections are gone, or one is and the other has no time left. Called once. */
   readonly onEnd: (tunnel: Tunnel) => void;
+}
+
+export interface Stillness {
+  readonly looks: number;
+  readonly of: 'client' | 'owner';
 }
 
 /** One end is gone: the other one has so long to take what is left for it. */
@@ -31,8 +37,10 @@ export class Tunnel {
   readonly #parts: TunnelParts;
   #timer: Timer | undefined;
   #ended = false;
+  /** Read from the owner, and taken by the client, when it was last looked; and in a row the same. */
   #heard = 0;
-  #silences = 0;
+  #taken = 0;
+  #still = 0;
 
   constructor({ client, owner }: TunnelEnds, parts: TunnelParts) {
     this.#client = client;
@@ -60,14 +68,17 @@ export class Tunnel {
     return ends.reduce((sum, end) => sum + end.writableLength + end.readableLength, 0);
   }
 
-  /** So often in a row it was asked, and nothing had come from the owner. */
-  silences(): number {
-    const { bytesRead } = this.#owner;
-    // A client that does not read keeps its owner from being heard.
-    const waits = this.#client.writableNeedDrain;
-    this.#silences = bytesRead === this.#heard && !waits ? this.#silences + 1 : 0;
-    this.#heard = bytesRead;
-    return this.#silences;
+  /**
+   * Looks whether anything moves from the owner to the client: how often in a row nothing did, and
+   * on whom it waits. While the client does not read, nobody hears that its owner has closed.
+   */
+  look(): Stillness {
+    const { bytesRead: heard } = this.#owner;
+    const taken = progressOf(this.#client);
+    this.#still = heard === this.#heard && taken === this.#taken ? this.#still + 1 : 0;
+    this.#heard = heard;
+    this.#taken = taken;
+    return { looks: this.#still, of: this.#client.writableNeedDrain ? 'client' : 'owner' };
   }
 
   /** Ends both connections now. */

@@ -11,8 +11,8 @@ import { Tunnel } from './tunnel.ts';
 export interface TunnelCounts {
   /** A client that belongs elsewhere was passed on, or why it is served here after all. */
   proxied(outcome: 'ok' | NotPassed): void;
-  /** The owner of a client that was passed on said nothing for too long. */
-  tunnelSilent(): void;
+  /** A client that was passed on is cut off: its owner said nothing, or it read nothing. */
+  tunnelCut(why: 'silent' | 'slow'): void;
 }
 
 /**
@@ -29,6 +29,8 @@ export interface TunnelsParts {
   readonly settings: Pick<PlacementSettings, 'proxyTimeoutMs' | 'proxyConnections'>;
   /** How often an owner sends something on every connection, ms. */
   readonly heartbeatMs: number;
+  /** A client that reads nothing this long is cut off. Its owner does so, and is not heard. */
+  readonly slowTimeoutMs: number;
   /** One is gone. */
   readonly onGone: () => void;
 }
@@ -71,18 +73,20 @@ export class Tunnels {
     return bytes;
   }
 
-  /** Whether it is passed on, or gone; otherwise it is to be served here. Never rejects. */
-  async pass(owner: Owner, passenger: Passenger): Promise<boolean> {
+  /** Never rejects. */
+  async pass(owner: Owner, passenger: Passenger): Promise<'ok' | NotPassed> {
     const outcome = await this.#pass(owner, passenger);
     this.#parts.counts.proxied(outcome);
-    if (outcome !== 'ok' && outcome !== 'gone') {
+    if (outcome !== 'ok') {
       this.#parts.logger.debug({ owner: owner.pod, outcome }, 'a client is not passed on');
     }
-    return outcome === 'ok' || outcome === 'gone';
+    return outcome;
   }
 
   /** Ends all of them now. */
   cut(): void {
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
     for (const tunnel of this.#tunnels) tunnel.cut();
   }
 
@@ -127,15 +131,17 @@ export class Tunnels {
     this.#parts.onGone();
   }
 
-  /** An owner whose machine is gone says no goodbye. */
+  /** An owner whose machine is gone says no goodbye, and a client may never read. */
   #look(): void {
     this.#sweep = undefined;
+    const { counts, clock, heartbeatMs, slowTimeoutMs } = this.#parts;
     for (const tunnel of this.#tunnels) {
-      if (tunnel.silences() < SILENCES) continue;
-      this.#parts.counts.tunnelSilent();
+      const { looks, of } = tunnel.look();
+      const late = of === 'owner' ? looks >= SILENCES : looks * heartbeatMs >= slowTimeoutMs;
+      if (looks === 0 || !late) continue;
+      counts.tunnelCut(of === 'owner' ? 'silent' : 'slow');
       tunnel.cut();
     }
-    if (this.size === 0) return;
-    this.#sweep = this.#parts.clock.after(this.#parts.heartbeatMs, () => this.#look());
+    if (this.size > 0) this.#sweep = clock.after(heartbeatMs, () => this.#look());
   }
 }
