@@ -6,7 +6,7 @@ import type { Sessions, Stream } from '../stream/stream.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
-import type { Movable, MovableClient } from './movable.ts';
+import type { Movable, MovableClient, Stay } from './movable.ts';
 import type { MoveTokens } from './move-tokens.ts';
 import { type Placement, servedInPlace } from './placement.ts';
 import type { HopProofs } from './proxy/hop-proofs.ts';
@@ -43,6 +43,8 @@ export interface EdgeParts {
 export interface ProxyParts {
   readonly proofs: HopProofs;
   readonly settings: Pick<PlacementSettings, 'proxyTimeoutMs' | 'proxyConnections'>;
+  /** As `OwnerOutagesParts` says. */
+  readonly homeAfterMs?: number;
 }
 
 /** What all connections of a gateway share. */
@@ -67,8 +69,8 @@ export interface EdgeContext {
   readonly placement: Placement;
   /** What the upgrade said of where a connection belongs, until its hello. */
   readonly keys: WeakMap<object, string>;
-  /** Who is not to be sent elsewhere before the ring changes, until its hello. */
-  readonly staying: WeakSet<object>;
+  /** What the upgrade said of who is not to be sent elsewhere at once, until its hello. */
+  readonly staying: WeakMap<object, Stay>;
   /** Where those belong that cannot be moved, where they find their way by coming back. */
   readonly places: WeakMap<object, Movable>;
   readonly moveTokens: MoveTokens | undefined;
@@ -113,7 +115,7 @@ export function newContext(parts: EdgeParts): EdgeContext {
     ),
     placement: parts.placement ?? servedInPlace(),
     keys: new WeakMap(),
-    staying: new WeakSet(),
+    staying: new WeakMap(),
     places: new WeakMap(),
     moveTokens: parts.moveTokens,
     welcomed() {},

@@ -20,7 +20,7 @@ import { isLoopbackAddress } from './origin.ts';
 import { keyOfRequest } from './placement.ts';
 import { clientRequest } from './proxy/dial.ts';
 import { CLIENT_ADDRESS, HOP, HOP_UPGRADE, HopDoor } from './proxy/hop-door.ts';
-import { Proxying } from './proxy/proxying.ts';
+import { Proxying, type Served } from './proxy/proxying.ts';
 import { acceptedId } from './request-id.ts';
 import { Roster } from './roster.ts';
 import type { SocketOwner } from './socket.ts';
@@ -85,7 +85,10 @@ export class Edge {
     const { clock, random, counts, settings, moveTokens: tokens } = parts;
     const shared = { clock, random, counts, roster: this.#roster };
     const { placement } = context;
-    this.#mover = new Mover({ ...shared, placement, tokens, places: context.places });
+    this.#mover = new Mover({
+      ...{ ...shared, placement, tokens, places: context.places },
+      reaches: (shard) => this.#proxying?.reaches(shard) !== false,
+    });
     context.welcomed = (client) => this.#mover.welcomed(client);
     this.#proxying = this.#newProxying(parts);
     this.#hopDoor = parts.proxy && new HopDoor(parts.proxy.proofs, counts);
@@ -115,10 +118,11 @@ export class Edge {
     const arrival = { socket, serial, encoding, loopback, token, via, plain: plain !== undefined };
     const connection = new Connection(arrival, this.#context, this.#owner);
     if (key !== undefined) this.#context.keys.set(connection, key);
-    if (client.stays) this.#context.staying.add(connection);
+    if (client.stay !== undefined) this.#context.staying.set(connection, client.stay);
     hear(connection);
     this.#roster.add(connection);
     if (plain !== undefined) greetPlain(connection, this.#context, plain);
+    if (client.late) connection.close(closeCodes.helloTimeout);
   }
 
   /** What the stream tells its listeners; the hub hears the same. */
@@ -289,21 +293,21 @@ export class Edge {
     const connection = this.#context.connectionId(serial);
     logger.debug({ connection, request: id, address, via }, 'a client connected');
     const loopback = isLoopbackAddress(address);
-    const serve = (stays: boolean) =>
-      this.admit({ ...upgraded, serial, key, loopback, via, stays }, (owner) =>
+    const serve = (served: Pick<Served, 'stay' | 'late'>) =>
+      this.admit({ ...upgraded, serial, key, loopback, via, ...served }, (owner) =>
         upgraded.socket.attach(upgraded.net, owner),
       );
     if (!hold || this.#proxying === undefined) {
-      serve(via !== undefined);
+      serve(via === undefined ? {} : { stay: 'until_ring' });
       return;
     }
     const { net, head, token, plain, subprotocol } = upgraded;
     void this.#proxying.place({
       ...{ net, head, token, plain, key, loopback },
       request: clientRequest(request, { subprotocol, address, id, placement }),
-      serve: (taken, stays) => {
+      serve: ({ taken, stay, late }) => {
         upgraded.begin(taken);
-        serve(stays);
+        serve({ ...(stay && { stay }), ...(late && { late }) });
       },
     });
   }

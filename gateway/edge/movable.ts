@@ -15,6 +15,12 @@ export interface MovableClient {
   leave(code: CloseCode): void;
 }
 
+/**
+ * How long a client is not sent to its owner: until somebody owns something else, or until then or
+ * until the owner can be had, whichever is first.
+ */
+export type Stay = 'until_ring' | 'until_owner';
+
 const GRACE_SHARE = 1 / 4;
 /** Who did not go is asked again after this, while the ring stays as it is. */
 const AGAIN_MS = 60_000;

@@ -49,6 +49,9 @@ class Scene {
   perSecond = 20;
   owner = 'b';
   ownerIsThere = true;
+  /** Whether this gateway could pass clients on to it, and whether they could be told of it. */
+  reached = true;
+  told = true;
   readonly placement: Placement & { version: number };
 
   constructor() {
@@ -60,7 +63,8 @@ class Scene {
       isHere: (shard) => shard === HERE,
       elsewhere(shard) {
         const unknown = shard === HERE || !scene.ownerIsThere;
-        return unknown ? undefined : { pod: scene.owner, to: `ws://${scene.owner}/ws` };
+        const to = scene.told ? `ws://${scene.owner}/ws` : undefined;
+        return unknown ? undefined : { pod: scene.owner, to };
       },
       share: () => scene.perSecond,
     };
@@ -70,6 +74,7 @@ class Scene {
     this.mover = new Mover({
       ...{ clock, random: seeded(1), placement: this.placement, tokens },
       ...{ roster: { all: () => this.clients }, counts: silentEdgeCounts },
+      reaches: () => scene.reached,
     });
   }
 
@@ -131,6 +136,19 @@ describe('the mover', () => {
     await scene.clock.advance(2_000);
     assert.ok(scene.clients.every(({ asked }) => asked.length === 1));
     assert.equal(scene.clients[0]?.asked[0]?.reason, 'rebalance');
+  });
+
+  it('asks nobody to come back to where it is, while its owner cannot be had', async () => {
+    const scene = new Scene();
+    scene.reached = false;
+    const told = scene.arrive(THERE);
+    scene.told = false;
+    const passed = scene.arrive(THERE);
+    await scene.clock.advance(5_000);
+    assert.deepEqual([told.asked.length, passed.asked.length], [1, 0]);
+    scene.reached = true;
+    await scene.clock.advance(200);
+    assert.deepEqual([passed.asked[0]?.reason, passed.asked[0]?.to], ['rebalance', undefined]);
   });
 
   it('asks strangers whose gateway is not there as soon as it is, in the same ring', async () => {

@@ -16,6 +16,8 @@ export interface MoverParts {
   readonly placement: Placement;
   /** Of clients that cannot be moved and find their way by coming back. Absent: there are none. */
   readonly places?: WeakMap<object, Movable>;
+  /** Whether clients of the shard would be passed on to its owner. Absent: nobody is. */
+  readonly reaches?: (shard: number) => boolean;
   /** Absent: nobody can be moved. */
   readonly tokens: MoveTokens | undefined;
   readonly counts: EdgeCounts;
@@ -66,7 +68,7 @@ export class Mover {
   /** A client was welcomed here. */
   welcomed(client: MovableClient): void {
     if (this.#held || !this.#isStranger(client)) return;
-    const target = this.#targetOf(client);
+    const target = client.move && this.#targetOf(client);
     if (target !== undefined && this.budget.take()) {
       this.#parts.counts.moved('paced');
       this.ask(client, { reason: 'redirect', to: target.to, within: WITHIN_MS });
@@ -127,7 +129,12 @@ export class Mover {
 
   #targetOf(client: MovableClient): Elsewhere | undefined {
     const shard = this.#shardOf(client);
-    return shard === undefined ? undefined : this.#parts.placement.elsewhere(shard);
+    if (shard === undefined) return undefined;
+    const { placement, reaches } = this.#parts;
+    const target = placement.elsewhere(shard);
+    // Who cannot be told where to go would be back here.
+    const isPassedOn = client.move === undefined || target?.to === undefined;
+    return isPassedOn && reaches?.(shard) === false ? undefined : target;
   }
 
   /** Undefined: it stays, whoever owns it. */

@@ -192,6 +192,7 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
   }
   if (connection.move === undefined) settleForNow(connection, context, result);
   context.keys.delete(connection);
+  context.staying.delete(connection);
   connection.tellStale(context.stale);
   if (connection.plain && opening.session !== undefined && session === undefined) {
     connection.fail(
@@ -229,18 +230,19 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   // A name that was made here is at home here, or its client would be sent about for nothing.
   const stays =
     going !== undefined ||
-    context.staying.delete(connection) ||
+    context.staying.get(connection) === 'until_ring' ||
     (known === undefined && isPlacedBySession(placement.key, client));
   connection.move = new Movable(shard, stays ? placement.version : undefined, request);
   return name;
 }
 
 /**
- * Who cannot be moved stays where it came until the ring changes. Where whoever comes back is
- * passed on to its owner, it is then closed so that it does.
+ * Who cannot be moved stays where it came until the ring changes, or until its owner can be had to
+ * which it could not be passed on. Where whoever comes back is passed on, it is then closed so that
+ * it does.
  */
 function settleForNow(connection: Connection, context: EdgeContext, result: Opened): void {
-  const { placement, keys, places } = context;
+  const { placement, keys, places, staying } = context;
   const { identity, session } = result;
   if (!placement.proxies) return;
   const client = { request: keys.get(connection), identity };
@@ -248,7 +250,8 @@ function settleForNow(connection: Connection, context: EdgeContext, result: Open
   if (session === undefined && isPlacedBySession(placement.key, client)) return;
   const name = session?.key.session ?? '';
   const shard = shardOfClient(placement.key, { ...client, session: name });
-  places.set(connection, new Movable(shard, placement.version));
+  const waits = staying.get(connection) === 'until_owner';
+  places.set(connection, new Movable(shard, waits ? undefined : placement.version));
 }
 
 function subscribePlain(connection: Connection, context: EdgeContext, topic: string): void {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Socket as NetSocket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type Server, type ServerOptions, WebSocketServer } from 'ws';
+import type { Stay } from './movable.ts';
 import { isLoopbackAddress } from './origin.ts';
 import { type PlainHello, plainHello } from './plain-hello.ts';
 import { REQUEST_ID } from './request-id.ts';
@@ -22,8 +23,9 @@ export interface Admitted {
   readonly key?: string | undefined;
   /** The gateway that passes it on to this one. */
   readonly via?: string | undefined;
-  /** It is not to be sent elsewhere before the ring changes. */
-  readonly stays?: boolean;
+  readonly stay?: Stay | undefined;
+  /** Its time to say hello is over. */
+  readonly late?: boolean | undefined;
 }
 
 export interface Upgraded extends Admitted {

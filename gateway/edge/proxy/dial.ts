@@ -74,10 +74,14 @@ const agent = new Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY
 
 /**
  * Opens a connection to the owner of a client and begins there what the client began here. First
- * both gateways prove themselves; only then the owner is told the client's request. Rejects only
- * when the address is none.
+ * both gateways prove themselves; only then the owner is told the client's request. Without a
+ * client that is all: the owner would take one. Rejects only when the address is none.
  */
-export function dial(owner: Owner, client: ClientRequest, parts: DialParts): Promise<Dialled> {
+export function dial(
+  owner: Owner,
+  client: ClientRequest | undefined,
+  parts: DialParts,
+): Promise<Dialled> {
   return new Promise((resolve) => {
     let socket: NetSocket | undefined;
     const { hop, proof } = parts.proofs.ask(owner.pod);
@@ -104,9 +108,11 @@ export function dial(owner: Owner, client: ClientRequest, parts: DialParts): Pro
       // Nobody speaks before it is asked.
       if (typeof said !== 'string' || head.length > 0 || !parts.proofs.isAnswer(said, hop)) {
         finish({ outcome: 'stranger' });
-        return;
+      } else if (client === undefined) {
+        finish({ outcome: 'ok', socket: opened, head });
+      } else {
+        tell(opened, client, finish);
       }
-      tell(opened, client, finish);
     });
     asking.end();
   });

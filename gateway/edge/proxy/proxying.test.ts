@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { connect, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
 import { systemClock } from '../../../protocol/clock.ts';
+import { closeCodes } from '../../../protocol/codes.ts';
 import type { Authenticator } from '../identity.ts';
 import { type Owner, type Placement, servedInPlace } from '../placement.ts';
 import { PodKeys, publicHalf } from '../pod-keys.ts';
@@ -43,10 +44,34 @@ interface Pod extends EdgeFixture<FakeStream> {
 interface PodOptions {
   readonly proxyConnections?: number;
   readonly proxyTimeoutMs?: number;
+  readonly homeAfterMs?: number;
   readonly authenticator?: Authenticator;
   /** Default: it passes clients on, and takes those of others. */
   readonly proxies?: boolean;
   readonly settings?: object;
+}
+
+async function startPod(name: 'a' | 'b', options: PodOptions): Promise<Pod> {
+  const { proxyConnections = 100, proxyTimeoutMs = 2_000, proxies = true } = options;
+  const { authenticator, homeAfterMs = 60_000 } = options;
+  let pod: Pod | undefined;
+  const placement: Placement = {
+    ...{ ...servedInPlace(), proxies, owner: () => pod?.owner },
+    elsewhere: () => pod?.owner && { pod: pod.owner.pod, to: undefined },
+  };
+  const limits = { proxyConnections, proxyTimeoutMs };
+  const proxy = { proofs: proofsOf(name), settings: limits, homeAfterMs };
+  const fixture = await startEdge<FakeStream>({
+    parts: { pod: name, placement, proxy, ...(authenticator && { authenticator }) },
+    settings: options.settings ?? {},
+  });
+  const sockets = new Set<Socket>();
+  fixture.server.on('connection', (socket: Socket) => sockets.add(socket));
+  const kill = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  pod = Object.assign(fixture, { owner: undefined, kill });
+  return pod;
 }
 
 describe('passing clients on', () => {
@@ -61,21 +86,7 @@ describe('passing clients on', () => {
   });
 
   async function start(name: 'a' | 'b', options: PodOptions = {}): Promise<Pod> {
-    const { proxyConnections = 100, proxyTimeoutMs = 2_000, proxies = true } = options;
-    const { authenticator } = options;
-    let pod: Pod | undefined;
-    const placement: Placement = { ...servedInPlace(), proxies, owner: () => pod?.owner };
-    const proxy = { proofs: proofsOf(name), settings: { proxyConnections, proxyTimeoutMs } };
-    const fixture = await startEdge<FakeStream>({
-      parts: { pod: name, placement, proxy, ...(authenticator && { authenticator }) },
-      settings: options.settings ?? {},
-    });
-    const sockets = new Set<Socket>();
-    fixture.server.on('connection', (socket: Socket) => sockets.add(socket));
-    const kill = () => {
-      for (const socket of sockets) socket.destroy();
-    };
-    pod = Object.assign(fixture, { owner: undefined, kill });
+    const pod = await startPod(name, options);
     pods.push(pod);
     return pod;
   }
@@ -87,10 +98,20 @@ describe('passing clients on', () => {
     return [a, b];
   }
 
-  async function greeted(pod: Pod, options: ConnectOptions = {}): Promise<TestClient> {
-    const client = await TestClient.ready(pod.port, options, { session: 's' });
+  async function greeted(
+    pod: Pod,
+    { session = 's', ...options }: ConnectOptions & { readonly session?: string } = {},
+  ): Promise<TestClient> {
+    const client = await TestClient.ready(pod.port, options, { session });
     clients.push(client);
     return client;
+  }
+
+  /** Where the owner would be. */
+  async function standIn(server: NetServer): Promise<Owner> {
+    servers.push(server.listen(0, '127.0.0.1'));
+    await once(server, 'listening');
+    return { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
   }
 
   const podOf = (client: TestClient) => client.of('welcome')[0]?.pod;
@@ -113,9 +134,7 @@ describe('passing clients on', () => {
         socket.write(`${lines.join('\r\n')}\r\nwscluster-hop: ${'A'.repeat(86)}\r\n\r\n`);
       });
     });
-    servers.push(server.listen(0, '127.0.0.1'));
-    await once(server, 'listening');
-    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    a.owner = await standIn(server);
     const client = await greeted(a, { headers: { authorization: 'Bearer secret-of-a-client' } });
     assert.equal(podOf(client), 'a');
     assert.equal(a.counted.get('proxied:stranger'), 1);
@@ -128,9 +147,7 @@ describe('passing clients on', () => {
     const server = createServer(() => {
       // It takes the connection and says nothing.
     });
-    servers.push(server.listen(0, '127.0.0.1'));
-    await once(server, 'listening');
-    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    a.owner = await standIn(server);
     assert.equal(podOf(await greeted(a)), 'a');
     assert.equal(podOf(await greeted(a)), 'a');
     assert.deepEqual([a.counted.get('proxied:timeout'), a.counted.get('proxied:resting')], [1, 1]);
@@ -142,6 +159,45 @@ describe('passing clients on', () => {
     assert.equal(podOf(await greeted(a)), 'a');
     assert.equal(a.counted.get('proxied:full'), 1);
     assert.equal(b.edge.size, 1);
+  });
+
+  it('brings home who was served in place once its owner can be had, and nobody else', async () => {
+    const [a, b] = await pair({ homeAfterMs: 200, settings: { maxConnections: 2 } });
+    const way = { there: true };
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      if (!way.there) socket.destroy();
+      else
+        socket.pipe(connect(b.port, '127.0.0.1').on('error', () => socket.destroy())).pipe(socket);
+    });
+    a.owner = await standIn(server);
+    const first = await greeted(a, { session: 's1' });
+    assert.equal(podOf(await greeted(a, { session: 's2' })), 'b');
+    const declined = await greeted(a, { session: 's3' });
+    assert.deepEqual([podOf(first), podOf(declined)], ['b', 'a']);
+    first.ws.close();
+    await until(() => b.edge.size === 1, { for: 'room at the owner' });
+    way.there = false;
+    const waiting = await greeted(a, { session: 's4' });
+    assert.equal(podOf(waiting), 'a');
+    assert.equal(waiting.closed, undefined);
+    way.there = true;
+    const began = performance.now();
+    assert.equal((await waiting.closing()).code, closeCodes.moved.code);
+    assert.ok(performance.now() - began >= 200, 'not at the first sign of life');
+    assert.equal(podOf(await greeted(a, { session: 's4' })), 'b');
+    assert.equal(declined.closed, undefined, 'who is no trouble of its owner stays');
+  });
+
+  it('gives a client one deadline for its hello, whoever serves it', async () => {
+    const a = await start('a', { settings: { helloTimeoutMs: 400 } });
+    a.owner = { pod: 'b', address: '127.0.0.1:1' };
+    const began = performance.now();
+    const client = await new TestClient(a.port).opened();
+    clients.push(client);
+    assert.equal((await client.closing()).code, closeCodes.helloTimeout.code);
+    const took = performance.now() - began;
+    assert.ok(took >= 390 && took < 790, `${took} ms`);
   });
 
   it('cuts a client off when its owner dies, as if it had been connected there', async () => {
@@ -170,9 +226,7 @@ describe('passing clients on', () => {
         said = '';
       });
     });
-    servers.push(server.listen(0, '127.0.0.1'));
-    await once(server, 'listening');
-    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    a.owner = await standIn(server);
     const client = await new TestClient(a.port).opened();
     clients.push(client);
     client.send({ type: 'hello', session: 's' });
@@ -326,11 +380,9 @@ describe('passing clients on', () => {
 
   it('ends a drain when the last one goes of whom nobody knows yet who serves it', async () => {
     const settings = { drainGraceMs: 0, drainDeadlineMs: 60_000 };
-    const [a] = await pair({ settings, proxyTimeoutMs: 100 });
+    const [a] = await pair({ settings, proxyTimeoutMs: 500 });
     const server = createServer((socket) => socket.on('error', () => socket.destroy()));
-    servers.push(server.listen(0, '127.0.0.1'));
-    await once(server, 'listening');
-    a.owner = { pod: 'b', address: `127.0.0.1:${(server.address() as { port: number }).port}` };
+    a.owner = await standIn(server);
     const peer = await RawPeer.upgraded(a.port, { path: '/ws?topics=t&session=s' });
     const drained = a.edge.drain();
     await until(() => a.edge.drainPhase === 'leaving', { for: 'the drain to wait for it' });

@@ -2,6 +2,7 @@ import type { Socket as NetSocket } from 'node:net';
 import type { Hello } from '../../../protocol/commands.ts';
 import { shardOf } from '../../../protocol/ring.ts';
 import { encodingOf } from '../encoding.ts';
+import type { Stay } from '../movable.ts';
 import type { Placement } from '../placement.ts';
 import type { PlainHello } from '../plain-hello.ts';
 import type { ClientRequest } from './dial.ts';
@@ -20,11 +21,17 @@ export interface Newcomer {
   readonly plain: PlainHello | undefined;
   /** Of `keyOfRequest`. */
   readonly key: string | undefined;
-  /**
-   * Serves it here. `taken`: all that was read of it. `stays`: it could not be passed on, and
-   * is not to be sent away at once.
-   */
-  readonly serve: (taken: Buffer, stays: boolean) => void;
+  /** Serves it here. */
+  readonly serve: (served: Served) => void;
+}
+
+/** What is known of a client that is served where it arrived. */
+export interface Served {
+  /** All that was read of it. */
+  readonly taken: Buffer;
+  readonly stay?: Stay;
+  /** Its time to say hello is over. */
+  readonly late?: boolean;
 }
 
 export interface ProxyingParts extends TunnelsParts {
@@ -90,7 +97,7 @@ export class Proxying {
       return;
     }
     net.off('error', destroy);
-    if (served !== undefined) newcomer.serve(served.taken, served.stays);
+    if (served !== undefined) newcomer.serve(served);
   }
 
   /** Ends everybody now who is not served here. */
@@ -104,17 +111,24 @@ export class Proxying {
     if (waited) this.#parts.onGone();
   }
 
+  /** Whether clients of the shard that are here could be passed on to its owner, if it has one. */
+  reaches(shard: number): boolean {
+    const owner = this.#parts.placement.owner(shard);
+    return owner === undefined || this.#tunnels.reaches(owner);
+  }
+
   /** Undefined: it was passed on. */
-  async #place(newcomer: Newcomer) {
+  async #place(newcomer: Newcomer): Promise<Served | undefined> {
     const { clock, helloTimeoutMs: timeoutMs, placement, configured } = this.#parts;
     const { net, head, request, token, plain, key } = newcomer;
     let taken = head;
     let hello: Hello | undefined;
     if (plain === undefined) {
       const { codec } = encodingOf(request.subprotocol);
-      ({ taken, hello } = await readHello(net, { head, codec, clock, timeoutMs }));
+      const heard = await readHello(net, { head, codec, clock, timeoutMs });
+      ({ taken, hello } = heard);
       // It is told what it did wrong, or goes by itself.
-      if (hello === undefined || this.#isSent(hello)) return { taken, stays: false };
+      if (hello === undefined || this.#isSent(hello)) return { taken, late: heard.late };
     }
     const place = likelyKey(placement.key, {
       request: key,
@@ -123,9 +137,12 @@ export class Proxying {
       mayName: newcomer.loopback && !configured,
     });
     const owner = place === undefined ? undefined : placement.owner(shardOf(place));
-    if (owner === undefined) return { taken, stays: false };
+    if (owner === undefined) return { taken };
     const outcome = await this.#tunnels.pass(owner, { net, taken, request });
-    return outcome === 'ok' ? undefined : { taken, stays: true };
+    if (outcome === 'ok') return undefined;
+    // What is full may be so for long, and who comes back would find it so.
+    const never = outcome === 'declined' || outcome === 'full';
+    return { taken, stay: never ? 'until_ring' : 'until_owner' };
   }
 
   /** Who can go to its owner without a break needs nobody between. */

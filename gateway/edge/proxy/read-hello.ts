@@ -10,6 +10,8 @@ export interface Heard {
   readonly taken: Buffer;
   /** Undefined: it said something else, or nothing in time, or is gone. */
   readonly hello: Hello | undefined;
+  /** It said nothing in time. */
+  readonly late: boolean;
 }
 
 export interface HearOptions {
@@ -27,13 +29,13 @@ export function readHello(net: NetSocket, options: HearOptions): Promise<Heard> 
   const { head, codec, clock, timeoutMs } = options;
   return new Promise((resolve) => {
     const reader = new FirstFrameReader();
-    const done = (hello?: Hello) => {
+    const done = (hello?: Hello, late = false) => {
       timer.cancel();
       net.off('data', onData);
       net.off('end', onEnd);
       net.off('close', onEnd);
       net.pause();
-      resolve({ taken: reader.taken, hello });
+      resolve({ taken: reader.taken, hello, late });
     };
     const onEnd = () => done();
     const onData = (chunk: Buffer) => {
@@ -46,7 +48,7 @@ export function readHello(net: NetSocket, options: HearOptions): Promise<Heard> 
       const decoded = codec.decodeCommand(first.payload);
       done(decoded.ok && decoded.value.type === 'hello' ? decoded.value : undefined);
     };
-    const timer = clock.after(timeoutMs, () => done());
+    const timer = clock.after(timeoutMs, () => done(undefined, true));
     net.on('end', onEnd);
     net.on('close', onEnd);
     net.on('data', onData);

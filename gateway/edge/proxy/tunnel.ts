@@ -37,7 +37,7 @@ export class Tunnel {
   readonly #parts: TunnelParts;
   #timer: Timer | undefined;
   #ended = false;
-  /** Read from the owner, and taken by the client, when it was last looked; and in a row the same. */
+  /** Bytes of the owner, and those that the client took, at the last look; looks without change. */
   #heard = 0;
   #taken = 0;
   #still = 0;

@@ -3,8 +3,9 @@ import type { Clock, Timer } from '../../../protocol/clock.ts';
 import type { Logger } from '../../logger.ts';
 import type { PlacementSettings } from '../../settings/declaration.ts';
 import type { Owner } from '../placement.ts';
-import { type ClientRequest, dial, type NotDialled } from './dial.ts';
+import { type ClientRequest, type Dialled, dial, type NotDialled } from './dial.ts';
 import type { HopProofs } from './hop-proofs.ts';
+import { OwnerOutages } from './owner-outages.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** What is told of clients that are passed on. */
@@ -16,7 +17,8 @@ export interface TunnelCounts {
 }
 
 /**
- * `full`: more are passed on than may be. `resting`: its owner could not be had a moment ago.
+ * `full`: more are passed on than may be. `resting`: its owner has not answered since it could not
+ * be had.
  * `gone`: the client left meanwhile.
  */
 export type NotPassed = NotDialled | 'full' | 'resting' | 'gone';
@@ -31,6 +33,8 @@ export interface TunnelsParts {
   readonly heartbeatMs: number;
   /** A client that reads nothing this long is cut off. Its owner does so, and is not heard. */
   readonly slowTimeoutMs: number;
+  /** As `OwnerOutagesParts` says. */
+  readonly homeAfterMs?: number;
   /** One is gone. */
   readonly onGone: () => void;
 }
@@ -42,10 +46,6 @@ export interface Passenger {
   readonly request: ClientRequest;
 }
 
-/** An owner that could not be had is not asked for so long: each try keeps a client waiting. */
-const REST_MS = 1_000;
-/** More than a ring has members. */
-const RESTING_MAX = 2_000;
 /** Heartbeats without a byte of the owner after which it is given up. */
 const SILENCES = 4;
 
@@ -53,13 +53,18 @@ const SILENCES = 4;
 export class Tunnels {
   readonly #parts: TunnelsParts;
   readonly #tunnels = new Set<Tunnel>();
-  /** Until when an owner is left in peace. */
-  readonly #resting = new Map<string, number>();
+  readonly #outages: OwnerOutages;
   #dialling = 0;
   #sweep: Timer | undefined;
 
   constructor(parts: TunnelsParts) {
     this.#parts = parts;
+    this.#outages = new OwnerOutages({ ...parts, answers: (owner) => this.#answers(owner) });
+  }
+
+  /** Whether clients that were served in place may go home to that owner. */
+  reaches(owner: Owner): boolean {
+    return this.#outages.isOver(owner);
   }
 
   /** Clients that are passed on. */
@@ -87,24 +92,20 @@ export class Tunnels {
   cut(): void {
     this.#sweep?.cancel();
     this.#sweep = undefined;
+    this.#outages.clear();
     for (const tunnel of this.#tunnels) tunnel.cut();
   }
 
   async #pass(owner: Owner, { net, taken, request }: Passenger): Promise<'ok' | NotPassed> {
-    const { clock, settings, proofs, logger } = this.#parts;
+    const { clock, settings } = this.#parts;
     if (this.size + this.#dialling >= settings.proxyConnections) return 'full';
-    if (clock.now() < (this.#resting.get(owner.pod) ?? 0)) return 'resting';
+    if (this.#outages.lasts(owner)) return 'resting';
     this.#dialling += 1;
-    const dialled = await dial(owner, request, {
-      ...{ proofs, clock, timeoutMs: settings.proxyTimeoutMs },
-    }).catch((error: unknown) => {
-      logger.warn({ owner, error }, 'the address of a gateway cannot be used');
-      return { outcome: 'unreachable' } as const;
-    });
+    const dialled = await this.#dial(owner, request);
     this.#dialling -= 1;
     if (dialled.outcome !== 'ok') {
       // One client that it does not take says nothing of the others.
-      if (dialled.outcome !== 'declined') this.#rest(owner);
+      if (dialled.outcome !== 'declined') this.#outages.began(owner);
       return net.destroyed ? 'gone' : dialled.outcome;
     }
     const { socket, head } = dialled;
@@ -121,9 +122,19 @@ export class Tunnels {
     return 'ok';
   }
 
-  #rest({ pod }: Owner): void {
-    if (this.#resting.size >= RESTING_MAX) this.#resting.clear();
-    this.#resting.set(pod, this.#parts.clock.now() + REST_MS);
+  async #answers(owner: Owner): Promise<boolean> {
+    const dialled = await this.#dial(owner, undefined);
+    if (dialled.outcome === 'ok') dialled.socket.destroy();
+    return dialled.outcome === 'ok';
+  }
+
+  #dial(owner: Owner, request: ClientRequest | undefined): Promise<Dialled> {
+    const { clock, settings, proofs, logger } = this.#parts;
+    const timeoutMs = settings.proxyTimeoutMs;
+    return dial(owner, request, { proofs, clock, timeoutMs }).catch((error: unknown) => {
+      logger.warn({ owner, error }, 'the address of a gateway cannot be used');
+      return { outcome: 'unreachable' };
+    });
   }
 
   #gone(tunnel: Tunnel): void {
