@@ -6,6 +6,8 @@ import { afterEach, describe, it } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import { closeCodes } from '../../../protocol/codes.ts';
+import type { Command } from '../../../protocol/commands.ts';
+import { msgpackCodec } from '../../../protocol/msgpack.ts';
 import type { Authenticator } from '../identity.ts';
 import { type Owner, type Placement, servedInPlace } from '../placement.ts';
 import { PodKeys, publicHalf } from '../pod-keys.ts';
@@ -198,6 +200,32 @@ describe('passing clients on', () => {
     assert.equal((await client.closing()).code, closeCodes.helloTimeout.code);
     const took = performance.now() - began;
     assert.ok(took >= 390 && took < 790, `${took} ms`);
+  });
+
+  it('passes binary clients on as it does those that speak JSON', async () => {
+    const [a, b] = await pair();
+    const headers = ['Sec-WebSocket-Protocol: wscluster.v1.msgpack'];
+    const binary = await RawPeer.upgraded(a.port, { headers });
+    const say = (command: Command) =>
+      binary.send({ opcode: 2, payload: Buffer.from(msgpackCodec.encodeCommand(command)) });
+    say({ type: 'hello', session: 's' });
+    say({ type: 'sub', id: 1, topics: [{ topic: 't' }] });
+    const events = () =>
+      binary.frames.flatMap(({ opcode, payload }) => {
+        const event = opcode === 2 ? msgpackCodec.decodeEvent(payload) : undefined;
+        return event?.ok ? [event.value] : [];
+      });
+    await until(() => events().length === 2, { for: 'two answers' });
+    assert.deepEqual(
+      events().map(({ type }) => type),
+      ['welcome', 'subbed'],
+    );
+    assert.deepEqual([a.edge.status().proxied, b.edge.size], [1, 1]);
+    binary.socket.destroy();
+    const wrong = await RawPeer.upgraded(a.port, { headers });
+    wrong.say({ type: 'hello', session: 's' });
+    assert.equal(await wrong.closeCode(), closeCodes.unsupported.code);
+    wrong.socket.destroy();
   });
 
   it('cuts a client off when its owner dies, as if it had been connected there', async () => {
