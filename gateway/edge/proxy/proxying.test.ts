@@ -228,6 +228,21 @@ describe('passing clients on', () => {
     wrong.socket.destroy();
   });
 
+  it('passes the end of a client on, whether or not it also takes no more', async () => {
+    const [a, b] = await pair();
+    for (const stubborn of [true, false]) {
+      const peer = await RawPeer.upgraded(a.port, { stubborn });
+      peer.say({ type: 'hello', session: 's' });
+      await until(() => b.edge.size === 1, { for: 'the owner to serve it' });
+      peer.socket.end();
+      await until(() => peer.ended || peer.socket.readableEnded, {
+        for: 'the end of the other side',
+      });
+      await until(() => b.edge.size + a.edge.status().proxied === 0, { for: 'both to be gone' });
+      peer.socket.destroy();
+    }
+  });
+
   it('cuts a client off when its owner dies, as if it had been connected there', async () => {
     const [a, b] = await pair();
     const client = await greeted(a);
