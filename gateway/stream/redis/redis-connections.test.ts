@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { until } from '../../../e2e/deadline.ts';
+import { pause, until } from '../../../e2e/deadline.ts';
 import { freePort } from '../../../e2e/processes/redis-server.ts';
 import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
@@ -130,7 +130,19 @@ describe('A connection whose server', () => {
     assert.equal(await answered(call), 'StoreUnknown');
     await usable(2);
   });
+
+  test('is gone leaves nothing behind when it is given up: a process can end', async () => {
+    await server.close();
+    await settles('the next try', () => connection.redis.status === 'reconnecting');
+    const before = runningTimers();
+    connection.close();
+    await pause(DEADLINE_MS / 10);
+    assert.equal(runningTimers(), before - 1);
+  });
 });
+
+const runningTimers = () =>
+  process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
 /** Answers CLIENT by itself, everything else when it is told to. */
 class FakeServer {

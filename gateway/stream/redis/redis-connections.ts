@@ -333,7 +333,8 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     noDelay: true,
     keepAlive: 10_000,
     connectTimeout: settings.connectTimeoutMs,
-    disconnectTimeout: settings.socketTimeoutMs,
+    // `close` cuts. The client's own timer would wait for the end of a stream that has none any more.
+    disconnectTimeout: 0,
   };
   const { url, sentinels, sentinelName } = settings;
   const target = targetOf(url);
