@@ -45,8 +45,11 @@ const ids = (scene: Scene): string =>
     .join('');
 
 describe('who belongs into the ring', () => {
-  it('is everybody who is up, when there is no ring', () => {
-    assert.equal(ids({ pods: { b: { upSince: NOW }, a: {}, c: { state: 'leaving' } } }), 'ab');
+  it('is at first everybody who is up once somebody has been for two heartbeats', () => {
+    const b = { upSince: NOW - INTERVAL };
+    const others = { c: { upSince: NOW }, d: { upSince: NOW, state: 'leaving' } } as const;
+    assert.equal(ids({ pods: { a: b, b, ...others } }), '');
+    assert.equal(ids({ pods: { a: { upSince: NOW - 2 * INTERVAL }, b, ...others } }), 'ab');
   });
 
   it('is who was in it, unless it left, leaves, or was silent for over three heartbeats', () => {

@@ -34,11 +34,13 @@ export interface Sight {
  *
  * So a pod that flaps moves its share in and out less and less: within t heartbeats, t up to 512,
  * it comes in at most log2(t) + 1 times, then at most once in 256 heartbeats, and never again once
- * it stays up for less time than it must wait. Without any ring whoever is up comes in at once.
+ * it stays up for less time than it must wait. The first ring is made when somebody has been up
+ * for two heartbeats: who begins together is in it together, and hands nothing over a moment later.
  * A ring has room for `ringLimits.members`; those beyond serve without owning anything.
  */
 export function membersOf(sight: Sight): Member[] {
   const { ring, facts } = sight;
+  if (ring === undefined && !isFormed(sight)) return [];
   const before = ring?.members ?? [];
   const known = new Set(before.map(({ id }) => id));
   const patience = mostAreSilent(sight) ? MOST_GONE_HEARTBEATS : GONE_HEARTBEATS;
@@ -76,14 +78,17 @@ function mostAreSilent(sight: Sight): boolean {
   return silent.length * 2 > here.length;
 }
 
+const isFormed = ({ beats }: Sight): boolean => [...beats.values()].some((beat) => isUp(beat, 2));
+
 /** What counts is how long its beats prove it up; half a heartbeat is left to their timers. */
-function comesIn(id: string, { beats, time, ring }: Sight): boolean {
+const isUp = ({ at, upSince, intervalMs }: PodBeat, heartbeats: number): boolean =>
+  at - upSince >= intervalMs * (heartbeats - 1 / 2);
+
+function comesIn(id: string, { beats, time }: Sight): boolean {
   const beat = beats.get(id);
   if (beat?.state !== 'here') return false;
   // Its own age: what was silent before a pause may be silent for good.
   const age = time.now - beat.at;
   if (age < 0 || age > GONE_HEARTBEATS * beat.intervalMs) return false;
-  return (
-    ring === undefined || beat.at - beat.upSince >= beat.intervalMs * (2 ** beat.falls - 1 / 2)
-  );
+  return isUp(beat, 2 ** beat.falls);
 }

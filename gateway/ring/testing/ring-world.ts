@@ -235,9 +235,12 @@ export class RingWorld {
     const falls = Math.max(0, ...[...beats.values()].map((beat) => beat.falls));
     const alive = new Set(this.#alive.map(({ name }) => name));
     const wanted = new Set(this.#wanted.map(({ name }) => name));
-    const mostDied = this.#pods.some(({ pod }) => {
-      const dead = pod.members.filter((id) => !alive.has(id)).length;
-      return dead > pod.members.filter((id) => wanted.has(id)).length;
+    const rings = this.#pods.map(({ pod }) => pod.members);
+    // The first one may be made of whoever beat a moment ago.
+    if (rings.every(({ length }) => length === 0)) rings.push([...beats.keys()]);
+    const mostDied = rings.some((ids) => {
+      const dead = ids.filter((id) => !alive.has(id)).length;
+      return dead > ids.filter((id) => wanted.has(id)).length;
     });
     return (falls === 0 ? 0 : 2 ** (falls + 1)) + (mostDied ? MOST_GONE_HEARTBEATS : 0);
   }
