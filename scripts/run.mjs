@@ -212,7 +212,12 @@ function followParent(onGone) {
 function runEntry(entry, args) {
   const child = spawn(runtime, [...(FLAGS[entry] ?? []), join(root, entry), ...args], {
     stdio: 'inherit',
-    env: { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` },
+    env: {
+      // What one process compiled, types stripped, the next ones load: half the work of a start.
+      NODE_COMPILE_CACHE: join(root, '.cache', 'compiled'),
+      ...process.env,
+      PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
+    },
   });
   const forward = (signal) => child.kill(signal);
   for (const signal of SIGNALS) process.on(signal, forward);
