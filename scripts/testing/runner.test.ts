@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { runTests, type TestEvent } from './runner.ts';
+import { type AtOnce, runTests, type TestEvent } from './runner.ts';
 
 describe('the test runner', () => {
   let root = '';
@@ -15,8 +15,16 @@ describe('the test runner', () => {
   async function run(source: string, fileDeadlineMs = 30_000): Promise<TestEvent[]> {
     const file = join(root, 'x.test.ts');
     writeFileSync(file, `import { describe, it } from 'node:test';\n${source}`);
+    return runAll([file], { least: 1, most: 1, idle: () => 0 }, fileDeadlineMs);
+  }
+
+  async function runAll(
+    files: readonly string[],
+    atOnce: AtOnce,
+    fileDeadlineMs = 30_000,
+  ): Promise<TestEvent[]> {
     const events: TestEvent[] = [];
-    const options = { root, files: [file], concurrency: 1, fileDeadlineMs };
+    const options = { root, files, atOnce, fileDeadlineMs };
     // A run inside of a test would be taken for a part of that test.
     const context = process.env['NODE_TEST_CONTEXT'];
     delete process.env['NODE_TEST_CONTEXT'];
@@ -26,6 +34,27 @@ describe('the test runner', () => {
       if (context !== undefined) process.env['NODE_TEST_CONTEXT'] = context;
     }
     return events;
+  }
+
+  /** How many of some files were at work at the same time, at most. */
+  async function crowd(atOnce: Partial<AtOnce>): Promise<number> {
+    const files = ['a', 'b', 'c'].map((name) => join(root, `${name}.test.ts`));
+    const source = (file: string) => `
+      import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+      import { it } from 'node:test';
+      it('works', async () => {
+        writeFileSync('${file}.works', '');
+        await new Promise((resolve) => setTimeout(resolve, 2_000));
+        const crowd = readdirSync('${root}').filter((name) => name.endsWith('.works'));
+        rmSync('${file}.works');
+        console.log(crowd.length);
+      });`;
+    for (const file of files) writeFileSync(file, source(file));
+    const crowds = (await runAll(files, { least: 1, most: 3, idle: () => 1, ...atOnce }))
+      .filter((event) => event.kind === 'output')
+      .map(({ text }) => Number(text));
+    assert.equal(crowds.length, files.length);
+    return Math.max(...crowds);
   }
 
   const kinds = (events: readonly TestEvent[]) =>
@@ -54,6 +83,11 @@ describe('the test runner', () => {
   it('reports a file that cannot be loaded', async () => {
     const end = (await run(`throw new Error('at load');`)).at(-1);
     assert.ok(end?.kind === 'file-ended' && end.problem !== undefined);
+  });
+
+  it('begins more files while processors are idle, never more than it may', async () => {
+    assert.equal(await crowd({ most: 2 }), 2);
+    assert.equal(await crowd({ idle: () => 0.1 }), 1);
   });
 
   it('kills a file that does not end in time', async () => {

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { run } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 /** What happens during a run, reduced to what a report needs. */
@@ -44,27 +45,52 @@ interface RawEvent {
 
 export interface RunOptions {
   readonly root: string;
-  /** The heaviest first: half of the workers begin at this end, the others at the other. */
+  /** The heaviest first. */
   readonly files: readonly string[];
-  readonly concurrency: number;
+  readonly atOnce: AtOnce;
   /** Longest time of one file; then its process is killed and the file has failed. */
   readonly fileDeadlineMs: number;
 }
+
+/** How many files run at a time: more than `least` only while processors have nothing to do. */
+export interface AtOnce {
+  readonly least: number;
+  readonly most: number;
+  /** Share of the processors' time that nobody used of late, 0 to 1. */
+  readonly idle: () => number;
+}
+
+/** A file more takes about half a processor of two. */
+const ROOM = 0.25;
+/** A file that was begun shows in the processors' time by then. */
+const LOOK_MS = 1_000;
 
 /** Runs each file in a process of its own. `onEvent` hears of one file after the other. */
 export async function runTests(
   options: RunOptions,
   onEvent: (event: TestEvent) => void,
 ): Promise<void> {
-  const waiting = [...options.files];
-  // Two heavy files at once would take each other's processor.
-  const work = async (worker: number) => {
-    const take = () => (worker % 2 === 0 ? waiting.shift() : waiting.pop());
-    for (let file = take(); file !== undefined; file = take()) {
-      for (const event of await runFile(file, options)) onEvent(event);
-    }
+  const running = new Set<Promise<void>>();
+  const begin = (file: string) => {
+    const run = runFile(file, options).then((events) => {
+      running.delete(run);
+      for (const event of events) onEvent(event);
+    });
+    running.add(run);
   };
-  await Promise.all(Array.from({ length: options.concurrency }, (_, worker) => work(worker)));
+  for (const file of options.files) {
+    await room(running, options.atOnce);
+    begin(file);
+  }
+  await Promise.all(running);
+}
+
+async function room(running: ReadonlySet<unknown>, { least, most, idle }: AtOnce): Promise<void> {
+  while (running.size >= least) {
+    await Promise.race([...running, pause(LOOK_MS)]);
+    const unused = idle();
+    if (running.size < most && unused >= ROOM) return;
+  }
 }
 
 async function runFile(file: string, options: RunOptions): Promise<TestEvent[]> {

@@ -333,7 +333,7 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     noDelay: true,
     keepAlive: 10_000,
     connectTimeout: settings.connectTimeoutMs,
-    // `close` cuts. The client's own timer would wait for the end of a stream that has none any more.
+    // `close` cuts. The client's timer would wait for the end of a stream that ended before.
     disconnectTimeout: 0,
   };
   const { url, sentinels, sentinelName } = settings;
