@@ -21,14 +21,12 @@ describe('the command line of fault rows', () => {
   });
 
   it('does not take the beginning of a number for it', () => {
-    assert.equal(outcome('--row', '1'), '1');
+    assert.match(outcome('--row', '1'), /^1( 1[a-z])*$/);
   });
 
   it('runs a row once, in the order of the list, however often it is named', () => {
-    assert.equal(
-      outcome('--row', '25', '--row', '25r', '--row', '1', '--row', '1'),
-      '1 25 25r 25u',
-    );
+    const told = outcome('--row', '25', '--row', '25r', '--row', '1', '--row', '1');
+    assert.match(told, /^1( 1[a-z])* 25 25r 25u$/);
   });
 
   it('refuses a row that is not there, beside one that is', () => {
