@@ -1,6 +1,7 @@
 import { fanOut } from './fan-out.ts';
 import type { Figure, Measurement } from './figure.ts';
 import { memory } from './memory.ts';
+import { moves } from './moves.ts';
 import { proxy } from './proxy.ts';
 import { redisCost } from './redis-cost.ts';
 import { resume } from './resume.ts';
@@ -11,7 +12,15 @@ import { ring } from './ring.ts';
  * the bound that it is to keep. Exit code 1 when one does not.
  */
 
-const measurements: readonly Measurement[] = [memory, fanOut, redisCost, resume, ring, proxy];
+const measurements: readonly Measurement[] = [
+  memory,
+  fanOut,
+  redisCost,
+  resume,
+  ring,
+  moves,
+  proxy,
+];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !measurements.some((one) => one.name === name));
