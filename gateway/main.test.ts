@@ -134,8 +134,11 @@ describe('the gateway’s process', () => {
   });
 
   it('drains at SIGTERM and ends with 0', async () => {
-    const { child, port } = await serving('--edge-drain-grace-ms 50 --edge-drain-deadline-ms 5000');
+    const drain = '--edge-drain-grace-ms 50 --edge-drain-deadline-ms 5000';
+    const { child, port } = await serving(`${drain} --ring-heartbeat-ms 200`);
     const client = await TestClient.ready(port);
+    const ring = () => child.output.includes('a new ring');
+    await until(ring, { for: 'a ring', deadlineMs: 10_000 });
     child.signal('SIGTERM');
     assert.equal((await client.closing()).code, 4000);
     assert.equal(await exit(child), 0);

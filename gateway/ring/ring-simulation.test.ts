@@ -11,7 +11,7 @@ const ENOUGH = 1_000;
 const leastPerThousand: Readonly<Record<string, number>> = {
   'rings taken': 5_000,
   'heartbeats failed': 2_000,
-  'offer older': 5,
+  'offer older': 1,
   'offer fenced': 2,
 };
 
