@@ -1,18 +1,14 @@
 import type { SimulatedClock } from '../../../e2e/simulation/simulated-clock.ts';
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 import type { MemoryBoard } from '../memory-board.ts';
-import type { Beat, Beaten, Offer, PodBoard } from '../pod-board.ts';
+import { type Beat, type Beaten, compareStamps, type Offer, type PodBoard } from '../pod-board.ts';
 
-/** One heartbeat of everybody, ms. */
-export const HEARTBEAT = 1_000;
-/** A step on the board that is not answered within this is given up; it may yet be done. */
-export const DEADLINE = 1_500;
+/** Heartbeats after which a step on the board is given up; it may yet be done. */
+export const DEADLINE_HEARTBEATS = 1.5;
 /** The slowest request still arrives this many heartbeats after it was given up. */
 export const SLOWEST = 4;
-/** So many of the offers are as slow as can be. */
+/** So many of the offers are as slow as can be, while writers stall. */
 const LATE_SHARE = 0.3;
-/** Heartbeats in which things go wrong. */
-export const TROUBLE = 24;
 
 /** How a pod reaches the board, and whether it runs at all. */
 export class Link {
@@ -22,6 +18,8 @@ export class Link {
   slowUntil = 0;
   /** Answers are lost until then. */
   deafUntil = 0;
+  /** Until then answers bring rings of before, in any order. */
+  confusedUntil = 0;
   /** Nothing ever happened to it alone. */
   well = true;
 }
@@ -63,7 +61,14 @@ interface DistantBoardParts {
   readonly clock: SimulatedClock;
   readonly podClock: Clock;
   readonly random: Random;
-  readonly unfenced: boolean;
+  /** Of everybody, ms. */
+  readonly heartbeatMs: number;
+  /** Whether writers stall in the middle, now and then. */
+  readonly stalls: () => boolean;
+  /** Every ring that the board ever took; all who share it share this too. */
+  readonly stored: Offer[];
+  /** Default: it fences. */
+  readonly unfenced?: boolean;
 }
 
 /** The board at the end of a link on which requests and answers take time, or are lost. */
@@ -80,7 +85,7 @@ export class DistantBoard implements PodBoard {
 
   beat(beat: Beat): Promise<Beaten> {
     return this.#carry(async () => {
-      const answer = await this.#parts.board.beat(beat);
+      const answer = this.#confused(await this.#parts.board.beat(beat), beat);
       if (!this.#parts.unfenced || answer.lease === undefined) return answer;
       return { ...answer, lease: { ...answer.lease, generation: 1 } };
     });
@@ -88,13 +93,17 @@ export class DistantBoard implements PodBoard {
 
   offer({ written, ...offer }: Offer) {
     const fenced = written === undefined || this.#parts.unfenced ? {} : { written };
-    const { clock, link, random } = this.#parts;
+    const { clock, link, random, stalls, board, stored } = this.#parts;
     // A writer that stalls in the middle: another has the lease when what it wrote arrives.
-    if (clock.now() < TROUBLE * HEARTBEAT && random() < LATE_SHARE) {
+    if (stalls() && random() < LATE_SHARE) {
       link.slowUntil = Math.max(link.slowUntil, clock.now() + 1);
       link.well = false;
     }
-    return this.#carry(() => this.#parts.board.offer({ ...offer, ...fenced }));
+    return this.#carry(async () => {
+      const outcome = await board.offer({ ...offer, ...fenced });
+      if (outcome === 'stored') stored.push(offer);
+      return outcome;
+    });
   }
 
   pods() {
@@ -107,16 +116,27 @@ export class DistantBoard implements PodBoard {
 
   close(): void {}
 
+  /** The answer of another moment: with any of the rings that the board had. */
+  #confused(answer: Beaten, { ring: known }: Beat): Beaten {
+    const { random, link, clock, stored } = this.#parts;
+    if (clock.now() >= link.confusedUntil) return answer;
+    const { ring, document } = stored[Math.floor(random() * stored.length)] ?? {};
+    if (ring === undefined || document === undefined) return answer;
+    const same = compareStamps(ring, known) === 0;
+    return { ...answer, ring: { ...ring, document: same ? undefined : document } };
+  }
+
   #delay(): number {
-    const { random, link, clock } = this.#parts;
+    const { random, link, clock, heartbeatMs } = this.#parts;
     const slow = clock.now() < link.slowUntil;
-    return random() * (slow ? SLOWEST * HEARTBEAT : HEARTBEAT / 20);
+    return random() * (slow ? SLOWEST * heartbeatMs : heartbeatMs / 20);
   }
 
   #carry<T>(step: () => Promise<T>): Promise<T> {
-    const { link, clock, podClock } = this.#parts;
+    const { link, clock, podClock, heartbeatMs } = this.#parts;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const timer = podClock.after(DEADLINE, () => reject(new Error('no answer')));
+    const deadlineMs = DEADLINE_HEARTBEATS * heartbeatMs;
+    const timer = podClock.after(deadlineMs, () => reject(new Error('no answer')));
     if (link.dead || clock.now() < link.cutUntil) return promise;
     clock.after(this.#delay(), () => {
       // What was sent arrives, whatever became of the sender.

@@ -3,18 +3,15 @@ import type { Random } from '../../../protocol/clock.ts';
 import { type Ring, SHARDS } from '../../../protocol/ring.ts';
 import { pickOne, seeded } from '../../../protocol/testing/chance.ts';
 import { MemoryBoard } from '../memory-board.ts';
-import { MOST_GONE_HEARTBEATS } from '../pod-board.ts';
+import { MOST_GONE_HEARTBEATS, type Offer, type PodBeat } from '../pod-board.ts';
 import { readRing } from '../ring-keeper.ts';
-import {
-  DEADLINE,
-  DistantBoard,
-  HEARTBEAT,
-  Link,
-  PodClock,
-  SLOWEST,
-  TROUBLE,
-} from './distant-board.ts';
+import { DEADLINE_HEARTBEATS, DistantBoard, Link, PodClock, SLOWEST } from './distant-board.ts';
 import { agree, RingPod } from './fleet.ts';
+
+/** One heartbeat of everybody, ms. */
+const HEARTBEAT = 1_000;
+/** Heartbeats in which things go wrong. */
+const TROUBLE = 24;
 
 /**
  * Heartbeats after the last fault within which all agree: the slowest request of before, and then
@@ -24,7 +21,8 @@ import { agree, RingPod } from './fleet.ts';
 export const AGREE_HEARTBEATS = SLOWEST + 8;
 
 const podFaults = [
-  ...(['crash', 'restart', 'join', 'leave', 'goodbye', 'cut', 'freeze', 'slow', 'deaf'] as const),
+  ...(['crash', 'restart', 'join', 'leave', 'goodbye'] as const),
+  ...(['cut', 'freeze', 'slow', 'deaf', 'confuse'] as const),
 ];
 const storeFaults = ['outage', 'flush', 'backup', 'restore', 'clock'] as const;
 type PodFault = (typeof podFaults)[number];
@@ -56,6 +54,7 @@ export class RingWorld {
   readonly #pods: SimulatedPod[] = [];
   readonly #counts = new Map<string, number>();
   readonly #rings = new Map<string, ReturnType<typeof readRing>>();
+  readonly #stored: Offer[] = [];
   /** How far the store's clock is ahead of the true one, ms. */
   #skew = 1e9;
   #outageUntil = 0;
@@ -97,6 +96,8 @@ export class RingWorld {
     const board = new DistantBoard({
       board: this.#board,
       ...{ link, clock: this.#clock, podClock: clock, random: this.#random },
+      ...{ heartbeatMs: HEARTBEAT, stored: this.#stored },
+      stalls: () => this.#clock.now() < TROUBLE * HEARTBEAT,
       unfenced: this.#options.unfenced === true,
     });
     const read = (document: string) => this.#read(document);
@@ -156,6 +157,9 @@ export class RingWorld {
       case 'deaf':
         link.deafUntil = Math.max(link.deafUntil, until);
         return true;
+      case 'confuse':
+        link.confusedUntil = Math.max(link.confusedUntil, until);
+        return true;
       default:
         return this.#inflictStore(fault, until);
     }
@@ -173,7 +177,7 @@ export class RingWorld {
     // It goes for good: what it says last may be lost.
     link.deafUntil = Number.POSITIVE_INFINITY;
     void pod.source.stop();
-    this.#clock.after(2 * DEADLINE, () => {
+    this.#clock.after(2 * DEADLINE_HEARTBEATS * HEARTBEAT, () => {
       link.dead = true;
     });
     return true;
@@ -209,6 +213,7 @@ export class RingWorld {
       link.cutUntil = 0;
       link.slowUntil = 0;
       link.frozenUntil = 0;
+      link.confusedUntil = 0;
       if (Number.isFinite(link.deafUntil)) link.deafUntil = 0;
     }
     if (this.#wanted.length === 0) this.#join();
@@ -226,23 +231,13 @@ export class RingWorld {
     );
   }
 
-  /**
-   * Heartbeats that the rules of `membersOf` put on top: for a pod that fell, and may fall once
-   * more at the healing, and for a ring of which most died.
-   */
   async #longestWait(): Promise<number> {
     const { beats } = await this.#board.pods();
-    const falls = Math.max(0, ...[...beats.values()].map((beat) => beat.falls));
-    const alive = new Set(this.#alive.map(({ name }) => name));
-    const wanted = new Set(this.#wanted.map(({ name }) => name));
-    const rings = this.#pods.map(({ pod }) => pod.members);
-    // The first one may be made of whoever beat a moment ago.
-    if (rings.every(({ length }) => length === 0)) rings.push([...beats.keys()]);
-    const mostDied = rings.some((ids) => {
-      const dead = ids.filter((id) => !alive.has(id)).length;
-      return dead > ids.filter((id) => wanted.has(id)).length;
+    return waitsOf(beats, {
+      alive: this.#alive.map(({ name }) => name),
+      wanted: this.#wanted.map(({ name }) => name),
+      rings: this.#pods.map(({ pod }) => pod.members),
     });
-    return (falls === 0 ? 0 : 2 ** (falls + 1)) + (mostDied ? MOST_GONE_HEARTBEATS : 0);
   }
 
   #judgeEnd(): string[] {
@@ -300,6 +295,32 @@ export class RingWorld {
   #count(name: string, times = 1): void {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
   }
+}
+
+interface Standing {
+  readonly alive: readonly string[];
+  /** Who is to be in the ring. */
+  readonly wanted: readonly string[];
+  /** The members of the rings that somebody has. */
+  readonly rings: readonly (readonly string[])[];
+}
+
+/**
+ * Heartbeats that the rules of `membersOf` put on top: for a pod that fell, and may fall once more
+ * at the healing, and for a ring of which most died.
+ */
+export function waitsOf(
+  beats: ReadonlyMap<string, PodBeat>,
+  { alive, wanted, rings }: Standing,
+): number {
+  const falls = Math.max(0, ...[...beats.values()].map((beat) => beat.falls));
+  // The first one may be made of whoever beat a moment ago.
+  const none = rings.every(({ length }) => length === 0);
+  const mostDied = (none ? [[...beats.keys()]] : rings).some((members) => {
+    const dead = members.filter((id) => !alive.includes(id)).length;
+    return dead > members.filter((id) => wanted.includes(id)).length;
+  });
+  return (falls === 0 ? 0 : 2 ** (falls + 1)) + (mostDied ? MOST_GONE_HEARTBEATS : 0);
 }
 
 const isOf = <T extends string>(all: readonly T[], one: string): one is T =>
