@@ -156,8 +156,9 @@ export class GatewayPlacement implements Placement {
 
   /**
    * In proportion to the shards that each has to hand over; a tenth goes to all members alike, for
-   * clients that arrive at the wrong one. The shares of all gateways never add up to more than the
-   * budget. Who is in no ring has none: then only the deadline of its drain moves its clients.
+   * clients that arrive at the wrong one. The shares of gateways that know the same rings never add
+   * up to more than the budget. Who is in no ring has none: then only the deadline of its drain
+   * moves its clients.
    */
   #fullShare(): number {
     const { pod, movesPerSecond } = this.#parts;

@@ -24,12 +24,22 @@ export type Stay = 'until_ring' | 'until_owner';
 const GRACE_SHARE = 1 / 4;
 /** Who did not go is asked again after this, while the ring stays as it is. */
 const AGAIN_MS = 60_000;
+/**
+ * Who was sent here is not sent on for so long, while the ring stays as it is: gateways that have
+ * different rings do not send clients to and fro. Who was sent by one that had an older ring is
+ * not at home here, and no other ring need ever come.
+ */
+export const STAY_MS = 60_000;
+
+/** It is not sent on before another `Placement.version` than this, or that time of the wheel. */
+export interface StayUntil {
+  readonly version: number;
+  readonly until: number;
+}
 
 /** What is kept of a client that announced `move`. Times are the wheel's. */
 export class Movable {
   readonly shard: number;
-  /** `Placement.version` at which a move brought it here: it is not sent on before the next. */
-  readonly broughtAt: number | undefined;
   /** The key by which it is placed, if the request of its upgrade had it. */
   readonly key: string | undefined;
   /** Somebody opened its session while it was asked to go: itself, at the other gateway. */
@@ -37,11 +47,17 @@ export class Movable {
   #askedAt = Number.NEGATIVE_INFINITY;
   #until = Number.NEGATIVE_INFINITY;
   #askedAtVersion: number | undefined;
+  readonly #stay: StayUntil | undefined;
 
-  constructor(shard: number, broughtAt: number | undefined, key?: string) {
+  constructor(shard: number, stay: StayUntil | undefined, key?: string) {
     this.shard = shard;
-    this.broughtAt = broughtAt;
+    this.#stay = stay;
     this.key = key;
+  }
+
+  /** While this is the `Placement.version`, it stays until then; -Infinity: it need not stay. */
+  staysUntil(version: number): number {
+    return version === this.#stay?.version ? this.#stay.until : Number.NEGATIVE_INFINITY;
   }
 
   /** It was told that it has `within` milliseconds, at this `Placement.version`. */

@@ -6,7 +6,7 @@ import type { Move } from '../../protocol/events.ts';
 import { seeded } from '../../protocol/testing/chance.ts';
 import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import { silentEdgeCounts } from './counts.ts';
-import { Movable, type MovableClient } from './movable.ts';
+import { Movable, type MovableClient, STAY_MS } from './movable.ts';
 import { MoveTokens } from './move-tokens.ts';
 import { Mover, WITHIN_MS } from './mover.ts';
 import { type Placement, servedInPlace } from './placement.ts';
@@ -79,7 +79,9 @@ class Scene {
   }
 
   arrive(shard: number, { movable = true, broughtAt = undefined as number | undefined } = {}) {
-    const move = movable ? new Movable(shard, broughtAt) : undefined;
+    const until = this.clock.now() + STAY_MS;
+    const stay = broughtAt === undefined ? undefined : { version: broughtAt, until };
+    const move = movable ? new Movable(shard, stay) : undefined;
     const client = new Client(this.clock, move);
     this.clients.push(client);
     this.mover.welcomed(client);
@@ -149,6 +151,15 @@ describe('the mover', () => {
     scene.reached = true;
     await scene.clock.advance(200);
     assert.deepEqual([passed.asked[0]?.reason, passed.asked[0]?.to], ['rebalance', undefined]);
+  });
+
+  it('sends on who was sent here by a gateway of an older ring, though none follows', async () => {
+    const scene = new Scene();
+    const misled = scene.arrive(THERE, { broughtAt: 1 });
+    await scene.clock.advance(STAY_MS - 1_000);
+    assert.equal(misled.asked.length, 0);
+    await scene.clock.advance(2_000);
+    assert.equal(misled.asked.length, 1);
   });
 
   it('asks strangers whose gateway is not there as soon as it is, in the same ring', async () => {

@@ -68,6 +68,7 @@ export class Mover {
   /** A client was welcomed here. */
   welcomed(client: MovableClient): void {
     if (this.#held || !this.#isStranger(client)) return;
+    // Who was sent here is asked when it has stayed for a while, if it still belongs elsewhere.
     const target = client.move && this.#targetOf(client);
     if (target !== undefined && this.budget.take()) {
       this.#parts.counts.moved('paced');
@@ -121,9 +122,11 @@ export class Mover {
 
   /** Whether it belongs to another gateway, be that one there or not. */
   #isStranger(client: MovableClient): boolean {
-    const shard = this.#shardOf(client);
-    if (shard === undefined) return false;
     const { placement } = this.#parts;
+    const place = this.#placeOf(client);
+    if (!client.alive || place === undefined) return false;
+    if (place.staysUntil(placement.version) === Number.POSITIVE_INFINITY) return false;
+    const { shard } = place;
     return placement.elsewhere(shard) !== undefined || !placement.isHere(shard);
   }
 
@@ -139,9 +142,10 @@ export class Mover {
 
   /** Undefined: it stays, whoever owns it. */
   #shardOf(client: MovableClient): number | undefined {
+    const { placement, clock } = this.#parts;
     const place = this.#placeOf(client);
-    const stays = !client.alive || place?.broughtAt === this.#parts.placement.version;
-    return stays ? undefined : place?.shard;
+    if (!client.alive || place === undefined) return undefined;
+    return clock.now() < place.staysUntil(placement.version) ? undefined : place.shard;
   }
 
   #placeOf(client: MovableClient): Movable | undefined {

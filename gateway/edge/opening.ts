@@ -5,7 +5,7 @@ import { topicProblem } from '../../protocol/topic.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
-import { Movable } from './movable.ts';
+import { Movable, STAY_MS } from './movable.ts';
 import { pauses } from './pauses.ts';
 import { isPlacedBySession, type Placed, shardOfClient } from './placement.ts';
 import type { PlainHello, QueryProblem } from './plain-hello.ts';
@@ -228,11 +228,12 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   const name = known ?? sessionAtHome(context, client);
   const shard = shardOfClient(placement.key, { ...client, session: name });
   // A name that was made here is at home here, or its client would be sent about for nothing.
-  const stays =
-    going !== undefined ||
-    context.staying.get(connection) === 'until_ring' ||
-    (known === undefined && isPlacedBySession(placement.key, client));
-  connection.move = new Movable(shard, stays ? placement.version : undefined, request);
+  const sent =
+    going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
+  const passed = context.staying.get(connection) === 'until_ring';
+  const until = passed ? Number.POSITIVE_INFINITY : context.clock.now() + STAY_MS;
+  const stay = sent || passed ? { version: placement.version, until } : undefined;
+  connection.move = new Movable(shard, stay, request);
   return name;
 }
 
@@ -251,7 +252,8 @@ function settleForNow(connection: Connection, context: EdgeContext, result: Open
   const name = session?.key.session ?? '';
   const shard = shardOfClient(placement.key, { ...client, session: name });
   const waits = staying.get(connection) === 'until_owner';
-  places.set(connection, new Movable(shard, waits ? undefined : placement.version));
+  const stay = { version: placement.version, until: Number.POSITIVE_INFINITY };
+  places.set(connection, new Movable(shard, waits ? undefined : stay));
 }
 
 function subscribePlain(connection: Connection, context: EdgeContext, topic: string): void {
