@@ -47,6 +47,7 @@ export class ClientEnd implements SocketLike {
   send(text: string): void {
     if (this.#state !== 'open') return;
     this.#parts.up.send({ kind: 'text', data: Buffer.from(text) }, text.length);
+    this.#parts.watch.onSaid?.(text);
   }
 
   close(code = 1000): void {
@@ -83,6 +84,7 @@ export class ClientEnd implements SocketLike {
     if (opcode === 0x1) {
       const data = decoder.decode(payload);
       this.#parts.watch.onHeard(kindOf(data));
+      this.#parts.watch.onText?.(data);
       this.onmessage?.({ data } as never);
     } else if (opcode === 0x9) {
       this.#parts.watch.onHeard('ping');

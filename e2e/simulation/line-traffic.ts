@@ -16,4 +16,8 @@ export interface LineWatch {
   onHeard(what: 'ping' | 'tick' | 'stale' | 'other'): void;
   /** Exactly once for each `onOpen`. */
   onEnd(code: number): void;
+  /** A frame of text, before the client reads it. */
+  onText?(text: string): void;
+  /** The client sent a frame of text. */
+  onSaid?(text: string): void;
 }

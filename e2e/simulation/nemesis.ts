@@ -1,56 +1,21 @@
 import type { Random } from '../../protocol/clock.ts';
 import { pickOne } from '../../protocol/testing/chance.ts';
 import type { Scene } from './scene.ts';
+import type { SimulatedGateway } from './simulated-gateway.ts';
 
 /** What can be done to a world; each returns whether it could be done now. */
-interface Fault {
+export interface Fault {
   readonly name: string;
   readonly weight: number;
-  readonly inflict: (nemesis: Nemesis) => boolean;
+  /** Where gateways have no ring, and must be told by us where clients belong. */
+  readonly ringless?: boolean;
+  readonly inflict: (nemesis: Nemesis, world: Scene) => boolean;
 }
-
-const faults: readonly Fault[] = [
-  { name: 'gateway killed', weight: 3, inflict: (nemesis) => nemesis.kill(false) },
-  { name: 'gateway gone silently', weight: 2, inflict: (nemesis) => nemesis.kill(true) },
-  { name: 'gateway frozen', weight: 3, inflict: (nemesis) => nemesis.freezeGateway() },
-  { name: 'gateway drained', weight: 2, inflict: (nemesis) => nemesis.drain() },
-  { name: 'clients sent elsewhere', weight: 3, inflict: (nemesis) => nemesis.sendElsewhere() },
-  { name: 'gateway cut from store', weight: 3, inflict: (nemesis) => nemesis.cut('one') },
-  { name: 'all cut from store', weight: 1, inflict: (nemesis) => nemesis.cut('all') },
-  { name: 'store restarted', weight: 2, inflict: (nemesis) => nemesis.restartStore() },
-  { name: 'store lost one end', weight: 2, inflict: (nemesis) => nemesis.loseEnd() },
-  {
-    name: 'store lost what nobody answered',
-    weight: 1,
-    inflict: (nemesis) => nemesis.loseUnheard(),
-  },
-  { name: 'store fell back', weight: 2, inflict: (nemesis) => nemesis.fallBack(0) },
-  { name: 'store restarted and fell back', weight: 3, inflict: (nemesis) => nemesis.fallBack(1) },
-  {
-    name: 'store restarted twice and fell back',
-    weight: 1,
-    inflict: (nemesis) => nemesis.fallBack(2),
-  },
-  { name: 'bells disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbBells() },
-  { name: 'requests disturbed', weight: 3, inflict: (nemesis) => nemesis.disturbRequests() },
-  { name: 'line broken', weight: 4, inflict: (nemesis) => nemesis.breakLine() },
-  { name: 'line half open', weight: 3, inflict: (nemesis) => nemesis.swallow() },
-  { name: 'line slow', weight: 3, inflict: (nemesis) => nemesis.slow() },
-  { name: 'connects refused', weight: 2, inflict: (nemesis) => nemesis.refuse() },
-  { name: 'client frozen', weight: 3, inflict: (nemesis) => nemesis.freezeClient() },
-  { name: 'resubscribed', weight: 2, inflict: (nemesis) => nemesis.resubscribe() },
-  { name: 'burst', weight: 3, inflict: (nemesis) => nemesis.burst() },
-];
-
-/** The names of all faults. */
-export const faultNames: readonly string[] = faults.map(({ name }) => name);
 
 /** Until a replica that stopped following takes over, or the master restarts before that. */
 const LAG_MS = 400;
 /** Longer than a topic of a world that forgets is remembered. */
 export const AWAY_MS = 7_000;
-
-const total = faults.reduce((sum, { weight }) => sum + weight, 0);
 
 /**
  * Does bad things to a world, one after the other, many at a time. What it does heals by itself
@@ -62,6 +27,7 @@ const total = faults.reduce((sum, { weight }) => sum + weight, 0);
 export class Nemesis {
   readonly #world: Scene;
   readonly #random: Random;
+  readonly #faults: readonly Fault[];
   readonly #healing = new Set<() => void>();
   /** Nothing may happen to gateways before this: they are to report what they knew. */
   #quietUntil = 0;
@@ -74,18 +40,20 @@ export class Nemesis {
   /** Until then a replica lags that will take over. */
   lagsUntil = 0;
 
-  constructor(world: Scene, random: Random) {
+  constructor(world: Scene, random: Random, faults: readonly Fault[]) {
     this.#world = world;
     this.#random = random;
+    this.#faults = faults;
   }
 
   /** One bad thing. */
   act(): void {
+    const total = this.#faults.reduce((sum, { weight }) => sum + weight, 0);
     let chance = this.#random() * total;
-    for (const { name, weight, inflict } of faults) {
+    for (const { name, weight, inflict } of this.#faults) {
       chance -= weight;
       if (chance > 0) continue;
-      if (inflict(this)) this.#world.happened(name);
+      if (inflict(this, this.#world)) this.#world.happened(name);
       return;
     }
   }
@@ -94,28 +62,29 @@ export class Nemesis {
   heal(): void {
     for (const undo of [...this.#healing]) undo();
     this.#world.storeNetwork.heal();
+    this.#world.ring?.heal();
+    this.#world.cutter?.disarm();
     this.#world.network.refused = 0;
     this.#world.network.unanswered = 0;
   }
 
-  kill(silently: boolean): boolean {
-    const gateway = this.#victim();
+  kill(silently: boolean, gateway = this.victim(), comesBack = true): boolean {
     if (gateway === undefined) return false;
     this.#noteWitnesses();
     gateway.kill(silently);
     this.#world.note(`${gateway.name} is killed`);
-    this.#undoAfter(this.#between(50, 1_500), () => this.#world.startGateway(gateway.address));
+    if (!comesBack) return true;
+    this.undoAfter(this.between(50, 1_500), () => this.#world.startGateway(gateway.address));
     return true;
   }
 
-  freezeGateway(): boolean {
-    const gateway = this.#victim();
+  freezeGateway(gateway = this.victim()): boolean {
     if (gateway === undefined) return false;
     this.#noteWitnesses();
     this.#unable += 1;
     gateway.process.freeze();
     this.#world.note(`${gateway.name} is frozen`);
-    this.#undoAfter(this.#between(50, 4_000), () => {
+    this.undoAfter(this.between(50, 4_000), () => {
       this.#unable -= 1;
       gateway.process.thaw();
       this.#world.note(`${gateway.name} is thawed`);
@@ -123,38 +92,36 @@ export class Nemesis {
     return true;
   }
 
-  drain(): boolean {
-    const gateway = this.#victim();
+  drain(gateway = this.victim(), comesBack = true): boolean {
     if (gateway === undefined) return false;
     this.#unable += 1;
     this.#world.note(`${gateway.name} drains`);
     const ended = () => {
       this.#unable -= 1;
       this.#noteWitnesses();
-      this.#world.startGateway(gateway.address);
+      if (comesBack) this.#world.startGateway(gateway.address);
     };
     void gateway.drain().then(ended);
     return true;
   }
 
   sendElsewhere(): boolean {
-    const [from, to] = [this.#victim(), this.#victim()];
+    const [from, to] = [this.victim(), this.victim()];
     if (from === undefined || to === undefined || from === to) return false;
     from.sendClients(to);
     this.#world.note(`clients of ${from.name} belong to ${to.name}`);
-    this.#undoAfter(this.#between(300, 4_000), () => from.sendClients(undefined));
+    this.undoAfter(this.between(300, 4_000), () => from.sendClients(undefined));
     return true;
   }
 
-  cut(whom: 'one' | 'all'): boolean {
-    const one = this.#victim();
+  cut(whom: 'one' | 'all', one = this.victim()): boolean {
     if (one === undefined) return false;
     const names = whom === 'one' ? [one.name] : this.#world.gateways.map(({ name }) => name);
     this.#noteWitnesses();
     this.#unable += 1;
     for (const name of names) this.#world.store.cut(name);
     this.#world.note(`${names.join(', ')} cut off from the store`);
-    this.#undoAfter(this.#between(50, 3_000), () => {
+    this.undoAfter(this.between(50, 3_000), () => {
       this.#unable -= 1;
       for (const gateway of this.#world.gateways) {
         if (gateway.process.alive && names.includes(gateway.name)) {
@@ -187,7 +154,7 @@ export class Nemesis {
     this.#world.note(`${name} hears no answers`);
     const topic = pickOne(this.#world.topics, this.#random);
     this.#world.publishBy(subscriber, topic);
-    const lagMs = this.#between(20, 100);
+    const lagMs = this.between(20, 100);
     this.#lagsFor(lagMs);
     const comesBack = this.#random() < 0.5;
     this.#world.time.after(lagMs, () => {
@@ -207,7 +174,7 @@ export class Nemesis {
   #loseEndOf(topic: string): boolean {
     const head = this.#world.arbiter.head(topic)?.seq ?? 0;
     const unreported = this.#witnessed.get(topic) ?? 0;
-    const count = Math.min(head - unreported, Math.floor(this.#between(1, 8)));
+    const count = Math.min(head - unreported, Math.floor(this.between(1, 8)));
     if (count <= 0) return false;
     this.#world.store.failoverLosing(topic, count);
     this.#world.note(`the store lost the last ${count} of ${topic}`);
@@ -220,10 +187,10 @@ export class Nemesis {
     // What was told as trimmed must not be taken back, or nobody could judge it.
     if (!this.#mayLose || this.#world.settings.trims) return false;
     const replica = this.#world.store.snapshot();
-    let lagMs = this.#between(5, LAG_MS);
+    let lagMs = this.between(5, LAG_MS);
     for (let each = 0; each < restarts; each += 1) {
       this.#world.time.after(lagMs, () => this.#restart());
-      lagMs += this.#between(5, LAG_MS);
+      lagMs += this.between(5, LAG_MS);
     }
     this.#lagsFor(lagMs);
     this.#world.note(`a replica stops following`);
@@ -246,7 +213,7 @@ export class Nemesis {
     const deaf = storeNetwork.bellsLost > 0 ? 1 : 0;
     if (deaf > 0) this.#noteWitnesses();
     this.#unable += deaf;
-    this.#undoAfter(this.#between(300, 3_000), () => {
+    this.undoAfter(this.between(300, 3_000), () => {
       this.#unable -= deaf;
       storeNetwork.bellsLost = 0;
       storeNetwork.bellsRepeated = 0;
@@ -264,7 +231,7 @@ export class Nemesis {
     this.#noteWitnesses();
     this.#unable += 1;
     this.#world.note('requests to the store are disturbed');
-    this.#undoAfter(this.#between(100, 2_000), () => {
+    this.undoAfter(this.between(100, 2_000), () => {
       this.#unable -= 1;
       storeNetwork.refused = 0;
       storeNetwork.repliesLost = 0;
@@ -298,7 +265,7 @@ export class Nemesis {
     const line = pickOne(lines, this.#random);
     line.down.bytesPerMs = pickOne([0.1, 0.5, 3], this.#random);
     this.#world.note(`a line of ${line.clientName} is slow`);
-    this.#undoAfter(this.#between(300, 4_000), () => {
+    this.undoAfter(this.between(300, 4_000), () => {
       line.down.hasten();
     });
     return true;
@@ -308,7 +275,7 @@ export class Nemesis {
     const { network } = this.#world;
     network.refused = pickOne([0, 0.5, 0.8], this.#random);
     network.unanswered = pickOne([0, 0.2], this.#random);
-    this.#undoAfter(this.#between(200, 3_000), () => {
+    this.undoAfter(this.between(200, 3_000), () => {
       network.refused = 0;
       network.unanswered = 0;
     });
@@ -321,7 +288,7 @@ export class Nemesis {
     if (!process.running) return false;
     process.freeze();
     this.#world.note(`${process.name} is frozen`);
-    this.#undoAfter(this.#between(50, 4_000), () => {
+    this.undoAfter(this.between(50, 4_000), () => {
       process.thaw();
       this.#world.note(`${process.name} is thawed`);
     });
@@ -336,7 +303,7 @@ export class Nemesis {
     process.freeze();
     this.#world.note(`${process.name} is away`);
     this.#world.happened('client away for long');
-    this.#undoAfter(AWAY_MS, () => process.thaw());
+    this.undoAfter(AWAY_MS, () => process.thaw());
   }
 
   resubscribe(): boolean {
@@ -380,17 +347,22 @@ export class Nemesis {
     }
   }
 
-  #victim() {
-    if (this.#world.time.now() < this.#quietUntil) return undefined;
-    const able = this.#world.gateways.filter(({ process, ready }) => process.running && ready);
+  /** Those to whom something may be done now. */
+  get able(): readonly SimulatedGateway[] {
+    if (this.#world.time.now() < this.#quietUntil) return [];
+    return this.#world.gateways.filter(({ process, ready }) => process.running && ready);
+  }
+
+  victim(): SimulatedGateway | undefined {
+    const { able } = this;
     return able.length === 0 ? undefined : pickOne(able, this.#random);
   }
 
-  #between(low: number, high: number): number {
+  between(low: number, high: number): number {
     return low + this.#random() * (high - low);
   }
 
-  #undoAfter(delayMs: number, undo: () => void): void {
+  undoAfter(delayMs: number, undo: () => void): void {
     const once = () => {
       if (this.#healing.delete(once)) undo();
     };

@@ -59,6 +59,11 @@ export class Network {
     return this.lines.filter((line) => line.belongsTo(process));
   }
 
+  /** The line of a client's end. */
+  lineOf(end: Line['client']): Line | undefined {
+    return this.#lines.find(({ client }) => client === end);
+  }
+
   connect({ url, client, watch }: Dial): Line['client'] {
     const endpoint = this.#endpointOf(new URL(url).hostname);
     // Nobody there, or nobody who answers: the process is only a name then.
@@ -72,6 +77,8 @@ export class Network {
 
   #arrive(line: Line, endpoint: Endpoint | undefined): void {
     const chance = this.#random();
+    // It ended on its way here: nobody comes to the door.
+    if (line.over) return;
     if (chance < this.unanswered) {
       this.#tally.add('connect unanswered');
       line.swallow('both');
@@ -93,7 +100,7 @@ export class Network {
 
   #endpointOf(address: string): Endpoint | undefined {
     if (address !== BALANCER) return this.#endpoints.get(address);
-    const ready = [...this.#endpoints.values()].filter((each) => each.ready);
+    const ready = [...new Set(this.#endpoints.values())].filter((each) => each.ready);
     return ready.length === 0 ? undefined : pickOne(ready, this.#random);
   }
 }

@@ -1,6 +1,7 @@
 import { Client } from '../../client/client.ts';
 import type { Subscription } from '../../client/subscription.ts';
 import { Witness } from './history.ts';
+import type { MoveTrace } from './move-trace.ts';
 import { type Participant, type ParticipantParts, watchOf } from './participant.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -10,6 +11,7 @@ export class PackageSubscriber implements Participant {
   readonly process: SimulatedProcess;
   readonly topics: readonly string[];
   readonly client: Client;
+  readonly trace: MoveTrace | undefined;
   readonly #witness: Witness;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #wants = new Set<string>();
@@ -19,6 +21,7 @@ export class PackageSubscriber implements Participant {
     this.name = name;
     this.process = process;
     this.topics = parts.topics;
+    this.trace = parts.trace;
     this.#witness = new Witness(history, name, 'app');
     const watch = watchOf(name, history);
     this.client = new Client({
@@ -27,7 +30,9 @@ export class PackageSubscriber implements Participant {
       random,
       platform: () => () => {},
       webSocket: (url) => {
-        const socket = network.connect({ url, client: process, watch });
+        const leg = this.trace?.begin(watch);
+        const socket = network.connect({ url, client: process, watch: leg?.watch ?? watch });
+        leg?.dialled(network.lineOf(socket));
         return spoil?.(socket) ?? socket;
       },
       connectTimeoutMs: 1_500,
@@ -48,6 +53,8 @@ export class PackageSubscriber implements Participant {
 
   start(): void {
     for (const topic of this.topics) this.#subscribe(topic, undefined);
+    // Who listens to nothing is there all the same; whether it was let in, its state tells.
+    if (this.topics.length === 0) this.client.connect().catch(() => {});
   }
 
   get begun(): boolean {

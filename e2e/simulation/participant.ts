@@ -2,6 +2,7 @@ import type { SocketLike } from '../../client/platform.ts';
 import type { Random } from '../../protocol/clock.ts';
 import type { History } from './history.ts';
 import type { LineWatch } from './line-traffic.ts';
+import type { MoveTrace } from './move-trace.ts';
 import type { Network } from './network.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -27,6 +28,8 @@ export interface ParticipantParts {
   readonly history: History;
   /** Where it connects to. */
   readonly urls: readonly string[];
+  /** Who follows it through its moves; undefined: nobody. */
+  readonly trace: MoveTrace | undefined;
   /** A planted fault between the client and its socket. */
   readonly spoil?: ((socket: SocketLike) => SocketLike) | undefined;
 }

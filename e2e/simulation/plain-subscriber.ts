@@ -81,7 +81,8 @@ export class PlainSubscriber implements Participant {
     const { urls, network } = this.#parts;
     const base = urls[this.#tries % urls.length] ?? '';
     this.#tries += 1;
-    const url = `${base}?topics=${this.topics.join(',')}&session=${this.name}`;
+    const hello = `topics=${this.topics.join(',')}&session=${this.name}`;
+    const url = `${base}${base.includes('?') ? '&' : '?'}${hello}`;
     const socket = network.connect({ url, client: this.process, watch: this.#watch });
     this.#socket = socket;
     socket.onmessage = ({ data }: { readonly data: string }) => this.#frame(data);

@@ -4,6 +4,7 @@ import type { Outcome } from '../../gateway/stream/stream.ts';
 import { parsePosition } from '../../protocol/position.ts';
 import type { PublishRecord } from '../history/records.ts';
 import { composed, hashOfMessage } from '../load/message.ts';
+import type { Broken } from './broken.ts';
 import type { History } from './history.ts';
 import type { SimulatedGateway } from './simulated-gateway.ts';
 
@@ -16,6 +17,9 @@ interface Target {
 
 type Begun = Omit<PublishRecord, 'ret' | 'out'>;
 
+/** By so much an answer may come after that of a later publish. */
+const OVERTAKEN_MS = 1_000;
+
 const encoder = new TextEncoder();
 
 /** Writes down every publish, also those that are never answered. */
@@ -24,6 +28,9 @@ export class PublishLog {
   /** With whether somebody is still there who can answer. */
   readonly #open = new Map<Begun, () => boolean>();
   readonly #numbers = new Map<string, number>();
+  /** By client and topic: the newest that was answered, and when, ms. */
+  readonly #answered = new Map<string, { readonly pn: number; readonly at: number }>();
+  readonly broken: Broken[] = [];
 
   constructor(history: History) {
     this.#history = history;
@@ -38,12 +45,35 @@ export class PublishLog {
   byClient(publisher: string, client: Client, to: Target): void {
     const { begun, message } = this.#begin(publisher, to, () => true);
     client.publish(to.topic, message).then(
-      ({ position }) => this.#end(begun, { out: 'ok', ...placeOf(position) }),
+      ({ position }) => {
+        this.#noteAnswer(begun);
+        this.#end(begun, { out: 'ok', ...placeOf(position) });
+      },
       (error: unknown) => {
         if (!(error instanceof PublishError)) throw error;
+        if (error.code === 'timeout') this.#judgeTimeout(begun);
         this.#end(begun, { out: error.outcome, code: error.code });
       },
     );
+  }
+
+  #noteAnswer({ publisher, topic, pn }: Begun): void {
+    const which = `${publisher} ${topic}`;
+    const newest = this.#answered.get(which);
+    if (newest === undefined || newest.pn < pn) this.#answered.set(which, { pn, at: this.#ms });
+  }
+
+  /** What is sent again is sent in order, so what came later is answered later. */
+  #judgeTimeout({ publisher, topic, pn, id }: Begun): void {
+    const newest = this.#answered.get(`${publisher} ${topic}`);
+    if (newest === undefined || newest.pn < pn || newest.at > this.#ms - OVERTAKEN_MS) return;
+    const detail = `${id} was never answered, and a later one was long before`;
+    const { t } = this.#history;
+    this.broken.push({ invariant: 'answers', subscriber: publisher, detail, t });
+  }
+
+  get #ms(): number {
+    return this.#history.t / 1e6;
   }
 
   /** At a gateway, as the HTTP API does, without a number: never repeated. */

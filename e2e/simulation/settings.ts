@@ -20,15 +20,33 @@ export interface WorldSettings {
   readonly trims: boolean;
   /** Topics are forgotten a few seconds after their last message. */
   readonly expires: boolean;
+  /** Undefined: the gateways have no ring. */
+  readonly ring: RingSettings | undefined;
+}
+
+/** Of worlds in which gateways organise a ring. */
+export interface RingSettings {
+  readonly heartbeatMs: number;
+  readonly movesPerSecond: number;
+  /** By what clients are placed: each by its name, or by the session that it gets. */
+  readonly key: 'query:user' | 'sub';
+  /** A gateway that is started again is the same member, as in a StatefulSet. */
+  readonly keepsNames: boolean;
+  /** How far the clocks of gateways may be off, either way. */
+  readonly skewMs: number;
+  /** Whoever did not go home at once is waited for until it must have: that is a long time. */
+  readonly patient: boolean;
+  /** Clients that are connected and listen to nothing. */
+  readonly crowd: number;
 }
 
 /** As many entries a topic keeps in worlds that trim. */
 const KEPT = 10;
 
 /** Small and quick, so that limits are reached and waits are short; below the bounds for users. */
-export function settingsFor(random: Random): WorldSettings {
+export function settingsFor(random: Random, withRing: boolean): WorldSettings {
   const kind = random();
-  const expires = kind < 0.08;
+  const expires = kind < 0.08 && !withRing;
   const trims = kind < 0.35;
   const stream = streamSettings.parse({
     probeIntervalMs: 300,
@@ -59,5 +77,21 @@ export function settingsFor(random: Random): WorldSettings {
     drainDeadlineMs: 2_500,
   });
   const outboxBytes = pickOne([3_000, 8_000, 65_536], random);
-  return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims, expires };
+  const ring = withRing ? ringSettingsFor(random) : undefined;
+  return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims, expires, ring };
+}
+
+/** A crowd shows whether the budget is kept: only a small one is ever used up. */
+function ringSettingsFor(random: Random): RingSettings {
+  const crowded = random() < 0.2;
+  return {
+    heartbeatMs: pickOne([200, 500], random),
+    movesPerSecond: pickOne(crowded ? [2, 10] : [20, 200], random),
+    key: pickOne(['query:user', 'query:user', 'sub'] as const, random),
+    keepsNames: random() < 0.5,
+    // Beyond some seconds nobody can prove that it was asked to move.
+    skewMs: pickOne([2_000, 2_000, 2_000, 300_000], random),
+    patient: random() < 0.2,
+    crowd: crowded ? 30 : 0,
+  };
 }

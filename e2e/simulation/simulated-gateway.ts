@@ -1,7 +1,8 @@
 import { CutOff, type PeerAnswer } from '../../gateway/cut-off.ts';
-import { type EdgeCounts, silentEdgeCounts } from '../../gateway/edge/counts.ts';
+import { type EdgeCounts, type Moved, silentEdgeCounts } from '../../gateway/edge/counts.ts';
 import { Edge } from '../../gateway/edge/edge.ts';
 import type { Authenticator } from '../../gateway/edge/identity.ts';
+import { keyOfRequest } from '../../gateway/edge/placement.ts';
 import { plainHello } from '../../gateway/edge/plain-hello.ts';
 import { type HubCounts, silentCounts } from '../../gateway/hub/counts.ts';
 import { TopicHub } from '../../gateway/hub/topic-hub.ts';
@@ -20,7 +21,9 @@ import type { WorldSettings } from './settings.ts';
 import type { SimulatedClock } from './simulated-clock.ts';
 import { moveTokensOf, SimulatedPlacement } from './simulated-placement.ts';
 import { SimulatedProcess } from './simulated-process.ts';
+import { SimulatedRing } from './simulated-ring.ts';
 import type { Tally } from './tally.ts';
+import type { WorldRing } from './world-ring.ts';
 
 export interface GatewayParts {
   /** Of this life; a gateway that is started again has another one. */
@@ -36,10 +39,15 @@ export interface GatewayParts {
   /** Asks another gateway whether it reaches the store. */
   readonly ask: (peer: string) => Promise<PeerAnswer>;
   readonly peers: readonly string[];
+  /** Undefined: it has no ring. */
+  readonly ring: WorldRing | undefined;
   /** A planted fault between stream and store. */
   readonly spoil?: ((log: Log) => Log) | undefined;
 }
 
+/** Shares of time in which the event loop is said to be busy. */
+const IDLE = 0.1;
+const BUSY = 0.98;
 const START_MS = 2_000;
 const STOP_MS = 500;
 
@@ -54,7 +62,13 @@ export class SimulatedGateway implements Endpoint {
   readonly #hub: TopicHub;
   readonly #edge: Edge;
   readonly #cutOff: CutOff;
+  /** What it knows of the ring; without one the nemesis says where clients belong. */
+  readonly ring: SimulatedRing | undefined;
   readonly #placement = new SimulatedPlacement();
+  /** It takes no connections, for it has too many. */
+  full = false;
+  /** Its event loop is. */
+  busy = false;
   #started = false;
   #leaving = false;
 
@@ -70,6 +84,9 @@ export class SimulatedGateway implements Endpoint {
     const shared = { clock, random };
     const listener = { onStream: (event: StreamEvent) => this.#onStream(event) };
     const counts = countsOf(parts.tally);
+    this.ring = this.#ringOf(parts);
+    const { ring } = this;
+    const pod = ring?.pod ?? name;
     this.stream = new TopicStream({
       ...{ ...shared, log, listener, settings: settings.stream, replicas: 0 },
       counts: counts.stream,
@@ -81,10 +98,13 @@ export class SimulatedGateway implements Endpoint {
     });
     this.#edge = new Edge({
       ...{ ...shared, hub: this.#hub, stream: this.stream, settings: settings.edge, retentionS },
-      ...{ allowedOrigins: [], authenticator: everybody, counts: counts.edge },
-      ...{ logger: silentLogger, pod: name, placement: this.#placement },
-      moveTokens: moveTokensOf(name, clock),
+      ...{ allowedOrigins: [], authenticator: everybody },
+      ...{ logger: silentLogger, pod },
+      counts: { ...counts.edge, moved: (how) => this.#moved(how) },
+      placement: ring?.placement ?? this.#placement,
+      moveTokens: ring?.moveTokens ?? moveTokensOf(name, clock),
     });
+    ring?.keeper.onChange(() => this.#edge.ringChanged());
     this.#cutOff = new CutOff({
       ...{ ...shared, peers: parts.peers, intervalMs: settings.cutOffMs, ask: parts.ask },
       onChange: (cutOff) => {
@@ -97,7 +117,11 @@ export class SimulatedGateway implements Endpoint {
 
   get open(): boolean {
     const { drain } = this.#edge.status();
-    return this.#started && drain !== 'leaving' && drain !== 'empty';
+    return this.#started && drain !== 'leaving' && drain !== 'empty' && !this.full;
+  }
+
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   get ready(): boolean {
@@ -114,6 +138,7 @@ export class SimulatedGateway implements Endpoint {
       return false;
     }
     this.#started = this.process.alive;
+    if (this.#started) this.ring?.start();
     return this.#started;
   }
 
@@ -127,6 +152,7 @@ export class SimulatedGateway implements Endpoint {
         loopback: true,
         token: undefined,
         plain,
+        ...this.#keyOf(line),
       },
       (owner) => line.gateway.attach(owner),
     );
@@ -141,8 +167,10 @@ export class SimulatedGateway implements Endpoint {
   /** Leaves in order, and ends. */
   async drain(): Promise<void> {
     this.#leaving = true;
+    this.ring?.source.leave();
     const { forced } = await this.#edge.drain();
     this.#parts.tally.add(forced > 0 ? 'drain forced' : 'drain done');
+    await this.ring?.source.stop();
     await this.#edge.stop();
     this.#hub.stop();
     await this.stream.stop(STOP_MS);
@@ -154,13 +182,36 @@ export class SimulatedGateway implements Endpoint {
     if (!this.process.alive) return;
     this.process.kill();
     this.#started = false;
-    const { store, network } = this.#parts;
+    const { store, network, ring } = this.#parts;
+    ring?.cutOff(this.process);
     store.cut(this.name);
     void this.#log.stop();
     for (const line of network.linesOf(this.process)) {
       if (silently) line.swallow('both');
       else line.resetByGateway();
     }
+  }
+
+  #ringOf({ ring: world, name, address, tally }: GatewayParts): SimulatedRing | undefined {
+    if (world === undefined) return undefined;
+    const pod = world.settings.keepsNames ? address : name;
+    const load = () => {
+      return { connections: this.#edge.size, utilisation: this.busy ? BUSY : IDLE };
+    };
+    return new SimulatedRing({ pod, process: this.process, world, tally, load });
+  }
+
+  #keyOf({ url }: Line): { key?: string } {
+    if (this.ring === undefined) return {};
+    const key = keyOfRequest({ url, headers: {} }, this.ring.placement.key);
+    return key === undefined ? {} : { key };
+  }
+
+  #moved(how: Moved): void {
+    const { tally, ring: world, time } = this.#parts;
+    tally.add(`moved ${how}`);
+    if (how !== 'paced' || this.ring === undefined) return;
+    world?.budget.took(time.now(), this.ring.pod, this.ring.keeper.recent());
   }
 
   #onStream(event: StreamEvent): void {

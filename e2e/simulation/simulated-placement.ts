@@ -1,19 +1,19 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { MoveTokens } from '../../gateway/edge/move-tokens.ts';
 import type { Elsewhere, Placement } from '../../gateway/edge/placement.ts';
-import { PodKeys } from '../../gateway/edge/pod-keys.ts';
+import { PodKeys, publicHalf } from '../../gateway/edge/pod-keys.ts';
 import type { Clock } from '../../protocol/clock.ts';
 
 const MOVES_PER_SECOND = 20;
 
 /** A private Ed25519 key as DER is this and 32 bytes: one for all, the same in each run. */
 const DER = Buffer.from('302e020100300506032b657004220420', 'hex');
-const privateKey = createPrivateKey({
+export const privateKey = createPrivateKey({
   key: Buffer.concat([DER, Buffer.alloc(32, 7)]),
   format: 'der',
   type: 'pkcs8',
 });
-const publicKey = createPublicKey(privateKey).export({ format: 'jwk' }).x;
+export const publicKey = publicHalf(privateKey);
 
 export const moveTokensOf = (pod: string, clock: Clock): MoveTokens =>
   new MoveTokens({ pod, cluster: 'sim', privateKey, keys: new PodKeys(() => publicKey), clock });

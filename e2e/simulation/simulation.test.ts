@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { type Exploration, explore, type Findings } from './explore.ts';
-import { faultNames } from './nemesis.ts';
-import { replayCommand, tell } from './telling.ts';
+import { assertEnough, exploreTogether, summary } from './expedition.ts';
+import { worldFaults } from './faults.ts';
+import { tell } from './telling.ts';
 import { World } from './world.ts';
 
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 2_000);
 const FIRST_SEED = Number(process.env['SIMULATION_SEED'] ?? 1);
-const WORKERS = 2;
 /** Fewer seeds than this need not have met everything. */
 const ENOUGH = 1_000;
 
@@ -68,63 +65,30 @@ const leastPerThousand: Readonly<Record<string, number>> = {
 /** Of every single fault. */
 const LEAST_FAULTS = 20;
 
-async function delegate(exploration: Exploration): Promise<Findings> {
-  const worker = new Worker(import.meta.filename, { workerData: exploration });
-  const [findings] = (await once(worker, 'message')) as [Findings];
-  await worker.terminate();
-  return findings;
-}
+const leastFaults = Object.fromEntries(
+  worldFaults.map(({ name }) => [`fault ${name}`, LEAST_FAULTS]),
+);
 
-function judge(all: readonly Findings[]): void {
-  const count = (name: string) => all.reduce((sum, each) => sum + (each.counts.get(name) ?? 0), 0);
-  const share = SEEDS / 1_000;
-  for (const [name, least] of Object.entries(leastPerThousand)) {
-    assert(count(name) >= least * share, `${name}: only ${count(name)} in ${SEEDS} worlds`);
+test(`nothing is lost in silence, doubled or delayed for ever in ${SEEDS} worlds`, async (t) => {
+  const found = await exploreTogether({ first: FIRST_SEED, last: FIRST_SEED + SEEDS - 1 });
+  assertEnough(found, SEEDS < ENOUGH ? {} : { ...leastPerThousand, ...leastFaults });
+  for (const line of summary(found)) t.diagnostic(line);
+});
+
+test('a seed tells the same world again', async () => {
+  for (const seed of [3, 4]) {
+    const [one, other] = [await new World(seed).run(), await new World(seed).run()];
+    assert(one.records.length > 100);
+    assert.deepEqual(tell(other), tell(one));
   }
-  for (const name of faultNames) {
-    const times = count(`fault ${name}`);
-    assert(times >= LEAST_FAULTS * share, `fault ${name}: only ${times} in ${SEEDS} worlds`);
-  }
-}
+});
 
-if (isMainThread) {
-  test(`nothing is lost in silence, doubled or delayed for ever in ${SEEDS} worlds`, async (t) => {
-    const last = FIRST_SEED + SEEDS - 1;
-    const parts = Array.from({ length: WORKERS }, (_, index) =>
-      delegate({ first: FIRST_SEED + index, step: WORKERS, last }),
-    );
-    const all = await Promise.all(parts);
-    for (const { failure } of all) {
-      if (failure !== undefined) assert.fail(`${failure.text}\n${replayCommand(failure.seed)}`);
-    }
-    const total = (of: (findings: Findings) => number) =>
-      all.reduce((sum, each) => sum + of(each), 0);
-    const minutes = Math.round(total(({ simulatedMs }) => simulatedMs) / 60_000);
-    const slowest = Math.round(Math.max(...all.map(({ catchUpMs }) => catchUpMs)));
-    t.diagnostic(`${total(({ events }) => events)} events in ${minutes} simulated minutes`);
-    t.diagnostic(`everybody was level at most ${slowest} ms after the last fault`);
-    if (SEEDS >= ENOUGH) judge(all);
-  });
-
-  test('a seed tells the same world again', async () => {
-    for (const seed of [3, 4]) {
-      const [one, other] = [await new World(seed).run(), await new World(seed).run()];
-      assert(one.records.length > 100);
-      assert.deepEqual(tell(other), tell(one));
-    }
-  });
-
-  test('a world is replayed from the command line, to its verdict', async () => {
-    const script = join(import.meta.dirname, 'replay.ts');
-    const options = { maxBuffer: 64 * 1024 * 1024 };
-    const run = promisify(execFile)(process.execPath, [script, '--seed', '5'], options);
-    const { stdout } = await run;
-    assert.match(stdout, /!! g0-1 starts/);
-    assert.match(stdout, /store wrote a /);
-    assert.match(stdout, /Nothing went wrong\.\n$/);
-  });
-} else {
-  // Refusals are ordinary here, and their stacks would cost more than the rest.
-  Error.stackTraceLimit = 0;
-  parentPort?.postMessage(await explore(workerData as Exploration));
-}
+test('a world is replayed from the command line, to its verdict', async () => {
+  const script = join(import.meta.dirname, 'replay.ts');
+  const options = { maxBuffer: 64 * 1024 * 1024 };
+  const run = promisify(execFile)(process.execPath, [script, '--seed', '5'], options);
+  const { stdout } = await run;
+  assert.match(stdout, /!! g0-1 starts/);
+  assert.match(stdout, /store wrote a /);
+  assert.match(stdout, /Nothing went wrong\.\n$/);
+});

@@ -1,7 +1,6 @@
 import { check } from '../history/checker.ts';
 import type { HistoryRecord } from '../history/records.ts';
-import type { Violation } from '../history/verdict.ts';
-import type { Outcome } from './world.ts';
+import type { Outcome, WorldViolation } from './world.ts';
 
 /** Records of a world's end that stand before its first violation and behind it. */
 const BEFORE = 30;
@@ -34,21 +33,27 @@ export function tellFailure(outcome: Outcome): string {
   return [
     `Seed ${outcome.seed}: ${describe(violation)}`,
     ...outcome.violations.slice(1, 5).map((more) => `  also ${describe(more)}`),
-    `Before it (replay for all of it: ${replayCommand(outcome.seed)}):`,
+    `Before it (replay for all of it: ${replayCommand(outcome)}):`,
     ...lines.slice(-BEFORE).map(({ text }) => `  ${text}`),
   ].join('\n');
 }
 
-export const replayCommand = (seed: number): string =>
-  `node e2e/simulation/replay.ts --seed ${seed}`;
+export const replayCommand = ({ seed, ring }: Pick<Outcome, 'seed' | 'ring'>): string =>
+  `node e2e/simulation/replay.ts --seed ${seed}${ring ? ' --ring' : ''}`;
 
-export function describe({ invariant, subscriber, topic, detail }: Violation): string {
+export function describe(violation: WorldViolation): string {
+  const { invariant, subscriber, detail } = violation;
+  const topic = 't' in violation ? undefined : violation.topic;
   const where = [subscriber, topic].filter((part) => part !== undefined).join(' in ');
   return `${invariant}${where === '' ? '' : ` at ${where}`}: ${detail}`;
 }
 
 /** How many records it takes until the checker says the same. */
-function firstRecordOf({ records, expect }: Outcome, violation: Violation): number {
+function firstRecordOf({ records, expect }: Outcome, violation: WorldViolation): number {
+  if ('t' in violation) {
+    const at = records.findIndex((record) => timeOf(record) > violation.t);
+    return at < 0 ? records.length : at;
+  }
   const wanted = describe(violation);
   const found = (count: number) => {
     const some = records.filter((record, index) => index < count || canonical.has(record.kind));
@@ -65,7 +70,7 @@ function firstRecordOf({ records, expect }: Outcome, violation: Violation): numb
 }
 
 /** Those of the first `count` records that are worth a line, and what was done to the world. */
-function linesOf({ records, notes }: Outcome, count: number, about?: Violation): Line[] {
+function linesOf({ records, notes }: Outcome, count: number, about?: WorldViolation): Line[] {
   const lines: Line[] = [];
   let note = 0;
   for (const record of records.slice(0, count)) {
@@ -87,7 +92,9 @@ function timeOf(record: HistoryRecord): number {
 }
 
 /** Whether a record is about the same topic, and about the same subscriber or all of them. */
-function concerns(record: HistoryRecord, { topic, subscriber }: Violation): boolean {
+function concerns(record: HistoryRecord, violation: WorldViolation): boolean {
+  const { subscriber } = violation;
+  const topic = 't' in violation ? undefined : violation.topic;
   if (record.kind === 'heard') return false;
   if (topic !== undefined && 'topic' in record && record.topic !== topic) return false;
   if (subscriber === undefined || !('subscriber' in record)) return true;

@@ -7,21 +7,33 @@ import { pickOne, seeded } from '../../protocol/testing/chance.ts';
 import { check } from '../history/checker.ts';
 import type { HistoryRecord } from '../history/records.ts';
 import type { Expectations, Figures, Violation } from '../history/verdict.ts';
+import type { Broken } from './broken.ts';
+import { worldFaults } from './faults.ts';
 import { History } from './history.ts';
+import { everySoOften, Homecoming } from './homecoming.ts';
+import { MoveCutter } from './move-cutter.ts';
 import { AWAY_MS, Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
 import { PackageSubscriber } from './package-subscriber.ts';
-import type { Participant, ParticipantParts } from './participant.ts';
+import type { Participant } from './participant.ts';
 import { PlainSubscriber } from './plain-subscriber.ts';
+import { populate } from './population.ts';
 import { PublishLog } from './publisher.ts';
+import { ringFaults } from './ring-faults.ts';
 import type { Scene } from './scene.ts';
 import { settingsFor, type WorldSettings } from './settings.ts';
 import { Restless, SimulatedClock } from './simulated-clock.ts';
 import { SimulatedGateway } from './simulated-gateway.ts';
-import { SimulatedProcess } from './simulated-process.ts';
 import { StoreArbiter } from './store-arbiter.ts';
 import { StoreNetwork } from './store-network.ts';
 import { Tally } from './tally.ts';
+import { WorldRing } from './world-ring.ts';
+
+export interface WorldOptions {
+  /** Gateways organise a ring, and clients follow it. Default: they do not. */
+  readonly ring?: boolean;
+  readonly spoilers?: Spoilers;
+}
 
 /** Bugs that are planted to see whether they are found. */
 export interface Spoilers {
@@ -31,7 +43,8 @@ export interface Spoilers {
 
 export interface Outcome {
   readonly seed: number;
-  readonly violations: readonly Violation[];
+  readonly ring: boolean;
+  readonly violations: readonly WorldViolation[];
   readonly figures: Figures;
   readonly tally: Tally;
   readonly records: readonly HistoryRecord[];
@@ -40,6 +53,9 @@ export interface Outcome {
   readonly events: number;
   readonly simulatedMs: number;
 }
+
+/** What the history shows, or what else was promised. */
+export type WorldViolation = Violation | Broken;
 
 /** Something that was done to the world. */
 export interface Note {
@@ -59,7 +75,6 @@ const GATEWAYS_MS = 20;
 const CALM_MS = 150;
 const OPENED_MS = 400;
 const RESTART_MS = 300;
-const LOOK_MS = 50;
 /** One last message after the other, until everybody has the last one. */
 const LAST_MS = 3_000;
 const MAX_BYTES = 120;
@@ -83,21 +98,24 @@ export class World implements Scene {
   readonly #publishes: PublishLog;
   readonly #nemesis: Nemesis;
   readonly #gateways = new Map<string, SimulatedGateway>();
-  readonly #addresses: readonly string[];
+  #addresses: readonly string[];
+  readonly apart = new Set<string>();
+  readonly ring: WorldRing | undefined;
+  readonly cutter: MoveCutter | undefined;
   readonly #notes: Note[] = [];
   #lives = 0;
   /** Of the time in which bad things were done. */
   #start = 0;
   #end = 0;
 
-  constructor(seed: number, spoilers: Spoilers = {}) {
+  constructor(seed: number, { ring = false, spoilers = {} }: WorldOptions = {}) {
     this.#seed = seed;
     this.#spoilers = spoilers;
     const { time, tally } = this;
     // Neighbouring seeds must not give neighbouring worlds.
     const random = seeded(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995);
     this.#random = random;
-    this.settings = settingsFor(random);
+    this.settings = settingsFor(random, ring);
     const fewest = this.settings.expires ? 2 : 1;
     this.topics = ['a', 'b', 'c'].slice(0, fewest + Math.floor(random() * (4 - fewest)));
     this.#addresses = ['g0', 'g1', 'g2', 'g3'].slice(0, 2 + Math.floor(random() * 3));
@@ -112,8 +130,22 @@ export class World implements Scene {
     this.arbiter = new StoreArbiter({ store: this.store, time, recorder });
     this.#history.onTrimmed = (topic) => this.arbiter.look(topic);
     this.#publishes = new PublishLog(this.#history);
-    this.#nemesis = new Nemesis(this, this.#fork());
+    const common = worldFaults.filter(({ ringless = false }) => !ring || !ringless);
+    const faults = ring ? [...common, ...ringFaults] : common;
+    this.#nemesis = new Nemesis(this, this.#fork(), faults);
+    if (this.settings.ring !== undefined) {
+      const troubled = () => this.#start > 0 && this.#end === 0;
+      const note = (text: string) => this.note(text);
+      const parts = { time, settings: this.settings.ring, random: this.#fork(), troubled, note };
+      this.ring = new WorldRing(parts);
+      const nemesis = this.#nemesis;
+      this.cutter = new MoveCutter({ world: this, nemesis, random: this.#fork(), troubled });
+    }
     this.#populate();
+  }
+
+  get addresses(): readonly string[] {
+    return this.#addresses;
   }
 
   get gateways(): SimulatedGateway[] {
@@ -131,6 +163,7 @@ export class World implements Scene {
       this.#end = this.#history.t;
       await this.time.run(Math.max(this.time.now(), this.#nemesis.lagsUntil) + AFTERMATH_MS);
       await this.#settle();
+      await this.#comeHome();
     } catch (error) {
       if (!(error instanceof Restless)) throw error;
       this.#unlevel = ['the world, which does not come to rest,'];
@@ -146,19 +179,26 @@ export class World implements Scene {
     this.#notes.push({ t: this.#history.t, text });
   }
 
+  abandon(address: string): void {
+    this.#addresses = this.#addresses.filter((each) => each !== address);
+  }
+
   startGateway(address: string): void {
     this.#lives += 1;
+    if (!this.#addresses.includes(address)) this.#addresses = [...this.#addresses, address];
     const name = `${address}-${this.#lives}`;
     const gateway = new SimulatedGateway({
       ...{ name, address, time: this.time, random: this.#fork(), store: this.store },
       ...{ network: this.network, settings: this.settings, tally: this.tally },
-      skewMs: (this.#random() * 2 - 1) * SKEW_MS,
+      skewMs: (this.#random() * 2 - 1) * (this.settings.ring?.skewMs ?? SKEW_MS),
       peers: this.#addresses.filter((each) => each !== address),
-      ask: (peer) => this.#ask(peer),
+      ask: (peer) => this.#ask(peer, address),
+      ring: this.ring,
       spoil: this.#spoilers.log,
     });
     this.#gateways.set(address, gateway);
     this.network.listen(address, gateway);
+    this.network.listen(name, gateway);
     this.note(`${name} starts`);
     void gateway.start().then((started) => {
       if (started || this.#gateways.get(address) !== gateway) return;
@@ -185,42 +225,12 @@ export class World implements Scene {
   }
 
   #populate(): void {
-    const packages = 2 + Math.floor(this.#random() * 3);
-    for (let each = 0; each < packages; each += 1) {
-      const subscriber = new PackageSubscriber(this.#partsOf(`client${each}`));
-      this.subscribers.push(subscriber);
-      this.participants.push(subscriber);
-    }
-    // A store that forgets a session leaves nobody who could know what its client missed.
-    const plain = this.settings.expires ? 0 : 1 + Math.floor(this.#random() * 2);
-    for (let each = 0; each < plain; each += 1) {
-      this.participants.unshift(new PlainSubscriber(this.#partsOf(`plain${each}`)));
-    }
-  }
-
-  #partsOf(name: string): ParticipantParts {
-    const some = this.#topicsOf(name);
-    const direct = this.#addresses.map((address) => `ws://${address}/ws`);
-    const first = Math.floor(this.#random() * direct.length);
-    const rotated = [...direct.slice(first), ...direct.slice(0, first)];
-    return {
-      name,
-      process: new SimulatedProcess(name, this.time, (this.#random() * 2 - 1) * SKEW_MS),
-      topics: some.length === 0 ? this.topics.slice(-1) : some,
-      network: this.network,
-      random: this.#fork(),
-      history: this.#history,
-      urls: this.#random() < 0.5 ? ['ws://any/ws'] : rotated,
-      spoil: this.#spoilers.socket,
-    };
-  }
-
-  /** Where topics are forgotten, one of them has a single subscriber, who will be away. */
-  #topicsOf(name: string): string[] {
-    const some = this.topics.filter(() => this.#random() < 0.7);
-    if (!this.settings.expires) return some;
-    const others = some.filter((topic) => topic !== this.topics[0]);
-    return name === 'client0' ? this.topics.slice(0, 1).concat(others) : others;
+    const people = populate({
+      ...{ world: this, random: this.#random, history: this.#history },
+      ...{ fork: () => this.#fork(), spoil: this.#spoilers.socket },
+    });
+    this.subscribers.push(...people.subscribers);
+    this.participants.push(...people.plain, ...people.subscribers, ...people.crowd);
   }
 
   #beginPlain(participants: readonly Participant[]): void {
@@ -230,9 +240,10 @@ export class World implements Scene {
     }
   }
 
-  #ask(peer: string): Promise<PeerAnswer> {
+  #ask(peer: string, by: string): Promise<PeerAnswer> {
     const gateway = this.#gateways.get(peer);
-    if (gateway === undefined || !gateway.process.alive) return Promise.resolve('nobody');
+    const apart = this.apart.has(peer) || this.apart.has(by);
+    if (gateway === undefined || apart || !gateway.process.alive) return Promise.resolve('nobody');
     return Promise.race([
       gateway.process.gate(gateway.stream.probe()).then(
         () => 'reached' as const,
@@ -303,12 +314,15 @@ export class World implements Scene {
     const until = this.time.now() + LEVEL_MS;
     await this.time.run(
       until,
-      this.#nowAndThen(() => this.gateways.some((each) => each.ready)),
+      everySoOften(this.time, () => this.gateways.some((each) => each.ready)),
     );
     const level = () => this.#publishes.open === 0 && this.participants.every(this.#isLevel);
     while (this.time.now() < until && !level()) {
       for (const topic of this.topics) this.publishAtGateway(topic);
-      await this.time.run(Math.min(until, this.time.now() + LAST_MS), this.#nowAndThen(level));
+      await this.time.run(
+        Math.min(until, this.time.now() + LAST_MS),
+        everySoOften(this.time, level),
+      );
     }
     this.#unlevel = this.participants
       .filter((each) => !this.#isLevel(each))
@@ -316,14 +330,16 @@ export class World implements Scene {
     if (this.#publishes.open > 0) this.#unlevel.push('a publish');
   }
 
-  /** Looks at a condition every few milliseconds of simulated time. */
-  #nowAndThen(holds: () => boolean): () => boolean {
-    let next = this.time.now() + LOOK_MS;
-    return () => {
-      if (this.time.now() < next) return false;
-      next = this.time.now() + LOOK_MS;
-      return holds();
-    };
+  /** Who can move gets home, while a message comes now and then; then all are level once more. */
+  async #comeHome(): Promise<void> {
+    if (this.ring === undefined || this.#unlevel.length > 0) return;
+    const { time, ring } = this;
+    const clients = this.participants.filter((each) => each instanceof PackageSubscriber);
+    const everybody = { ring, time, clients, gateways: () => this.gateways };
+    await new Homecoming(everybody).wait(() => {
+      for (const topic of this.topics) this.publishAtGateway(topic);
+    });
+    await this.#settle();
   }
 
   readonly #isLevel = (participant: Participant): boolean =>
@@ -359,7 +375,8 @@ export class World implements Scene {
     };
     const { records } = recorder;
     const { violations: found, figures } = check(records, expect);
-    const violations = [...found];
+    const broken = [...this.#publishes.broken, ...(this.ring?.judge() ?? [])];
+    const violations: WorldViolation[] = [...found, ...broken];
     for (const name of this.#unlevel) {
       const detail = `was not level ${LEVEL_MS} ms after everything was healed`;
       violations.push({ invariant: 'I9', subscriber: name, detail });
@@ -369,6 +386,7 @@ export class World implements Scene {
     return {
       ...{
         seed: this.#seed,
+        ring: this.ring !== undefined,
         violations,
         figures,
         tally: this.tally,

@@ -313,7 +313,7 @@ export function waitsOf(
   beats: ReadonlyMap<string, PodBeat>,
   { alive, wanted, rings }: Standing,
 ): number {
-  const falls = Math.max(0, ...[...beats.values()].map((beat) => beat.falls));
+  const falls = Math.max(0, ...alive.map((id) => beats.get(id)?.falls ?? 0));
   // The first one may be made of whoever beat a moment ago.
   const none = rings.every(({ length }) => length === 0);
   const mostDied = (none ? [[...beats.keys()]] : rings).some((members) => {
