@@ -1,15 +1,15 @@
 import type { Redis } from 'ioredis';
-import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import type { Ring } from '../../protocol/ring.ts';
-import { decodeRing, encodeRing, ringDigest } from '../../protocol/ring-document.ts';
+import { encodeRing, ringDigest } from '../../protocol/ring-document.ts';
 import { until } from '../deadline.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { talk } from '../processes/sentinel.ts';
+import { boardOf, shown } from './board.ts';
 import { atMost } from './demands.ts';
 import type { Evidence } from './judges.ts';
 import { movers, placed, undisturbed } from './movers.ts';
 import type { Row } from './row.ts';
-import { KEY_PREFIX, type Stage } from './stage.ts';
+import type { Stage } from './stage.ts';
 
 /** Faults of the board on which gateways find the ring. */
 
@@ -49,14 +49,6 @@ async function show(redis: Redis, ring: Ring): Promise<void> {
   const shown = { rg: generation, rc: counter, rh: ringDigest(document), d: document };
   await redis.hset(boardOf(ring), shown);
 }
-
-async function shown(redis: Redis): Promise<Ring> {
-  const [board = ''] = await redis.keys(boardOf({ cluster: '*' }));
-  return decodeRing((await redis.hget(board, 'd')) ?? '');
-}
-
-const boardOf = ({ cluster }: Pick<Ring, 'cluster'>): string =>
-  redisKeys(KEY_PREFIX).board(cluster)[0];
 
 /** Each shard is the next member's. */
 const turned = (ring: Ring): Ring => ({
@@ -104,7 +96,7 @@ function contradict(stage: Stage): Promise<Evidence> {
       for: 'the ring with the higher digest to be in force',
       deadlineMs: PATIENCE_MS,
     });
-    await placed(stage, stage.gateway(0));
+    await placed(stage);
     return {
       conflicts: (await total(stage, CONFLICTS)) - before.conflicts,
       moved: stage.load.counts.moves - before.moves,

@@ -1,13 +1,13 @@
+import { ownerOf, type Ring, shardOf } from '../../protocol/ring.ts';
 import { until } from '../deadline.ts';
 import type { ClientSubscriber } from '../load/client-subscriber.ts';
-import type { GatewayProcess } from '../processes/gateway-process.ts';
-import { ownerOf } from '../processes/ring-view.ts';
+import { ringOnBoard } from './board.ts';
 import { atMost, type Demand } from './demands.ts';
 import { noGaps, type Run } from './judges.ts';
 import type { Stage } from './stage.ts';
 
 /** A client that was asked and did not go is asked again after a minute and a half. */
-const PLACED_MS = 120_000;
+export const PLACED_MS = 120_000;
 
 /** A row with many clients that can move, each with little to do. */
 export const movers = {
@@ -28,20 +28,64 @@ export function undisturbed(run: Run): Demand[] {
   ];
 }
 
-/** Everybody who can move is where it belongs, as this gateway knows it. */
+export type KeyOf = (client: ClientSubscriber) => string;
+
+/** Without a key of its own, a client is placed by its session. */
+const bySession: KeyOf = ({ session = '' }) => session;
+/** Where `placement.key` is `query:key`. */
+export const byName: KeyOf = ({ name }) => name;
+
+/** Where clients belong by a ring. */
+export function ownersBy(
+  ring: Ring,
+  clients: readonly ClientSubscriber[],
+  keyOf: KeyOf = bySession,
+): ReadonlyMap<ClientSubscriber, string> {
+  return new Map(clients.map((one) => [one, ownerOf(ring, shardOf(keyOf(one))).id]));
+}
+
+/** Everybody who can move is where it belongs by the ring on the board, which all must have. */
 export async function placed(
-  { load: { movers } }: Stage,
-  gateway: GatewayProcess,
-): Promise<ReadonlyMap<ClientSubscriber, string | undefined>> {
-  const owners = new Map(
-    await Promise.all(
-      movers.map(async (one) => [one, await ownerOf(gateway, one.session ?? '')] as const),
-    ),
-  );
-  const astray = () => movers.filter((one) => one.gateway !== owners.get(one));
+  stage: Stage,
+  keyOf?: KeyOf,
+): Promise<ReadonlyMap<ClientSubscriber, string>> {
+  const { movers: clients } = stage.load;
+  const ring = await ringOnBoard(stage);
+  const owners = ownersBy(ring, clients, keyOf);
+  const astray = () => clients.filter((one) => one.gateway !== owners.get(one));
   await until(() => astray().length === 0, {
     for: () => `${astray().length} clients to be where they belong`,
     deadlineMs: PLACED_MS,
   });
   return owners;
+}
+
+export interface Returned {
+  readonly dropped: number;
+  /** The most after one hello. */
+  readonly redirects: number;
+  /** How often anybody was not connected, beyond what was done to it. */
+  disturbed(): number;
+}
+
+/** Everybody of these loses its connection at once; until all are back, where `isHome` says. */
+export async function returned(
+  { load }: Stage,
+  clients: readonly ClientSubscriber[],
+  isHome: (client: ClientSubscriber) => boolean,
+): Promise<Returned> {
+  const { interrupted } = load.counts;
+  const redirects = new Map(clients.map((one) => [one, one.redirects]));
+  for (const client of clients) client.drop();
+  const disturbed = () => load.counts.interrupted - interrupted - clients.length;
+  await until(() => disturbed() >= 0, {
+    for: 'everybody who lost its connection to notice',
+    deadlineMs: PLACED_MS,
+  });
+  await until(() => load.attached() && load.movers.every(isHome), {
+    for: () => `${load.movers.filter((one) => !isHome(one)).length} clients to be back at home`,
+    deadlineMs: PLACED_MS,
+  });
+  const most = clients.map((one) => one.redirects - (redirects.get(one) ?? 0));
+  return { dropped: clients.length, redirects: Math.max(...most), disturbed };
 }

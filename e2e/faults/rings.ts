@@ -134,7 +134,7 @@ async function scaleUp(stage: Stage): Promise<Evidence> {
   const before = new Map(clients.map((one) => [one, one.gateway]));
   const newcomer = await stage.join();
   const { members } = await agreed(stage.gateways);
-  const owners = await placed(stage, newcomer);
+  const owners = await placed(stage);
   const moved = clients.filter(({ moves }) => moves > 0);
   const due = moved.filter((one) => one.moves === 1 && owners.get(one) !== before.get(one));
   return {
@@ -155,7 +155,7 @@ async function flap(stage: Stage): Promise<Evidence> {
   await flapper.restart();
   stage.route(stage.gateways);
   await agreed(stage.gateways);
-  await placed(stage, stays);
+  await placed(stage);
   await drained(stage, flapper);
   await agreed(stage.alive);
   await stage.recovered();

@@ -33,11 +33,13 @@ export const baseSettings = {
 const RING_HEARTBEAT_MS = 2_000;
 
 /**
- * A gateway that did not get the processor for a moment must neither look gone nor find Redis gone;
- * and a drain has time, so that nobody goes because it is over.
+ * A gateway that did not get the processor for a moment must neither look gone, nor find Redis
+ * gone, nor say that what it has may be old: clients do not move to one that does, and are not
+ * asked again so soon. And a drain has time, so that nobody goes because it is over.
  */
 export const ringSettings = {
   redis: { socketTimeoutMs: 1_500 },
+  stream: { probeIntervalMs: 500 },
   ring: { heartbeatMs: 1_000 },
   placement: { podEndpoint: 'address' },
   edge: { heartbeatMs: RING_HEARTBEAT_MS, drainDeadlineMs: 40_000 },

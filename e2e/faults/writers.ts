@@ -92,7 +92,7 @@ function freezeWriter(stage: Stage): Promise<Evidence> {
     await until(() => writer.ready(), { for: 'it to be ready', deadlineMs: PATIENCE_MS });
     stage.route(stage.gateways);
     await agreed(stage.gateways);
-    await placed(stage, writer);
+    await placed(stage);
     return {};
   });
 }

@@ -167,15 +167,13 @@ export class GatewayProcess {
   }
 
   /** What `/readyz` says; false also when nothing answers. */
-  async ready(): Promise<boolean> {
-    try {
-      const answer = await fetch(`${this.admin}/readyz`, { signal: AbortSignal.timeout(1_000) });
-      await answer.body?.cancel();
-      return answer.ok;
-    } catch {
-      // Not listening yet, or frozen: not ready is the answer.
-      return false;
-    }
+  ready(): Promise<boolean> {
+    return this.#says('/readyz');
+  }
+
+  /** The same of `/livez`. */
+  lives(): Promise<boolean> {
+    return this.#says('/livez');
   }
 
   /** The sum of a metric's series, all labels together; undefined when it has none. */
@@ -220,6 +218,17 @@ export class GatewayProcess {
   async memory(): Promise<Memory> {
     const { heldBytes, rssBytes } = await this.#ask('SIGURG');
     return { heldBytes, rssBytes };
+  }
+
+  async #says(path: '/readyz' | '/livez'): Promise<boolean> {
+    try {
+      const answer = await fetch(`${this.admin}${path}`, { signal: AbortSignal.timeout(1_000) });
+      await answer.body?.cancel();
+      return answer.ok;
+    } catch {
+      // Not listening yet, or frozen: no is the answer.
+      return false;
+    }
   }
 
   #ask(signal: 'SIGUSR2' | 'SIGURG'): Promise<Report> {

@@ -21,13 +21,6 @@ async function ringOf({ name, http }: GatewayProcess): Promise<RingView> {
   return (await answer.json()) as RingView;
 }
 
-/** Where a key belongs, as this gateway knows it. */
-export async function ownerOf({ http }: GatewayProcess, key: string): Promise<string | undefined> {
-  const url = `${http}/v1/route?key=${encodeURIComponent(key)}`;
-  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
-  return ((await answer.json()) as { owner?: string }).owner;
-}
-
 /** All tell of one ring, and its members are these: by default they themselves. */
 export async function agreed(
   gateways: readonly GatewayProcess[],

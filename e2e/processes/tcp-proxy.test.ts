@@ -72,6 +72,24 @@ describe('a proxy that breaks connections', () => {
     assert.ok(proxy.counts.swallowedBytes > 0);
   });
 
+  it('refuses those that begin in one way, and nobody else', async () => {
+    const named = (name: string) => {
+      const redis = new Redis(proxy.port, '127.0.0.1', { ...once, connectionName: name });
+      redis.on('error', () => {});
+      return redis;
+    };
+    const [old, other] = [named('pod-ring'), named('pod-publish')];
+    await Promise.all([old.ping(), other.ping()]);
+    proxy.refuseThose('pod-ring');
+    const late = named('pod-ring');
+    await Promise.all([assert.rejects(old.ping()), assert.rejects(late.ping())]);
+    await other.ping();
+    proxy.pass();
+    const again = named('pod-ring');
+    await again.ping();
+    for (const redis of [other, again]) redis.disconnect();
+  });
+
   it('refuses and lets in again', async () => {
     proxy.refuse();
     const refused = through();

@@ -25,6 +25,7 @@ export class TcpProxy {
   #swallowing = false;
   #delayMs = 0;
   #trap: Trap | undefined;
+  #unwanted: string | undefined;
 
   private constructor(port: number, target: number) {
     this.port = port;
@@ -55,6 +56,12 @@ export class TcpProxy {
   refuse(): void {
     this.#refusing = true;
     this.cut();
+  }
+
+  /** The same for those connections alone whose client begins with `text`; the others stay. */
+  refuseThose(text: string): void {
+    this.#unwanted = text;
+    for (const link of this.#links) if (link.said.includes(text)) this.#refuse(link);
   }
 
   /** Half-open: connections stay, every byte in both directions disappears, until `pass`. */
@@ -92,6 +99,7 @@ export class TcpProxy {
     this.#swallowing = false;
     if (halfOpen) this.cut();
     this.#trap = undefined;
+    this.#unwanted = undefined;
   }
 
   async close(): Promise<void> {
@@ -136,6 +144,10 @@ export class TcpProxy {
 
   #request(link: Link, data: Buffer): void {
     if (link.said.length < SAID_BYTES) link.said += data.toString('latin1', 0, SAID_BYTES);
+    if (this.#unwanted !== undefined && link.said.includes(this.#unwanted)) {
+      this.#refuse(link);
+      return;
+    }
     if (this.#lost(link, data)) return;
     const trap = this.#trap;
     const armed = trap !== undefined && trap.times > 0 && link.left === undefined;
@@ -157,6 +169,11 @@ export class TcpProxy {
     if (part.length > 0) link.toClient(part);
     if (link.left > 0) return;
     this.counts.repliesLost += 1;
+    link.end();
+  }
+
+  #refuse(link: Link): void {
+    this.counts.refused += 1;
     link.end();
   }
 
