@@ -37,6 +37,7 @@ const measured = {
     taken: 0,
     redirects: 1,
     moves: 3,
+    ...{ changes: 0, aliveMs: 20, more: 0, short: 0, beyond: 1, backMs: 2_000 },
   },
 };
 
@@ -130,6 +131,15 @@ const judgements: Readonly<Record<string, Judged>> = {
       'a ring too many': seen({ rings: 4 }),
     },
   ],
+  '6s': [
+    run(),
+    {
+      ...noticed,
+      'a connection broke': unclean['a connection broke'],
+      'one moved that belonged where it was': seen({ needless: 1 }),
+      'shards moved that could have stayed': seen({ beyond: 2 }),
+    },
+  ],
   '2c': [
     run(),
     { ...gap, ...unhurried, 'one that had gone was disturbed': seen({ disturbed: 1 }) },
@@ -140,6 +150,14 @@ const judgements: Readonly<Record<string, Judged>> = {
       ...gap,
       'a client was sent on twice': seen({ redirects: 2 }),
       'a client was sent about': seen({ moves: 5 }),
+      'one that kept its connection was disturbed': seen({ disturbed: 1 }),
+    },
+  ],
+  8: [
+    run(),
+    {
+      ...gap,
+      'a client was sent on twice': seen({ redirects: 2 }),
       'one that kept its connection was disturbed': seen({ disturbed: 1 }),
     },
   ],
@@ -155,7 +173,27 @@ const judgements: Readonly<Record<string, Judged>> = {
   ],
   10: [run(), noticed],
   11: undisturbed,
+  12: [
+    run(),
+    {
+      ...noticed,
+      'somebody was disconnected': run({}, (counts) => {
+        counts.reconnects = 1;
+      }),
+      'it lost its shards': seen({ changes: 1 }),
+      'it was taken for dead': seen({ aliveMs: LONG_MS }),
+      'a publish was tried three times': seen({ more: 1 }),
+    },
+  ],
   13: undisturbed,
+  '13r': [
+    run(),
+    {
+      ...gap,
+      'somebody else was disturbed': seen({ disturbed: 1 }),
+      'it did not get all of its share back': seen({ short: 2 }),
+    },
+  ],
   18: ringed,
   '18k': ringed,
   23: [run(), { ...gap, ...late }],
@@ -208,6 +246,15 @@ const judgements: Readonly<Record<string, Judged>> = {
       ...gap,
       'memory stayed': { ...run(), evidence: { held: 111, rss: 100 } },
       'resident memory stayed': { ...run(), evidence: { held: 100, rss: 111 } },
+    },
+  ],
+  '51r': [
+    run(),
+    {
+      ...gap,
+      'who came back waited too long': seen({ backMs: LONG_MS + 1 }),
+      'a client was sent on twice': seen({ redirects: 2 }),
+      'one that kept its connection was disturbed': seen({ disturbed: 1 }),
     },
   ],
   60: undisturbed,

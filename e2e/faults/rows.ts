@@ -1,13 +1,17 @@
 import { boardRows } from './boards.ts';
 import { clientRows } from './clients.ts';
+import { crowdRows } from './crowds.ts';
 import { failoverRows } from './failovers.ts';
 import { hopRows } from './hops.ts';
 import { limitRows } from './limits.ts';
 import { networkRows } from './networks.ts';
+import { ownerRows } from './owners.ts';
 import { permissionRows } from './permissions.ts';
 import { podRows } from './pods.ts';
 import { ringRows } from './rings.ts';
 import type { Row } from './row.ts';
+import { scalingRows } from './scaling.ts';
+import { stallRows } from './stalls.ts';
 import { storeRows } from './stores.ts';
 import { writerRows } from './writers.ts';
 
@@ -19,19 +23,23 @@ export const storeFaults: readonly Row[] = [
   ...limitRows,
 ];
 
-/** Of gateways, of their clients, and of the ring. */
-export const gatewayFaults: readonly Row[] = [
-  ...podRows,
-  ...clientRows,
-  ...permissionRows,
+/** Of gateways and of their clients. */
+export const gatewayFaults: readonly Row[] = [...podRows, ...clientRows, ...permissionRows];
+
+/** Of the ring, and of gateways and clients that follow it. */
+export const ringFaults: readonly Row[] = [
   ...ringRows,
   ...writerRows,
   ...boardRows,
   ...hopRows,
+  ...ownerRows,
+  ...scalingRows,
+  ...stallRows,
+  ...crowdRows,
 ];
 
 /** Every fault that is run on real processes, in the order of their numbers. */
-export const rows: readonly Row[] = [...storeFaults, ...gatewayFaults].toSorted(
+export const rows: readonly Row[] = [...storeFaults, ...gatewayFaults, ...ringFaults].toSorted(
   (a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10),
 );
 

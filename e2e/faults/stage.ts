@@ -30,6 +30,8 @@ const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
 export interface StagePlan {
   /** `memory`: one Redis that keeps nothing; `aof`: one that does; `sentinel`: a replica, too. */
   readonly store: 'memory' | 'aof' | 'sentinel';
+  /** Default: 3. */
+  readonly gateways?: number;
   /** Each gateway reaches Redis through a proxy of its own. */
   readonly proxied?: boolean;
   /** Gateways know of no others: one that is cut off keeps its clients. */
@@ -288,7 +290,7 @@ async function openWays(
   store: { sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] },
 ): Promise<{ redis: SettingsTree[]; proxies: TcpProxy[] }> {
   const { sentinel, servers } = store;
-  const indexes = Array.from({ length: GATEWAYS }, (_, index) => index);
+  const indexes = Array.from({ length: plan.gateways ?? GATEWAYS }, (_, index) => index);
   if (sentinel !== undefined) {
     const way = { sentinels: sentinel.sentinels, sentinelName: sentinel.name };
     return { redis: indexes.map(() => way), proxies: [] };

@@ -163,6 +163,16 @@ export class ClientSubscriber implements Subscriber {
     await this.#client?.close();
   }
 
+  /** The same in the middle of everything: what comes from then on must not come to it. */
+  async leave(): Promise<void> {
+    const left = this.stop();
+    for (const topic of this.topics) {
+      const who = { subscriber: this.name, tap: 'app', topic } as const;
+      this.#options.recorder.write({ kind: 'unsub', t: nanoseconds(), ...who });
+    }
+    await left;
+  }
+
   #subscribe(client: Client, topic: string): void {
     const subscription = client.subscribe(topic);
     this.#subscriptions.set(topic, subscription);

@@ -43,10 +43,11 @@ export class Load {
   readonly counts = new LoadCounts();
   /** Where new connections and publishes go. */
   readonly targets: Targets;
-  readonly subscribers: Subscriber[] = [];
+  subscribers: Subscriber[] = [];
   readonly #options: LoadOptions;
   readonly #publishers: Publisher[] = [];
   #heralds = 0;
+  #guests = 0;
 
   constructor(options: LoadOptions) {
     const { shape, random, gateways, recorder, heartbeatMs } = options;
@@ -55,10 +56,7 @@ export class Load {
     this.targets = new Targets(gateways, random);
     this.topics = Array.from({ length: shape.topics }, (_, index) => `room.${index}`);
     for (let index = 0; index < shape.subscribers; index += 1) this.#addSubscriber(index);
-    for (let index = 0; index < (shape.movers ?? 0); index += 1) {
-      const who = { name: `m${index}`, identity: '', topics: this.#some(index, 1) };
-      this.subscribers.push(new ClientSubscriber(this.#subscriberOptions(who)));
-    }
+    for (let index = 0; index < (shape.movers ?? 0); index += 1) this.#addMover(`m${index}`, index);
     for (let index = 0; index < shape.publishers; index += 1) {
       const { counts, targets } = this;
       const { level, bytes, everyMs } = shape;
@@ -166,6 +164,23 @@ export class Load {
     return guest;
   }
 
+  /** So many more of the package, each with one topic, all at once. */
+  gather(count: number): readonly ClientSubscriber[] {
+    const guests = Array.from({ length: count }, (_, index) => {
+      this.#guests += 1;
+      return this.#addMover(`g${this.#guests}`, index);
+    });
+    for (const guest of guests) guest.start();
+    return guests;
+  }
+
+  /** They leave for good, and owe nothing from then on. */
+  async dismiss(guests: readonly ClientSubscriber[]): Promise<void> {
+    const left = new Set<Subscriber>(guests);
+    this.subscribers = this.subscribers.filter((one) => !left.has(one));
+    await Promise.all(guests.map((guest) => guest.leave()));
+  }
+
   /** Those on a bare WebSocket, which a fault can hold by the hand. */
   get sockets(): SocketSubscriber[] {
     return this.subscribers.filter((one) => one instanceof SocketSubscriber);
@@ -197,6 +212,13 @@ export class Load {
     const kinds = [PlainSubscriber, ProtocolSubscriber, ClientSubscriber];
     const Kind = kinds[round % kinds.length];
     if (Kind !== undefined) this.subscribers.push(new Kind(options));
+  }
+
+  #addMover(name: string, index: number): ClientSubscriber {
+    const who = { name, identity: '', topics: this.#some(index, 1) };
+    const mover = new ClientSubscriber(this.#subscriberOptions(who));
+    this.subscribers.push(mover);
+    return mover;
   }
 
   #subscriberOptions(

@@ -1,0 +1,71 @@
+import { pause, until } from '../deadline.ts';
+import type { ClientSubscriber } from '../load/client-subscriber.ts';
+import { ringOnBoard } from './board.ts';
+import { atMost } from './demands.ts';
+import { type Evidence, noGaps } from './judges.ts';
+import { byName, movers, ownersBy, PLACED_MS, returned } from './movers.ts';
+import type { Row } from './row.ts';
+import type { Stage } from './stage.ts';
+
+/** Faults of many clients at once. */
+
+const CROWDS = 3;
+const CROWD = 150;
+/** So long a crowd stays where it belongs. */
+const STAY_MS = 500;
+/** Of a reconnect storm. */
+const BACK_MS = 60_000;
+
+export const crowdRows: readonly Row[] = [
+  {
+    ...movers,
+    row: '51r',
+    title: 'crowds come at once and leave at once, then everybody comes back at once',
+    shape: { ...movers.shape, everyMs: 160 },
+    // All of them are one identity.
+    settings: { placement: { key: 'query:key' }, stream: { sessionsPerIdentity: 10_000 } },
+    bites: { came: CROWDS * CROWD, moved: (CROWDS * CROWD) / 3, back: movers.shape.movers },
+    inject: crowds,
+    judge: (run) => [
+      ...noGaps(run),
+      atMost('ms until all were at home again', run.evidence['backMs'] ?? Number.NaN, BACK_MS),
+      atMost('redirects after one hello', run.evidence['redirects'] ?? Number.NaN, 1),
+      atMost('disturbed otherwise', run.evidence['disturbed'] ?? Number.NaN, 0),
+    ],
+  },
+];
+
+/** The load balancer knows nothing of the ring: two of three arrive where they do not belong. */
+async function crowds(stage: Stage): Promise<Evidence> {
+  const { load } = stage;
+  const { interrupted } = load.counts;
+  const ring = await ringOnBoard(stage);
+  const guests: ClientSubscriber[] = [];
+  for (let crowd = 0; crowd < CROWDS; crowd += 1) {
+    const those = load.gather(CROWD);
+    guests.push(...those);
+    const owners = ownersBy(ring, those, byName);
+    const astray = () => those.filter((one) => one.gateway !== owners.get(one)).length;
+    await until(() => astray() === 0 && those.every(({ begun }) => begun), {
+      for: () => `${astray()} of a crowd to be where they belong`,
+      deadlineMs: PLACED_MS,
+    });
+    await pause(STAY_MS);
+    for (const { name } of those) stage.absent.add(name);
+    await load.dismiss(those);
+  }
+  const disturbed = load.counts.interrupted - interrupted;
+  const begin = performance.now();
+  const owners = ownersBy(ring, load.movers, byName);
+  const back = await returned(stage, load.movers, (one) => one.gateway === owners.get(one));
+  const backMs = Math.round(performance.now() - begin);
+  await stage.recovered();
+  return {
+    came: guests.length,
+    moved: guests.filter(({ moves }) => moves > 0).length,
+    redirects: Math.max(back.redirects, ...guests.map((one) => one.redirects)),
+    back: back.dropped,
+    backMs,
+    disturbed: disturbed + back.disturbed(),
+  };
+}
