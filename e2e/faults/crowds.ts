@@ -3,7 +3,7 @@ import type { ClientSubscriber } from '../load/client-subscriber.ts';
 import { ringOnBoard } from './board.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, ownersBy, PLACED_MS, returned } from './movers.ts';
+import { byName, movers, ownersBy, PLACED_MS, patientMovers, returned } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -18,10 +18,9 @@ const BACK_MS = 60_000;
 
 export const crowdRows: readonly Row[] = [
   {
-    ...movers,
+    ...patientMovers,
     row: '51r',
     title: 'crowds come at once and leave at once, then everybody comes back at once',
-    shape: { ...movers.shape, everyMs: 160 },
     // All of them are one identity.
     settings: { placement: { key: 'query:key' }, stream: { sessionsPerIdentity: 10_000 } },
     bites: { came: CROWDS * CROWD, moved: (CROWDS * CROWD) / 3, back: movers.shape.movers },

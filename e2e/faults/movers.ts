@@ -20,6 +20,13 @@ export const movers = {
   volume: 2,
 } as const;
 
+/** The same where the fault takes its time: with half of the traffic in between. */
+export const patientMovers = {
+  ...movers,
+  shape: { ...movers.shape, everyMs: 160 },
+  large: { everyMs: 60 },
+} as const;
+
 /** Clients that can move notice nothing. */
 export function undisturbed(run: Run): Demand[] {
   return [

@@ -4,7 +4,7 @@ import { agreed } from '../processes/ring-view.ts';
 import { ringOnBoard } from './board.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, ownersBy, placed, returned } from './movers.ts';
+import { byName, movers, ownersBy, patientMovers, placed, returned } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -15,11 +15,10 @@ const SHARE = movers.shape.movers / 20;
 
 export const ownerRows: readonly Row[] = [
   {
-    ...movers,
+    ...patientMovers,
     row: '8',
     title: 'a gateway that does not reach the board and another one own the same shards',
     proxied: true,
-    shape: { ...movers.shape, everyMs: 160 },
     // Half of them come back to the one that moves them the slowest, as long as it has no board.
     settings: { placement: { key: 'query:key' }, disruption: { movesPerSecond: 10_000 } },
     bites: { claimed: Math.floor(SHARDS / 3), kept: SHARE, taken: SHARE },

@@ -12,6 +12,8 @@ import type { Stage } from './stage.ts';
 /** Faults of the ring: gateways come and go, and clients follow. */
 
 const MOVERS = movers.shape.movers;
+/** Of which one gateway of three has a thousand. */
+const CROWD = 3_000;
 /** More than a drain may take. */
 const DRAINED_MS = 60_000;
 /** Of the clients, beyond the share of a gateway that joins. */
@@ -40,7 +42,8 @@ export const ringRows: readonly Row[] = [
     ...movers,
     row: '2m',
     title: 'a gateway is asked to leave (SIGTERM), and most of its clients can move',
-    bites: { moved: MOVERS / 5, closed: 1 },
+    large: { movers: CROWD, everyMs: 800 },
+    bites: { moved: MOVERS / 5, share: 20, closed: 1 },
     inject: drain,
     judge: (run) => [
       ...undisturbed(run),
@@ -125,7 +128,8 @@ async function drain(stage: Stage): Promise<Evidence> {
   await drained(stage, leaver);
   await stage.recovered();
   const moved = here.filter(({ moves }) => moves > 0).length;
-  return { moved, stayed: here.length - moved, closed: counts.closes.get(4000) ?? 0 };
+  const share = Math.round((moved / stage.load.movers.length) * 100);
+  return { moved, share, stayed: here.length - moved, closed: counts.closes.get(4000) ?? 0 };
 }
 
 /** Everybody goes where it belongs, and nobody else anywhere. */

@@ -8,6 +8,8 @@ export interface Row extends StagePlan {
   readonly row: string;
   readonly title: string;
   readonly shape?: Partial<LoadShape>;
+  /** Over that, where there are many deliveries: more than fits into `npm test`. */
+  readonly large?: Partial<LoadShape>;
   /** Deliveries, in multiples of what every row has. Default: 1. */
   readonly volume?: number;
   readonly expect?: Partial<Expectations>;

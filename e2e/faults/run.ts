@@ -7,6 +7,8 @@ import { Stage, type StageOptions } from './stage.ts';
 
 const RUN_MS = 600_000;
 const STALLED_MS = 60_000;
+/** From so many deliveries on a run is a large one. */
+const LARGE = 100_000;
 
 export interface RowOptions extends StageOptions {
   /** Deliveries in all, at least. */
@@ -24,10 +26,10 @@ export interface RowResult extends Judgement {
 /** Sets a row up, does the fault under load, judges the history. */
 export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
   const begin = performance.now();
+  const deliveries = options.deliveries * (row.volume ?? 1);
   const shaped = {
-    ...options,
-    deliveries: options.deliveries * (row.volume ?? 1),
-    shape: { ...options.shape, ...row.shape },
+    ...{ ...options, deliveries },
+    shape: { ...options.shape, ...row.shape, ...(deliveries >= LARGE && row.large) },
   };
   const stage = await Stage.open(row, shaped);
   try {

@@ -4,7 +4,7 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, placed, undisturbed } from './movers.ts';
+import { byName, movers, patientMovers, placed, undisturbed } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -26,15 +26,13 @@ const WITNESSES = 6;
 /** Clients find a frozen gateway silent after five seconds; the rest is a busy machine. */
 const SILENCE_MS = 10_000;
 const SHARE = movers.shape.movers / 6;
-const shape = { ...movers.shape, everyMs: 160 };
 
 export const stallRows: readonly Row[] = [
   {
-    ...movers,
+    ...patientMovers,
     row: '12',
     title: `a gateway's event loop stalls for ${STALL_MS / 1_000} s`,
     proxied: true,
-    shape,
     // Gateways and clients wait for each other for longer.
     settings: { ring: { heartbeatMs: 3_000 }, edge: { heartbeatMs: 5_000 } },
     bites: { silentMs: STALL_MS, frozen: 1, unknown: 1, again: 1 },
@@ -48,10 +46,9 @@ export const stallRows: readonly Row[] = [
     ],
   },
   {
-    ...movers,
+    ...patientMovers,
     row: '13r',
     title: 'a gateway is frozen until its shards are given away, and wakes up again',
-    shape,
     settings: { placement: { key: 'query:key' } },
     bites: { interrupted: SHARE, given: Math.floor(SHARDS / 3), stayed: WITNESSES / 2 },
     expect: { silenceMs: SILENCE_MS },
