@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Redis, type RedisOptions } from 'ioredis';
-import { within } from '../deadline.ts';
+import { pause, within } from '../deadline.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
@@ -70,6 +70,19 @@ describe('a proxy that breaks connections', () => {
     await assert.rejects(lost);
     assert.equal(await direct.get('never'), null);
     assert.ok(proxy.counts.swallowedBytes > 0);
+  });
+
+  it('keeps the order of what it delays when it delays no longer', async () => {
+    const redis = through();
+    await redis.ping();
+    proxy.delay(100);
+    const late = redis.echo('late');
+    // On its way by then, or there is nothing to overtake.
+    await pause(30);
+    proxy.delay(0);
+    const texts = await Promise.all([late, redis.echo('early')]);
+    assert.deepEqual(texts, ['late', 'early']);
+    redis.disconnect();
   });
 
   it('refuses those that begin in one way, and nobody else', async () => {

@@ -155,13 +155,13 @@ export class TcpProxy {
       trap.times -= 1;
       link.left = trap.bytes;
     }
-    this.#later(() => link.toTarget(data));
+    link.there.pass(data, this.#delayMs);
   }
 
   #reply(link: Link, data: Buffer): void {
     if (this.#lost(link, data)) return;
     if (link.left === undefined) {
-      this.#later(() => link.toClient(data));
+      link.back.pass(data, this.#delayMs);
       return;
     }
     const part = data.subarray(0, link.left);
@@ -182,12 +182,6 @@ export class TcpProxy {
     if (lost) this.counts.swallowedBytes += data.length;
     return lost;
   }
-
-  /** Timers of one length fire in the order in which they were set. */
-  #later(task: () => void): void {
-    if (this.#delayMs === 0) task();
-    else setTimeout(task, this.#delayMs);
-  }
 }
 
 interface Trap {
@@ -205,6 +199,9 @@ class Link {
   dead = false;
   /** How its client began. */
   said = '';
+  /** The two ways. */
+  readonly there = new Way((data) => this.toTarget(data));
+  readonly back = new Way((data) => this.toClient(data));
   readonly #client: Socket;
   readonly #target: Socket;
 
@@ -230,6 +227,35 @@ class Link {
     this.reset = true;
     this.#client.resetAndDestroy();
     this.#target.resetAndDestroy();
+  }
+}
+
+/** One direction of a link: bytes arrive in order, whatever becomes of the delay meanwhile. */
+class Way {
+  readonly #waiting: { readonly data: Buffer; readonly due: number }[] = [];
+  readonly #arrive: (data: Buffer) => void;
+
+  constructor(arrive: (data: Buffer) => void) {
+    this.#arrive = arrive;
+  }
+
+  pass(data: Buffer, delayMs: number): void {
+    if (delayMs === 0 && this.#waiting.length === 0) {
+      this.#arrive(data);
+      return;
+    }
+    this.#waiting.push({ data, due: performance.now() + delayMs });
+    if (this.#waiting.length === 1) this.#wait();
+  }
+
+  #wait(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) return;
+    setTimeout(() => {
+      this.#waiting.shift();
+      this.#arrive(next.data);
+      this.#wait();
+    }, next.due - performance.now());
   }
 }
 
