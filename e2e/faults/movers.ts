@@ -20,10 +20,10 @@ export const movers = {
   volume: 2,
 } as const;
 
-/** The same where the fault takes its time: with half of the traffic in between. */
+/** The same where the fault takes its time: with a quarter of the traffic in between. */
 export const patientMovers = {
   ...movers,
-  shape: { ...movers.shape, everyMs: 160 },
+  shape: { ...movers.shape, everyMs: 320 },
   large: { everyMs: 60 },
 } as const;
 

@@ -104,6 +104,11 @@ export class Load {
     });
   }
 
+  /** Publishers that wait for this gateway to answer. */
+  waitingFor(gateway: string): number {
+    return this.#publishers.filter(({ speaksTo }) => speaksTo === gateway).length;
+  }
+
   speak(): void {
     this.targets.hush(undefined);
   }
