@@ -19,6 +19,7 @@ const mutants: readonly (readonly [string, readonly string[]])[] = [
   ['older-ring', ['ring']],
   ['two-writers', ['ring']],
   ['sent-about', ['hops']],
+  ['no-rebalance', ['home']],
 ];
 
 /** Tells worlds with the bug planted, in a thread of its own, until one of them shows it. */

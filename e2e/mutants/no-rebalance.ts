@@ -1,0 +1,10 @@
+import { mutate } from './mutate.ts';
+
+/** Nobody is asked to go when the ring has changed. */
+mutate([
+  {
+    file: 'gateway/edge/mover.ts',
+    find: 'this.#lookedAt = Number.NEGATIVE_INFINITY;\n    if (!this.#held) this.#begin();',
+    put: '',
+  },
+]);
