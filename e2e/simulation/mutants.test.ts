@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mutants } from './mutants.ts';
+import type { Outcome } from './outcome.ts';
 import { replayCommand, tellFailure } from './telling.ts';
-import { type Outcome, type Spoilers, World } from './world.ts';
+import { type Spoilers, World } from './world.ts';
 
 /** Worlds in which a bug must be found. */
 const WORLDS = 150;

@@ -85,7 +85,7 @@ export function settingsFor(random: Random, withRing: boolean): WorldSettings {
 function ringSettingsFor(random: Random): RingSettings {
   const crowded = random() < 0.2;
   return {
-    heartbeatMs: pickOne([200, 500], random),
+    heartbeatMs: pickOne([100, 250], random),
     movesPerSecond: pickOne(crowded ? [2, 10] : [20, 200], random),
     key: pickOne(['query:user', 'query:user', 'sub'] as const, random),
     keepsNames: random() < 0.5,

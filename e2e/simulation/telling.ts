@@ -1,6 +1,6 @@
 import { check } from '../history/checker.ts';
 import type { HistoryRecord } from '../history/records.ts';
-import type { Outcome, WorldViolation } from './world.ts';
+import type { Outcome, WorldViolation } from './outcome.ts';
 
 /** Records of a world's end that stand before its first violation and behind it. */
 const BEFORE = 30;

@@ -5,15 +5,14 @@ import { MemoryStore } from '../../gateway/stream/memory/memory-store.ts';
 import type { Random } from '../../protocol/clock.ts';
 import { pickOne, seeded } from '../../protocol/testing/chance.ts';
 import { check } from '../history/checker.ts';
-import type { HistoryRecord } from '../history/records.ts';
-import type { Expectations, Figures, Violation } from '../history/verdict.ts';
-import type { Broken } from './broken.ts';
+import type { Expectations } from '../history/verdict.ts';
 import { worldFaults } from './faults.ts';
 import { History } from './history.ts';
 import { everySoOften, Homecoming } from './homecoming.ts';
 import { MoveCutter } from './move-cutter.ts';
 import { AWAY_MS, Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
+import type { Note, Outcome, WorldViolation } from './outcome.ts';
 import { PackageSubscriber } from './package-subscriber.ts';
 import type { Participant } from './participant.ts';
 import { PlainSubscriber } from './plain-subscriber.ts';
@@ -39,28 +38,6 @@ export interface WorldOptions {
 export interface Spoilers {
   readonly log?: (log: Log) => Log;
   readonly socket?: (socket: SocketLike) => SocketLike;
-}
-
-export interface Outcome {
-  readonly seed: number;
-  readonly ring: boolean;
-  readonly violations: readonly WorldViolation[];
-  readonly figures: Figures;
-  readonly tally: Tally;
-  readonly records: readonly HistoryRecord[];
-  readonly notes: readonly Note[];
-  readonly expect: Expectations;
-  readonly events: number;
-  readonly simulatedMs: number;
-}
-
-/** What the history shows, or what else was promised. */
-export type WorldViolation = Violation | Broken;
-
-/** Something that was done to the world. */
-export interface Note {
-  readonly t: number;
-  readonly text: string;
 }
 
 const SKEW_MS = 300_000;
@@ -283,7 +260,8 @@ export class World implements Scene {
     const { expires } = this.settings;
     if (expires) this.#nemesis.sendAway();
     const until = this.time.now() + (expires ? AWAY_MS : 0);
-    const faults = 2 + Math.floor(this.#random() * 8);
+    const fewest = this.ring === undefined ? 2 : 4;
+    const faults = fewest + Math.floor(this.#random() * 8);
     for (let each = 0; each < faults; each += 1) {
       this.#nemesis.act();
       await this.time.run(this.time.now() + this.#random() ** 2 * 1_500);
@@ -295,7 +273,9 @@ export class World implements Scene {
 
   /** Everybody is there, every topic is born, and nothing is wrong yet. */
   async #begin(early: readonly Participant[]): Promise<void> {
-    for (const address of this.#addresses) this.startGateway(address);
+    const [first = '', ...others] = this.#addresses;
+    this.startGateway(first);
+    for (const address of others) this.#startSoon(address);
     await this.time.run(GATEWAYS_MS);
     for (const each of early) each.start();
     await this.time.run(BEGIN_MS, () => early.every(({ begun }) => begun));
@@ -306,6 +286,14 @@ export class World implements Scene {
     for (const topic of this.topics) this.publishAtGateway(topic);
     this.#traffic();
     await this.time.run(this.time.now() + CALM_MS);
+  }
+
+  /** Where there is a ring, some come when the others have theirs already. */
+  #startSoon(address: string): void {
+    const { heartbeatMs = 0 } = this.settings.ring ?? {};
+    const delayMs = heartbeatMs === 0 ? 0 : pickOne([0, 5, 8], this.#random) * heartbeatMs;
+    if (delayMs === 0) this.startGateway(address);
+    else this.time.after(delayMs, () => this.startGateway(address));
   }
 
   /** A last message for every topic, and everybody reads up to it. */
