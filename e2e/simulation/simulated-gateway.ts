@@ -210,8 +210,11 @@ export class SimulatedGateway implements Endpoint {
   #moved(how: Moved): void {
     const { tally, ring: world, time } = this.#parts;
     tally.add(`moved ${how}`);
-    if (how !== 'paced' || this.ring === undefined) return;
-    world?.budget.took(time.now(), this.ring.pod, this.ring.keeper.recent());
+    if (this.ring === undefined) return;
+    if (how === 'paced') world?.budget.took(time.now(), this.ring.pod);
+    else if (!this.#leaving && !this.#edge.status().movingAway) {
+      world?.broke('budget', `${this.name} disturbed a client over it, and had no deadline`);
+    }
   }
 
   #onStream(event: StreamEvent): void {

@@ -46,7 +46,7 @@ const AHEAD_MS = 1e9;
  * - `home`: from then on whoever can move is at its owner within `homeMs`.
  * - `hops`: who was sent somewhere, and can prove it, is not sent on for `STAYS_MS`, unless some
  *   gateway has taken another ring since, or the one where it is leaves.
- * - `budget`: see `MoveBudget`.
+ * - `budget`: see `MoveBudget`; and only who leaves, or is cut off, is over it.
  */
 export class WorldRing {
   readonly settings: RingSettings;
