@@ -78,6 +78,12 @@ export const closeCodes = {
   sessionTaken: close(4501, 'session_taken', 'server', 'Opened again elsewhere.'),
   badFrame: close(4502, 'bad_frame', 'server', 'Too many frames were not understood.'),
   disconnected: close(4503, 'disconnected', 'server', 'The application ended the connection.'),
+  tooManyConnections: close(
+    4504,
+    'too_many_connections',
+    'server',
+    'The user connected again, and this was the oldest of too many connections.',
+  ),
 } as const satisfies Record<string, CloseCode>;
 
 /** An error that answers a request: in an `err` frame, in `subbed`, or in an HTTP body. */

@@ -204,6 +204,20 @@ function opened(connection: Connection, context: EdgeContext, result: Opened): v
   for (const topic of opening.topics) subscribePlain(connection, context, topic);
   connection.inbox.resume(pauses.busy);
   context.welcomed(connection);
+  closeOldest(context, identity);
+}
+
+/** The newest ones stay: what a device left behind is the oldest, and nobody's who comes back. */
+function closeOldest({ users, settings, logger }: EdgeContext, { name }: Identity): void {
+  const { userConnections: most } = settings;
+  if (most === 0 || name === '') return;
+  for (const oldest of users.beyond(name, most)) {
+    logger.debug(
+      { identity: name, session: oldest.sessionName },
+      'a user has too many connections',
+    );
+    oldest.leave(closeCodes.tooManyConnections);
+  }
 }
 
 function featuresOf({ move }: Connection, { opening, session }: Opened): string[] {

@@ -58,6 +58,24 @@ describe('tokens', () => {
     await fixture.stop();
   });
 
+  it('say whose connections are too many: the oldest are closed, of nobody else', async () => {
+    const fixture = await start({ userConnections: 2 });
+    const come = (token: string, session?: string) =>
+      TestClient.ready(fixture.port, bearing(token), session === undefined ? {} : { session });
+    const first = await come('ann/a');
+    const [bob, phone] = [await come('bob/a'), await come('ann/a', 'phone')];
+    // What comes back does not push anybody out.
+    const again = await come('ann/a', 'phone');
+    assert.equal((await phone.closing()).code, 4501);
+    const last = await come('ann/a');
+    assert.deepEqual(await first.closing(), { code: 4504, reason: 'too_many_connections' });
+    for (const client of [bob, again, last]) {
+      client.send({ type: 'ping', at: 1 });
+      await client.heard('pong');
+    }
+    await fixture.stop();
+  });
+
   it('limit what may be subscribed and published', async () => {
     const fixture = await start();
     const client = await TestClient.ready(fixture.port, bearing('ann/a'));

@@ -36,6 +36,22 @@ describe('users of a gateway', () => {
     assert.equal(users.endingOf('v'), undefined);
   });
 
+  it('have the oldest of too many connections named, each session counted once', () => {
+    const { users } = usersOf();
+    const of = (sessionName: string, alive = true) => ({
+      ...connectionOf('u'),
+      sessionName,
+      alive,
+    });
+    const [phone, tab, ghost, closing] = [of('phone'), of('tab'), of('tab'), of('car', false)];
+    const [first, second] = [of(''), of('')];
+    for (const one of [phone, ghost, closing, first, tab, second]) users.join(one, 0);
+    assert.deepEqual(users.beyond('u', 4), []);
+    assert.deepEqual(users.beyond('u', 3), [phone]);
+    assert.deepEqual(users.beyond('u', 1), [tab, first, phone]);
+    assert.deepEqual(users.beyond('v', 1), []);
+  });
+
   it('are not those without a name', () => {
     const { users, leave } = usersOf();
     for (const nobody of [connectionOf(''), connectionOf(undefined)]) {

@@ -82,6 +82,24 @@ export class Users {
     return connections instanceof Set ? [...connections] : [connections];
   }
 
+  /**
+   * The oldest of its connections, those beyond so many. A session counts once: of one that came
+   * back the older connection is gone, or will be known to be.
+   */
+  beyond(name: string, most: number): UserConnection[] {
+    const sessions = new Set<string>();
+    let others = 0;
+    return this.connectionsOf(name)
+      .filter(({ alive }) => alive)
+      .reverse()
+      .filter(({ sessionName }) => {
+        if (sessionName !== '' && sessions.has(sessionName)) return false;
+        if (sessionName === '') others += 1;
+        else sessions.add(sessionName);
+        return others + sessions.size > most;
+      });
+  }
+
   /** How the last connection ended that it had here, within `ENDING_MS`. */
   endingOf(name: string): Ending | undefined {
     const ending = this.#endings.get(name);

@@ -166,6 +166,11 @@ export const edgeSettings = z.strictObject({
   messagesBurst: count(400, [1, 1_000_000], 'Frames at once, per connection.'),
   identityPerSecond: count(2_000, [1, 10_000_000], 'Frames per second and identity, sustained.'),
   identityBurst: count(4_000, [1, 10_000_000], 'Frames at once, per identity.'),
+  userConnections: count(
+    0,
+    [0, 1_000_000],
+    'Connections of a user (`sub`), a session counted once; beyond, the oldest end. 0: any number.',
+  ),
   publishesInFlight: count(64, [1, 10_000], 'Unanswered publishes at which reading pauses.'),
   refreshMs: ms(10_000, [0, 600_000], 'A token may be renewed this long after it expired.'),
   drainGraceMs: ms(5_000, [0, 120_000], 'Serves on after it became not ready.'),
