@@ -34,6 +34,18 @@ describe('the budget of moves', () => {
     assert.equal(count, 20);
   });
 
+  it('gives nothing of a higher pace for the time before it rose', async () => {
+    const clock = new ManualClock();
+    let perSecond = 0.1;
+    const budget = new Budget(clock, () => perSecond);
+    assert.equal(budget.take(), true);
+    await clock.advance(2_000);
+    perSecond = 200;
+    assert.equal(budget.take(), false);
+    await clock.advance(10);
+    assert.equal(budget.take(), true);
+  });
+
   it('follows its pace as that changes, and stands still at none', async () => {
     assert.equal(await taken(() => 0), 1);
     const count = await taken((now) => (now % 10_000 < 5_000 ? 100 : 0));

@@ -10,6 +10,8 @@ export class Budget {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #perSecond: () => number;
   #at: number;
+  /** The pace when it was asked for last. */
+  #before = Number.POSITIVE_INFINITY;
   #left = 1;
 
   constructor(clock: Pick<Clock, 'now'>, perSecond: () => number) {
@@ -23,8 +25,11 @@ export class Budget {
     const now = this.#clock.now();
     const perSecond = this.#perSecond();
     const most = Math.max(BURST_MIN, perSecond * BURST_S);
-    this.#left = Math.min(most, this.#left + (perSecond * (now - this.#at)) / 1_000);
+    // A share that rose since then was another gateway's: nobody may have it for the time before.
+    const earned = (Math.min(perSecond, this.#before) * (now - this.#at)) / 1_000;
+    this.#left = Math.min(most, this.#left + earned);
     this.#at = now;
+    this.#before = perSecond;
     if (this.#left < 1) return false;
     this.#left -= 1;
     return true;
