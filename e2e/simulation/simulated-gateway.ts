@@ -211,7 +211,8 @@ export class SimulatedGateway implements Endpoint {
     const { tally, ring: world, time } = this.#parts;
     tally.add(`moved ${how}`);
     if (this.ring === undefined) return;
-    if (how === 'paced') world?.budget.took(time.now(), this.ring.pod);
+    const { pod, keeper } = this.ring;
+    if (how === 'paced') world?.budget.took(time.now(), pod, keeper.recent());
     else if (!this.#leaving && !this.#edge.status().movingAway) {
       world?.broke('budget', `${this.name} disturbed a client over it, and had no deadline`);
     }
