@@ -37,7 +37,7 @@ const measured = {
     taken: 0,
     redirects: 1,
     moves: 3,
-    ...{ changes: 0, aliveMs: 20, more: 0, short: 0, beyond: 1, backMs: 2_000 },
+    ...{ changes: 0, aliveMs: 20, more: 0, short: 0, beyond: 1, backMs: 2_000, behind: 0 },
   },
 };
 
@@ -110,6 +110,7 @@ const judgements: Readonly<Record<string, Judged>> = {
   1: [run(), { ...gap, ...unhurried }],
   2: [run(), { ...gap, ...unhurried, ...unclean }],
   '1p': [run(), { ...gap, ...unhurried }],
+  '2n': [run(), { ...gap, 'a client stayed to the end': seen({ behind: 1 }) }],
   '2p': [run(), { ...noticed, 'a connection broke': unclean['a connection broke'] }],
   '2m': [run(), { ...noticed, ...unclean, 'a client stayed to the end': seen({ stayed: 1 }) }],
   5: [

@@ -13,6 +13,7 @@ import type { Row } from './row.ts';
 import { scalingRows } from './scaling.ts';
 import { stallRows } from './stalls.ts';
 import { storeRows } from './stores.ts';
+import { wireRows } from './wires.ts';
 import { writerRows } from './writers.ts';
 
 /** Of Redis, and of the way to it. */
@@ -38,10 +39,16 @@ export const ringFaults: readonly Row[] = [
   ...crowdRows,
 ];
 
+/** Of the network, in a namespace of its own. */
+export const wireFaults: readonly Row[] = wireRows;
+
 /** Every fault that is run on real processes, in the order of their numbers. */
-export const rows: readonly Row[] = [...storeFaults, ...gatewayFaults, ...ringFaults].toSorted(
-  (a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10),
-);
+export const rows: readonly Row[] = [
+  ...storeFaults,
+  ...gatewayFaults,
+  ...ringFaults,
+  ...wireFaults,
+].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
 
 /** `25` names all of its variants (25, 25r), `25r` one. Each once, in the order of the list. */
 export function chosenRows(names: readonly string[]): readonly Row[] {

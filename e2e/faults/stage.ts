@@ -13,6 +13,7 @@ import {
   type Memory,
   type SettingsTree,
 } from '../processes/gateway-process.ts';
+import { LossyWire } from '../processes/lossy-wire.ts';
 import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
@@ -38,6 +39,8 @@ export interface StagePlan {
   readonly alone?: boolean;
   /** The ring matters: gateways agree on one first, and clients are sent to a certain gateway. */
   readonly ring?: boolean;
+  /** Clients reach gateways through a wire that can lose packets: only in a namespace. */
+  readonly wired?: boolean;
   readonly redisArgs?: readonly string[];
   readonly settings?: SettingsTree;
 }
@@ -61,6 +64,8 @@ export class Stage {
   /** One per gateway, where the row asked for them. */
   readonly proxies: readonly TcpProxy[];
   readonly sentinel: SentinelGroup | undefined;
+  /** To the clients, where the row asked for it. */
+  readonly #wire: LossyWire | undefined;
   /** Subscribers that were disconnected on purpose and owe nothing. */
   readonly absent = new Set<string>();
   readonly #servers: readonly RedisServer[];
@@ -75,9 +80,11 @@ export class Stage {
     servers: readonly RedisServer[];
     proxies: readonly TcpProxy[];
     sentinel: SentinelGroup | undefined;
+    wire: LossyWire | undefined;
     options: StageOptions;
   }) {
-    const { plan, gateways, servers, proxies, sentinel, options } = parts;
+    const { plan, gateways, servers, proxies, sentinel, wire, options } = parts;
+    this.#wire = wire;
     this.gateways = [...gateways];
     this.#model = parts.model;
     this.#servers = servers;
@@ -89,7 +96,7 @@ export class Stage {
       shape: options.shape,
       random: seeded(options.seed),
       recorder: this.recorder,
-      gateways: gateways.map((gateway) => target(gateway)),
+      gateways: this.#targets(gateways),
       heartbeatMs: heartbeatOf(plan),
     });
     this.arbiter = new Arbiter({
@@ -112,6 +119,8 @@ export class Stage {
       cleanup.push(async () => {
         await Promise.all(ways.proxies.map((proxy) => proxy.close()));
       });
+      const wire = plan.wired === true ? await LossyWire.open(options.seed) : undefined;
+      cleanup.push(async () => wire?.close());
       const all = await gatewayOptions(plan, ways.redis, options.imports ?? []);
       const gateways = await GatewayProcess.startAll(all);
       cleanup.push(async () => {
@@ -120,7 +129,7 @@ export class Stage {
       if (plan.ring === true) await agreed(gateways);
       const [model] = all as [GatewayOptions];
       const { proxies } = ways;
-      return new Stage({ plan, gateways, model, servers, proxies, sentinel, options });
+      return new Stage({ plan, gateways, model, servers, proxies, sentinel, wire, options });
     } catch (error) {
       for (const undo of cleanup.reverse()) await undo();
       throw error;
@@ -150,9 +159,14 @@ export class Stage {
     return proxy;
   }
 
+  get wire(): LossyWire {
+    if (this.#wire === undefined) throw new Error('the row did not ask for a wire');
+    return this.#wire;
+  }
+
   /** New connections and publishes go to these only, as after a change of endpoints. */
   route(gateways: readonly GatewayProcess[]): void {
-    this.load.targets.set(gateways.map((gateway) => target(gateway)));
+    this.load.targets.set(this.#targets(gateways));
   }
 
   /** One more gateway; new connections and publishes go to it as well. */
@@ -236,6 +250,7 @@ export class Stage {
     await this.arbiter.stop();
     await Promise.all(this.gateways.map((gateway) => gateway.kill()));
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    this.#wire?.close();
     await this.sentinel?.stop();
     await Promise.all(this.#servers.map((server) => server.stop()));
   }
@@ -260,6 +275,14 @@ export class Stage {
     this.#record(gateway, { phase: 'settled', ...usage });
   }
 
+  /** Publishers over HTTP are beside the gateways; who has a WebSocket is a client. */
+  #targets(gateways: readonly GatewayProcess[]): readonly Target[] {
+    return gateways.map(({ name, url, http, port }) => {
+      const ws = this.#wire === undefined ? url : `ws://${LossyWire.FAR}:${port}/ws`;
+      return { name, ws, http };
+    });
+  }
+
   #ended(gateway: GatewayProcess): void {
     const { crashed, output } = gateway;
     this.#record(gateway, { phase: 'exit', planned: !crashed, detail: output.slice(-1_000) });
@@ -269,8 +292,6 @@ export class Stage {
     this.recorder.write({ kind: 'process', t: nanoseconds(), name, ...said });
   }
 }
-
-const target = ({ name, url, http }: GatewayProcess): Target => ({ name, ws: url, http });
 
 async function openStore(
   plan: StagePlan,
@@ -309,13 +330,21 @@ async function gatewayOptions(
   imports: readonly string[],
 ): Promise<readonly GatewayOptions[]> {
   const adminPorts = await Promise.all(ways.map(() => freePort()));
+  const ports = await Promise.all(ways.map(() => freePort()));
   const base = plan.ring === true ? merged(baseSettings, ringSettings) : baseSettings;
   const settings = merged(base, plan.settings ?? {});
   return ways.map((redis, index) => ({
     name: `gateway-${index}`,
     adminPort: adminPorts[index] as number,
     peers: plan.alone === true ? [] : adminPorts.filter((_, other) => other !== index),
-    settings: merged(settings, { redis: { ...redis, keyPrefix: KEY_PREFIX } }),
+    ...(plan.wired === true && { port: ports[index] as number }),
+    settings: merged(settings, {
+      redis: { ...redis, keyPrefix: KEY_PREFIX },
+      ...(plan.wired === true && {
+        host: '0.0.0.0',
+        ring: { address: `${LossyWire.FAR}:${ports[index]}` },
+      }),
+    }),
     imports,
   }));
 }

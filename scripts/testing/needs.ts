@@ -26,6 +26,12 @@ export const needs: readonly Need[] = [
     isPresent: () => onPath('openssl'),
   },
   {
+    name: 'ip',
+    packages: ['iproute2', 'procps'],
+    without: 'the fault row through a network that loses packets is skipped',
+    isPresent: () => onPath('ip') && onPath('sysctl'),
+  },
+  {
     name: 'chromium',
     packages: ['chromium', 'fonts-liberation'],
     without: 'the suites in a browser are skipped',

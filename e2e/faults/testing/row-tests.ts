@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { runApart } from '../apart.ts';
 import type { Row } from '../row.ts';
 import { type RowResult, runRow } from '../run.ts';
 import { smallShape } from '../shapes.ts';
@@ -15,6 +16,13 @@ export function testRows(what: string, rows: readonly Row[]): void {
   describe(what, () => {
     for (const row of rows) {
       it(`row ${row.row}: ${row.title}`, { timeout: ROW_MS }, async (test) => {
+        const apart = await runApart(row, { seed: SEED, deliveries: DELIVERIES });
+        if (apart !== undefined) {
+          test.diagnostic(apart.output);
+          if (apart.outcome === 'skipped') test.skip(apart.output);
+          else assert.equal(apart.outcome, 'passed', apart.output);
+          return;
+        }
         const result: RowResult = await runRow(row, {
           seed: SEED,
           deliveries: DELIVERIES,
