@@ -28,11 +28,10 @@ export const storeFaults: readonly Row[] = [
 export const gatewayFaults: readonly Row[] = [...podRows, ...clientRows, ...permissionRows];
 
 /** Of the ring, and of gateways and clients that follow it. */
-export const ringFaults: readonly Row[] = [
-  ...ringRows,
-  ...writerRows,
-  ...boardRows,
-  ...hopRows,
+export const ringFaults: readonly Row[] = [...ringRows, ...writerRows, ...boardRows, ...hopRows];
+
+/** Of owners that are not what the ring says, and of clients that look for theirs. */
+export const ownerFaults: readonly Row[] = [
   ...ownerRows,
   ...scalingRows,
   ...stallRows,
