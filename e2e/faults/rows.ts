@@ -46,6 +46,7 @@ export const rows: readonly Row[] = [
   ...storeFaults,
   ...gatewayFaults,
   ...ringFaults,
+  ...ownerFaults,
   ...wireFaults,
 ].toSorted((a, b) => Number.parseInt(a.row, 10) - Number.parseInt(b.row, 10));
 
