@@ -5,16 +5,15 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { build, stop } from 'esbuild';
 import { Client } from '../../client/client.ts';
-import { pause, until } from '../deadline.ts';
+import { until } from '../deadline.ts';
 import { GatewayProcess } from '../processes/gateway-process.ts';
 import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
 import { agreed } from '../processes/ring-view.ts';
+import { traffic } from '../ring/testing/reader.ts';
 import { Browser, chromiumProblem } from './chromium.ts';
 
 const HEARTBEAT_MS = 300;
 const ROOM = join(import.meta.dirname, 'room');
-/** Between two messages: some are under way at each step of a move. */
-const PAUSE_MS = 3;
 const SOME = 300;
 
 describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumProblem() }, () => {
@@ -76,7 +75,9 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
     const other = gateways.find((gateway) => gateway !== home);
     const states = (await noted('shown')).length;
     const ending = new AbortController();
-    const sending = traffic(other?.url ?? '', ending.signal);
+    const publisher = new Client({ url: other?.url ?? '' });
+    await publisher.connect();
+    const sending = traffic('room', publisher, ending.signal);
     try {
       await renderedMore(SOME);
       assert.equal((await home.terminate(50_000))?.code, 0);
@@ -85,6 +86,7 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
       ending.abort();
     }
     const sent = await sending;
+    await publisher.close();
     const last = sent.at(-1);
     await until(async () => (await noted('rendered')).at(-1) === last, {
       for: `${last} to be rendered`,
@@ -107,23 +109,6 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
     });
   }
 });
-
-/** Publishes until it is told to end; what it sent, in order. */
-async function traffic(url: string, during: AbortSignal): Promise<string[]> {
-  const client = new Client({ url });
-  await client.connect();
-  const texts: string[] = [];
-  const answers: Promise<unknown>[] = [];
-  while (!during.aborted) {
-    const text = `message ${texts.length}`;
-    texts.push(text);
-    answers.push(client.publish('room', text));
-    await pause(PAUSE_MS);
-  }
-  await Promise.all(answers);
-  await client.close();
-  return texts;
-}
 
 async function serveRoom(port: number): Promise<Server> {
   const built = await build({

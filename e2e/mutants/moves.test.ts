@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { Worker } from 'node:worker_threads';
-import type { Findings } from '../simulation/explore.ts';
+import { delegate } from '../simulation/expedition.ts';
 
 /** Worlds in which a bug must be found. */
 const WORLDS = 150;
@@ -22,21 +20,12 @@ const mutants: readonly (readonly [string, readonly string[]])[] = [
   ['no-rebalance', ['home']],
 ];
 
-/** Tells worlds with the bug planted, in a thread of its own, until one of them shows it. */
-async function explored(name: string): Promise<Findings> {
-  const worker = new Worker(join(import.meta.dirname, '../simulation/explorer.ts'), {
-    execArgv: ['--import', join(import.meta.dirname, `${name}.ts`)],
-    workerData: { first: 1, step: 1, last: WORLDS, ring: true },
-  });
-  const [findings] = (await once(worker, 'message')) as [Findings];
-  await worker.terminate();
-  return findings;
-}
-
 describe('clients and gateways that move wrongly are found', () => {
   for (const [name, breaks] of mutants) {
     it(name, { timeout: MUTANT_MS }, async (t) => {
-      const { failure, worlds } = await explored(name);
+      const mutant = join(import.meta.dirname, `${name}.ts`);
+      const range = { first: 1, step: 1, last: WORLDS };
+      const { failure, worlds } = await delegate({ ...range, ring: true }, [mutant]);
       assert.ok(failure, `not noticed in ${worlds} worlds`);
       t.diagnostic(`in world ${failure.seed}`);
       const found = failure.broken.some((invariant) => breaks.includes(invariant));

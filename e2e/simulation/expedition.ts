@@ -16,8 +16,15 @@ export async function exploreTogether(
   return (await Promise.all(parts)).reduce(joined);
 }
 
-async function delegate(exploration: Exploration): Promise<Findings> {
-  const worker = new Worker(join(import.meta.dirname, 'explorer.ts'), { workerData: exploration });
+/** Tells worlds in a thread of its own, which loads these modules first. */
+export async function delegate(
+  exploration: Exploration,
+  imports: readonly string[] = [],
+): Promise<Findings> {
+  const worker = new Worker(join(import.meta.dirname, 'explorer.ts'), {
+    ...(imports.length > 0 && { execArgv: imports.flatMap((module) => ['--import', module]) }),
+    workerData: exploration,
+  });
   const [findings] = (await once(worker, 'message')) as [Findings];
   await worker.terminate();
   return findings;

@@ -40,7 +40,11 @@ export class Reader {
 export const publishersAt = (url: string): Client[] => TOPICS.map(() => new Client({ url }));
 
 /** Publishes without a break until it is told to end. */
-async function traffic(topic: string, client: Client, during: AbortSignal): Promise<string[]> {
+export async function traffic(
+  topic: string,
+  client: Client,
+  during: AbortSignal,
+): Promise<string[]> {
   const sent: Promise<unknown>[] = [];
   const texts: string[] = [];
   while (!during.aborted) {

@@ -76,6 +76,12 @@ async function startPod(name: 'a' | 'b', options: PodOptions): Promise<Pod> {
   return pod;
 }
 
+/** So much that buffers of sockets do not hold it. */
+const LARGE = {
+  encoding: 'json',
+  bytes: Buffer.from(JSON.stringify('x'.repeat(1_000_000))),
+} as const;
+
 describe('passing clients on', () => {
   const pods: Pod[] = [];
   const clients: TestClient[] = [];
@@ -386,13 +392,9 @@ describe('passing clients on', () => {
     client.send({ type: 'sub', id: 1, topics: [{ topic: 't' }] });
     await client.heard('subbed');
     client.ws.pause();
-    const data = {
-      encoding: 'json',
-      bytes: Buffer.from(JSON.stringify('x'.repeat(1_000_000))),
-    } as const;
     let most = 0;
     for (let n = 0; n < 40 && (b.edge.status().slow === 0 || n < 20); n += 1) {
-      await b.stream.publish({ topic: 't', data, identity: '', ack: 'leader' });
+      await b.stream.publish({ topic: 't', data: LARGE, identity: '', ack: 'leader' });
       await new Promise((resolve) => setTimeout(resolve, 5));
       most = Math.max(most, a.edge.status().inTransit);
     }
@@ -409,12 +411,8 @@ describe('passing clients on', () => {
     client.send({ type: 'sub', id: 1, topics: [{ topic: 't' }] });
     await client.heard('subbed');
     client.ws.pause();
-    const data = {
-      encoding: 'json',
-      bytes: Buffer.from(JSON.stringify('x'.repeat(1_000_000))),
-    } as const;
     const served = async () => {
-      await b.stream.publish({ topic: 't', data, identity: '', ack: 'leader' });
+      await b.stream.publish({ topic: 't', data: LARGE, identity: '', ack: 'leader' });
       return b.edge.size > 0;
     };
     await until(async () => !(await served()), { for: 'its owner to close it', everyMs: 20 });
