@@ -14,6 +14,7 @@ import { MemoryBoard } from './ring/memory-board.ts';
 import type { SettingsInput } from './settings/declaration.ts';
 import { settingsFrom } from './settings/load.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
+import { TestPod } from './testing/test-pod.ts';
 
 const shared = { clock: systemClock, random: Math.random, logger: silentLogger };
 const HEARTBEAT_MS = 20;
@@ -49,17 +50,12 @@ interface Status {
 }
 
 /** A gateway of the cluster that the tests of this file share, and what is asked of it. */
-class Pod {
+class Pod extends TestPod {
   readonly name: string;
-  readonly gateway: Gateway;
 
   constructor(name: string, gateway: Gateway) {
+    super(gateway);
     this.name = name;
-    this.gateway = gateway;
-  }
-
-  get port(): number {
-    return this.gateway.address?.port ?? assert.fail('not started');
   }
 
   get url(): string {
@@ -70,12 +66,6 @@ class Pod {
     return TestClient.ready(this.port, options, { features: ['move'], ...hello });
   }
 
-  async get(path: string): Promise<string> {
-    const port = path.startsWith('/v1/') ? this.port : this.gateway.address?.adminPort;
-    const response = await fetch(`http://127.0.0.1:${port}${path}`);
-    return response.text();
-  }
-
   async members(): Promise<string> {
     const { members } = JSON.parse(await this.get('/v1/ring')) as { members: Member[] };
     return members.map(({ id }) => id).join();
@@ -83,11 +73,6 @@ class Pod {
 
   async owner(key: string): Promise<string> {
     return (JSON.parse(await this.get(`/v1/route?key=${key}`)) as { owner: string }).owner;
-  }
-
-  async counter(series: string): Promise<number> {
-    const line = (await this.get('/metrics')).split('\n').find((text) => text.startsWith(series));
-    return Number(line?.split(' ').at(-1) ?? Number.NaN);
   }
 
   /** A name whose shard is that pod's. */

@@ -15,6 +15,7 @@ import { MemoryBoard } from './ring/memory-board.ts';
 import type { SettingsInput } from './settings/declaration.ts';
 import { settingsFrom } from './settings/load.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
+import { TestPod } from './testing/test-pod.ts';
 
 const shared = { clock: systemClock, random: Math.random, logger: silentLogger };
 
@@ -34,33 +35,13 @@ interface Edge {
   readonly drain: string;
 }
 
-class Pod {
-  readonly gateway: Gateway;
-
-  constructor(gateway: Gateway) {
-    this.gateway = gateway;
-  }
-
-  get port(): number {
-    return this.gateway.address?.port ?? assert.fail('not started');
-  }
-
+class Pod extends TestPod {
   client(hello: object = {}, options: ConnectOptions = {}): Promise<TestClient> {
     return TestClient.ready(this.port, options, hello);
   }
 
-  async get(path: string): Promise<string> {
-    const port = path.startsWith('/v1/') ? this.port : this.gateway.address?.adminPort;
-    return (await fetch(`http://127.0.0.1:${port}${path}`)).text();
-  }
-
   async edge(): Promise<Edge> {
     return (JSON.parse(await this.get('/admin/status')) as { edge: Edge }).edge;
-  }
-
-  async counter(series: string): Promise<number> {
-    const line = (await this.get('/metrics')).split('\n').find((text) => text.startsWith(series));
-    return Number(line?.split(' ').at(-1) ?? Number.NaN);
   }
 
   get members(): string {

@@ -15,6 +15,7 @@ import { MemoryBoard } from './ring/memory-board.ts';
 import type { SettingsInput } from './settings/declaration.ts';
 import { settingsFrom } from './settings/load.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
+import { TestPod } from './testing/test-pod.ts';
 
 const secret = Buffer.alloc(32, 7);
 const apiKey = 'a-key-of-the-application';
@@ -35,17 +36,7 @@ interface Asked {
 }
 
 /** A gateway, and what is asked of it. */
-class Pod {
-  readonly gateway: Gateway;
-
-  constructor(gateway: Gateway) {
-    this.gateway = gateway;
-  }
-
-  get port(): number {
-    return this.gateway.address?.port ?? assert.fail('not started');
-  }
-
+class Pod extends TestPod {
   async ask(path: string, init: RequestInit = {}): Promise<Asked> {
     const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, {
       headers: { 'x-api-key': apiKey },

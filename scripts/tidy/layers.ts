@@ -62,7 +62,7 @@ const layers: readonly Layer[] = [
     'gateway/edge',
     'gateway/ring',
   ]),
-  layer('gateway', /^gateway\/(metrics\/)?[^/]+\.ts$/, [
+  layer('gateway', /^gateway\/(metrics\/|testing\/)?[^/]+\.ts$/, [
     'protocol',
     'gateway/settings',
     'gateway/logger.ts',
