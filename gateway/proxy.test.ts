@@ -32,6 +32,7 @@ interface Edge {
   readonly connections: number;
   readonly proxied: number;
   readonly inTransit: number;
+  readonly sessions: number;
   readonly drain: string;
 }
 
@@ -228,6 +229,9 @@ describe('gateways that pass clients on', () => {
       clients.push(await client.opened());
       plain.push({ session, client });
     }
+    // The handshake is done before the owner has it; who comes with the new ring need not go.
+    const placed = async () => (await a.edge()).sessions + (await b.edge()).sessions;
+    await becomes(async () => (await placed()) === plain.length, 'everybody to be served');
     const c = await start('c');
     for (const pod of [a, b, c]) {
       await becomes(async () => pod.members === 'a,b,c', 'a ring of three');
