@@ -25,6 +25,9 @@ const fast: SettingsInput = {
   placement: { mode: 'Proxy' },
 };
 
+/** Who is busy for some tens of ms is not taken for gone, nor are its clients served in place. */
+const calm: SettingsInput = { ring: { heartbeatMs: 100 } };
+
 const becomes = (condition: () => Promise<boolean>, what: string) =>
   until(condition, { for: what, deadlineMs: 15_000, everyMs: 10 });
 
@@ -197,14 +200,14 @@ describe('gateways that pass clients on', () => {
   });
 
   it('brings who can move to a new owner, over any gateway, without a URL of its own', async () => {
-    const [a, b] = await pair();
+    const [a, b] = await pair(calm);
     const mine: TestClient[] = [];
     for (let n = 0; n < 12; n += 1) {
       const client = await a.client({ session: a.nameAt('b', `n${n}-`), features: ['move'] });
       mine.push(client);
       clients.push(client);
     }
-    const c = await start('c');
+    const c = await start('c', calm);
     for (const pod of [a, b, c]) {
       await becomes(async () => pod.members === 'a,b,c', 'a ring of three');
     }
@@ -221,7 +224,7 @@ describe('gateways that pass clients on', () => {
   });
 
   it('closes who cannot move when its owner is another one, and serves it there then', async () => {
-    const [a, b] = await pair();
+    const [a, b] = await pair(calm);
     const plain: { readonly session: string; readonly client: TestClient }[] = [];
     for (let n = 0; n < 12; n += 1) {
       const session = a.nameAt('b', `n${n}-`);
@@ -232,7 +235,7 @@ describe('gateways that pass clients on', () => {
     // The handshake is done before the owner has it; who comes with the new ring need not go.
     const placed = async () => (await a.edge()).sessions + (await b.edge()).sessions;
     await becomes(async () => (await placed()) === plain.length, 'everybody to be served');
-    const c = await start('c');
+    const c = await start('c', calm);
     for (const pod of [a, b, c]) {
       await becomes(async () => pod.members === 'a,b,c', 'a ring of three');
     }
