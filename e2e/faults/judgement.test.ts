@@ -329,6 +329,16 @@ describe('the judgement of a run', () => {
     for (const [all, what] of cases) assert.match(all.join('\n'), what);
   });
 
+  it('proves nothing where the fault did not bite and nothing else was wrong', () => {
+    const twice = { ...row, bites: { reconnects: 2 } };
+    const idle = judged(twice, ended);
+    const stuck = judged(twice, { ...ended, stuck: ['a gateway ended'] });
+    assert.deepEqual(
+      [judged(row, ended), idle, stuck].map(({ provesNothing }) => provesNothing),
+      [false, true, false],
+    );
+  });
+
   it('is shown with every figure beside its bound', () => {
     const judge = () => [silence, { ...silence, what: 'recovery', bound: 0 }];
     const judgement = judged({ ...row, judge }, ended);

@@ -25,6 +25,8 @@ export interface Judgement {
   readonly demands: readonly Demand[];
   /** Invariants, vacuity and the row's own demands, in words; empty: it passed. */
   readonly complaints: readonly string[];
+  /** Nothing was wrong, but the fault did not bite as it was meant to. */
+  readonly provesNothing: boolean;
 }
 
 /** Judges a run by the invariants, by what shows that the fault bit, and by the row's own judge. */
@@ -38,14 +40,17 @@ export function judged(row: Row, { records, stuck, perPhase, ...run }: Ended): J
   };
   const verdict = check(records, expect);
   const own = row.judge?.({ ...run, figures: verdict.figures }) ?? [];
+  const complaints = [
+    ...stuck.map((reason) => `did not go as it must: ${reason}`),
+    ...complaintsOf(verdict),
+    ...own.filter((demand) => !holds(demand)).map(textOf),
+  ];
+  const vacuous = verdict.inconclusive.length;
   return {
     verdict,
     demands: [...general(verdict, expect), ...bites(row, run.evidence), ...own],
-    complaints: [
-      ...stuck.map((reason) => `did not go as it must: ${reason}`),
-      ...complaintsOf(verdict),
-      ...own.filter((demand) => !holds(demand)).map(textOf),
-    ],
+    complaints,
+    provesNothing: vacuous > 0 && complaints.length === vacuous,
   };
 }
 

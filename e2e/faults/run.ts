@@ -21,10 +21,23 @@ export interface RowResult extends Judgement {
   readonly seed: number;
   readonly evidence: Evidence;
   readonly seconds: number;
+  /** Why the run before this one proved nothing. */
+  readonly again?: string;
 }
 
-/** Sets a row up, does the fault under load, judges the history. */
+/**
+ * Sets a row up, does the fault under load, judges the history. A run that proves nothing, such as
+ * one on a machine that was too busy for the fault to bite, is done again, once: `again` says why.
+ */
 export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
+  const first = await runOnce(row, options);
+  if (!first.provesNothing) return first;
+  const again = first.complaints.join('; ');
+  options.progress?.(`done again, since it proves nothing: ${again}`);
+  return { ...(await runOnce(row, options)), again };
+}
+
+async function runOnce(row: Row, options: RowOptions): Promise<RowResult> {
   const begin = performance.now();
   const deliveries = options.deliveries * (row.volume ?? 1);
   const shaped = {

@@ -40,6 +40,13 @@ describe('the report of a test run', () => {
     assert.equal(bad, 0);
   });
 
+  it('tells at the end what a test warned of', () => {
+    const warned: TestEvent = { kind: 'warning', file, text: 'done again' };
+    const { lines, bad } = report([warned, passed, ended]);
+    assert.ok(lines.includes('! a.test.ts: done again'));
+    assert.equal(bad, 0);
+  });
+
   it('counts a skip as a failure where skips are failures', () => {
     const { lines, bad } = report([passed, skipped, ended], true);
     assert.equal(bad, 1);

@@ -19,12 +19,13 @@ const OUTPUT_LIMIT = 16_384;
 
 /**
  * Turns the events of a test run into one line per file, failures in full at once, and at the end
- * the list of skips and the totals. A file that ran no test has failed; so has a skipped test
- * where skips are failures.
+ * the list of skips, what tests warn of, and the totals. A file that ran no test has failed; so has
+ * a skipped test where skips are failures.
  */
 export class Report {
   readonly #files = new Map<string, FileNotes>();
   readonly #skips: Shortfall[] = [];
+  readonly #warnings: string[] = [];
   readonly #path: string[] = [];
   readonly #write: (line: string) => void;
   readonly #skipsFail: boolean;
@@ -45,6 +46,9 @@ export class Report {
     switch (event.kind) {
       case 'output':
         this.#keepOutput(event.file, event.text);
+        return;
+      case 'warning':
+        this.#warnings.push(`! ${event.file}: ${event.text}`);
         return;
       case 'start':
         this.#path.length = event.nesting;
@@ -68,6 +72,7 @@ export class Report {
       this.#write(`  ${file}: ${test}: ${detail}`);
     }
     for (const line of lacking) this.#write(`! ${line}`);
+    for (const line of this.#warnings) this.#write(line);
     this.#write(`\n${this.#files.size} files in ${seconds.toFixed(1)} s`);
     const skips = this.#skipped > 0 ? `, ${this.#skipped} skipped` : '';
     this.#write(`${this.#passed} passed, ${this.#failed} failed${skips}`);

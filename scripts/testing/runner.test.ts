@@ -72,6 +72,19 @@ describe('the test runner', () => {
     assert.match(failed?.error ?? '', /Error: boom/);
   });
 
+  it('passes on what a test warns of, and no other diagnostic', async () => {
+    const events = await run(`
+      it('x', (test) => {
+        test.diagnostic('a table');
+        test.diagnostic('warning: ran twice');
+      });`);
+    const warnings = events.filter((event) => event.kind === 'warning');
+    assert.deepEqual(
+      warnings.map(({ text }) => text),
+      ['ran twice'],
+    );
+  });
+
   it('counts a failing hook of a group', async () => {
     const events = await run(`
       import { before } from 'node:test';

@@ -10,6 +10,8 @@ export type TestEvent =
   | (Settled & { readonly kind: 'skipped'; readonly reason: string })
   | (Settled & { readonly kind: 'failed'; readonly error: string })
   | { readonly kind: 'output'; readonly file: string; readonly text: string }
+  /** A test passed or not, and somebody must know this besides. */
+  | { readonly kind: 'warning'; readonly file: string; readonly text: string }
   /** `problem`: the file itself failed, apart from its tests. */
   | {
       readonly kind: 'file-ended';
@@ -59,6 +61,9 @@ export interface AtOnce {
   /** Share of the processors' time that nobody used of late, 0 to 1. */
   readonly idle: () => number;
 }
+
+/** What a diagnostic of a test begins with that must be seen even where all is well. */
+export const WARNING = 'warning: ';
 
 /** A file more takes about half a processor of two. */
 const ROOM = 0.25;
@@ -136,6 +141,9 @@ function* translate({ type, data }: RawEvent, root: string): Generator<TestEvent
   if (type === 'test:start') yield { kind: 'start', name, nesting };
   if (type === 'test:stdout' || type === 'test:stderr') {
     yield { kind: 'output', file, text: data.message ?? '' };
+  }
+  if (type === 'test:diagnostic' && data.message?.startsWith(WARNING)) {
+    yield { kind: 'warning', file, text: data.message.slice(WARNING.length) };
   }
   if (type !== 'test:pass' && type !== 'test:fail') return;
   const outcome = settle(type, data);
