@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { until } from '../../e2e/deadline.ts';
 import { systemClock } from '../../protocol/clock.ts';
+import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import { MoveTokens } from './move-tokens.ts';
 import { servedInPlace } from './placement.ts';
 import { PodKeys, publicHalf } from './pod-keys.ts';
@@ -79,7 +80,7 @@ describe('a drain', () => {
     await fixture.stop();
   });
 
-  it('asks who can move to go elsewhere, and closes it when it did not', async () => {
+  it('asks who can move to go elsewhere, once more when it did not, and closes it', async () => {
     const refuge = () => ({ pod: 'b', to: 'ws://b/ws' });
     const fixture = await startEdge({
       settings: { ...hurried, drainDeadlineMs: 4_000 },
@@ -101,13 +102,42 @@ describe('a drain', () => {
     assert.equal((await unable?.closing())?.code, 4000);
     const began = performance.now();
     goes.ws.close(1000);
-    assert.equal((await stays.closing()).code, 4000);
+    const second = await stays.heard('move', 2);
     assert.ok(performance.now() - began > 1_000, 'it had its time');
-    assert.equal(stays.of('move').length, 1);
+    assert.deepEqual([second.to, second.reason], [undefined, 'drain'], 'anywhere else');
+    assert.ok(second.within < 1_000, `${second.within} of what is left`);
+    assert.equal((await stays.closing()).code, 4000);
+    assert.equal(stays.of('move').length, 2);
     assert.deepEqual(await drained, empty);
     assert.equal(fixture.counted.get('departed:in_time'), 1);
     assert.equal(fixture.counted.get('departed:late'), 1);
     await fixture.stop();
+  });
+
+  it('asks nobody a third time, however long it may take', async (t) => {
+    const clock = new ManualClock();
+    const fixture = await startEdge({
+      settings: { ...hurried, drainDeadlineMs: 300_000 },
+      parts: { placement, moveTokens, clock },
+    });
+    t.after(() => fixture.stop());
+    const client = await TestClient.ready(fixture.port, {}, { features: ['move'] });
+    const drained = fixture.edge.drain();
+    const passed = async (holds: () => boolean) => {
+      const began = clock.now();
+      const step = async () => {
+        await clock.advance(100);
+        return holds();
+      };
+      await until(step, { for: 'the next step', everyMs: 1 });
+      return clock.now() - began;
+    };
+    await passed(() => client.of('move').length === 1);
+    const second = await passed(() => client.of('move').length === 2);
+    const end = await passed(() => client.closed !== undefined);
+    for (const ms of [second, end]) assert.ok(ms > 24_000 && ms < 28_000, `${ms} ms`);
+    assert.deepEqual([client.closed?.code, client.of('move').length], [4000, 2]);
+    assert.deepEqual(await drained, empty);
   });
 
   it('has no more time for who was asked before it began', async () => {

@@ -48,8 +48,8 @@ const RESERVE_SHARE = 1 / 5;
  * How a gateway leaves, in this order: it becomes not ready; it accepts clients for a grace, since
  * load balancers hear of it late; it asks clients to go, at the pace of the budget or of the
  * deadline; it ends when it is empty, or at the deadline. Who can go on elsewhere without a break
- * is asked to do so first; who cannot, or did not, is closed with its publishes answered and its
- * cursors saved.
+ * is asked to do so first, and who did not is asked once more; who cannot, or did not again, is
+ * closed with its publishes answered and its cursors saved.
  */
 export class Drain {
   readonly #parts: DrainParts;
@@ -60,6 +60,9 @@ export class Drain {
   #finish: (drained: Drained) => void = () => {};
   #began = 0;
   #deadline = 0;
+  /** From then on nobody is asked twice. */
+  #finishBy = 0;
+  #twice = new WeakSet<Connection>();
 
   constructor(parts: DrainParts) {
     this.#parts = parts;
@@ -82,6 +85,9 @@ export class Drain {
     this.#phase = 'announced';
     this.#began = clock.now();
     this.#deadline = this.#began + settings.drainDeadlineMs;
+    const reserve = Math.min(RESERVE_MS, settings.drainDeadlineMs * RESERVE_SHARE);
+    this.#finishBy = this.#deadline - reserve;
+    this.#twice = new WeakSet();
     mover.hold();
     const grace = Math.min(settings.drainGraceMs, settings.drainDeadlineMs / 2);
     this.#done = new Promise((resolve) => {
@@ -111,15 +117,14 @@ export class Drain {
   }
 
   #leave(): void {
-    const { clock, random, settings, counts, mover } = this.#parts;
+    const { clock, random, counts, mover } = this.#parts;
     this.#phase = 'leaving';
     if (this.#size === 0) {
       this.#end(empty);
       return;
     }
-    const reserve = Math.min(RESERVE_MS, settings.drainDeadlineMs * RESERVE_SHARE);
     this.#departures = new Departures<Connection>({
-      ...{ clock, random, budget: mover.budget, finishBy: this.#deadline - reserve },
+      ...{ clock, random, budget: mover.budget, finishBy: this.#finishBy },
       leavers: () => this.#leavers(),
       ask: (connection) => this.#ask(connection),
       count: (how) => counts.moved(how),
@@ -139,12 +144,17 @@ export class Drain {
   #ask(connection: Connection): void {
     const { clock, mover, placement } = this.#parts;
     const { move } = connection;
-    if (move === undefined || move.askedSince(this.#began) || placement.alone) {
+    const now = clock.now();
+    const again = move?.askedSince(this.#began) === true;
+    const enough = again && (this.#twice.has(connection) || now >= this.#finishBy);
+    if (move === undefined || enough || placement.alone) {
       connection.leave(closeCodes.drain);
       return;
     }
-    const within = Math.min(WITHIN_MS, (this.#deadline - clock.now()) / 2);
-    const to = placement.refuge(move.shard)?.to;
+    if (again) this.#twice.add(connection);
+    const within = Math.min(WITHIN_MS, (this.#deadline - now) / 2);
+    // Where it was sent first it did not get to.
+    const to = again ? undefined : placement.refuge(move.shard)?.to;
     mover.ask(connection, { reason: 'drain', to, within: Math.floor(within) });
   }
 
