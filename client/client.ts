@@ -49,7 +49,6 @@ export class Client {
   readonly #stopPlatform: () => void;
   /** Settles when the tries that are under way lead to a connection, or do not. */
   #connected = deferred<void>();
-  #started = false;
   #gaveUp: ClientError | undefined;
   #welcome: Welcome | undefined;
   #stale = false;
@@ -205,8 +204,6 @@ export class Client {
   }
 
   #start(): void {
-    if (this.#started) return;
-    this.#started = true;
     // Without the saved positions a subscription would begin now, and miss what was before.
     if (this.#keeper === undefined) this.#connection.connect();
     else void this.#keeper.load().then(() => this.#connection.connect());
@@ -234,10 +231,10 @@ export class Client {
         this.#onWelcome(welcome);
         this.#events.emit('moved', moved);
       },
-      onMoveFailed: (error) => {
+      onMoveFailed: (reason, cause) => {
         this.#subscriptions.onMoveEnd(false);
         this.#outbound.flush();
-        onError(error);
+        if (reason) onError(new ClientError('move_failed', reason, cause));
       },
     };
   }
@@ -306,7 +303,6 @@ export class Client {
   #onGaveUp(reason: string): void {
     const error = new ClientError('gave_up', reason);
     this.#gaveUp = error;
-    this.#started = false;
     this.#outbound.end(error);
     for (const subscription of this.#subscriptions.all) subscription.onGaveUp(error);
     this.#connected.reject(error);

@@ -3,12 +3,12 @@ import { afterClose, NORMAL } from '../protocol/code-table.ts';
 import type { Move as MoveEvent, ServerEvent, Welcome } from '../protocol/events.ts';
 import type { ClientCommand } from '../protocol/json-text.ts';
 import { Backoff } from './backoff.ts';
-import { ClientError } from './errors.ts';
+import type { ClientError } from './errors.ts';
 import { Link, type LinkEnd, type LinkOwner, type LinkParts } from './link.ts';
 import { Move, type MoveOwner } from './move.ts';
 import type { Settings } from './options.ts';
 import type { Requests } from './requests.ts';
-import { mayLead } from './route.ts';
+import { mayLead, type Way } from './route.ts';
 import { TokenRenewal } from './token.ts';
 
 /**
@@ -64,8 +64,6 @@ export interface ConnectionOwner extends MoveOwner {
   onError(error: ClientError): void;
   /** Another connection has taken the place of the one before; what that did not answer is lost. */
   onMoved(welcome: Welcome, moved: Moved): void;
-  /** The one before goes on alone. */
-  onMoveFailed(error: ClientError): void;
 }
 
 /** A connection that lasted this long was a success: the next backoff begins anew. */
@@ -120,7 +118,7 @@ export class Connection implements LinkOwner {
 
   /** Whether what is published now leaves now. */
   get publishing(): boolean {
-    return this.connected && this.#move?.settling !== true;
+    return this.connected && !this.#move?.settling;
   }
 
   /** Begins to try, unless it does already. */
@@ -153,7 +151,7 @@ export class Connection implements LinkOwner {
   /** The machine may have slept, or changed its network. */
   wake(): void {
     this.#link?.wake();
-    this.#move?.link.wake();
+    this.#move?.link?.wake();
   }
 
   /** There is a network again: no need to wait for all of the backoff. */
@@ -162,7 +160,7 @@ export class Connection implements LinkOwner {
     if (this.#state !== 'waiting') return;
     // Not at once: everybody behind one router comes back in the same moment.
     const soon = this.#settings.random() * this.#settings.backoffBaseMs;
-    this.#retryAfter(Math.min(soon, Math.max(0, this.#retryAt - this.#clock.now())));
+    this.#retryAfter(Math.min(soon, this.#retryAt - this.#clock.now()));
   }
 
   onOpen(link: Link): void {
@@ -171,7 +169,7 @@ export class Connection implements LinkOwner {
 
   onWelcome(link: Link, welcome: Welcome): void {
     if (link !== this.#link) {
-      void this.#move?.carry(welcome);
+      void this.#move?.carry(link, welcome);
       return;
     }
     this.#use(link);
@@ -181,37 +179,36 @@ export class Connection implements LinkOwner {
 
   onEvent(link: Link, event: ServerEvent<unknown>, size: number): void {
     const carried = link !== this.#link;
-    if (carried && event.type === 'stale') {
-      // A gateway that is cut off from the log is no place to go to.
-      if (event.stale) this.#stay('stale');
-    } else if (event.type !== 'move') this.#owner.onEvent(event, size, carried);
-    else if (!carried) this.#onMove(event, link);
+    if (event.type === 'move') this.#onMove(event, link);
+    else if (!carried || event.type !== 'stale') this.#owner.onEvent(event, size, carried);
+    // A gateway that is cut off from the log is no place to go to.
+    else if (event.stale) this.#move?.failed('stale');
     this.#move?.check();
   }
 
   onEnd(link: Link, end: LinkEnd): void {
-    const { reason, error } = end;
+    const { code, reason, error } = end;
     if (link !== this.#link) {
-      this.#stay(reason, error);
+      this.#move?.failed(reason, error, this.#isFinal(code));
       return;
     }
     if (error !== undefined) this.#owner.onError(error);
     // Its handlers may have closed the client.
     if (link !== this.#link) return;
-    if (this.#move?.link.welcome !== undefined) this.#takeOver();
+    if (this.#move?.link?.welcome) this.#takeOver();
     else this.#ended(end);
   }
 
   #set(state: ConnectionState, reason: string, code?: number): void {
     const old = this.#state;
     this.#state = state;
-    this.#owner.onState({ old, new: state, reason, ...(code !== undefined && { code }) });
+    this.#owner.onState({ old, new: state, reason, ...(code && { code }) });
   }
 
   #attempt(reason: string): void {
     // Nobody may be any more where we belong: after a failure it is our own address that is tried.
-    const routeUrl = this.#failures % 2 === 0 ? this.#settings.routeUrl : undefined;
-    const link = this.#linkTo(this.#address(), { routeUrl });
+    const routeUrl = this.#failures % 2 ? undefined : this.#settings.routeUrl;
+    const link = this.#linkTo({ url: this.#address(), routeUrl });
     this.#link = link;
     this.#set('connecting', reason);
     link.start();
@@ -222,9 +219,8 @@ export class Connection implements LinkOwner {
     return url[this.#url % url.length] as string;
   }
 
-  #linkTo(url: string, way: Pick<LinkParts, 'move' | 'routeUrl'>): Link {
-    const parts = { settings: this.#settings, requests: this.#requests, owner: this };
-    return new Link({ url, ...parts, ...way });
+  #linkTo(way: Way & Pick<LinkParts, 'move'>): Link {
+    return new Link({ settings: this.#settings, requests: this.#requests, owner: this, ...way });
   }
 
   /** A link that was welcomed is the connection from now on. */
@@ -240,71 +236,69 @@ export class Connection implements LinkOwner {
     return answered;
   }
 
-  /** Another gateway shall serve us: opens a link to it. */
-  #onMove(asked: MoveEvent, { url }: Link): void {
-    // A later target counts as long as the earlier one did not answer.
-    if (!this.connected || this.#move?.link.welcome !== undefined) return;
-    this.#endMove();
-    const { to } = asked;
-    if (to === undefined) {
-      this.#url += 1;
-      // A move may have led to one of ours that is not its turn.
-      if (this.#address() === url) this.#url += 1;
-    } else if (!mayLead(url, to)) {
-      this.#stay('bad address');
+  /** Another gateway shall serve us than the one that says so. */
+  #onMove(asked: MoveEvent, link: Link, at = this.#clock.now()): void {
+    if (this.#move?.link === link) {
+      // It asks once, and there is no way on before we are there.
+      this.#move.next = () => this.#onMove(asked, link, at);
       return;
     }
-    const link = this.#linkTo(to ?? this.#address(), { move: asked.token });
+    // A later target counts as long as the earlier one did not answer.
+    if (!this.connected || this.#move?.link?.welcome) return;
+    this.#move?.end();
+    const { to, token } = asked;
+    const { url } = link;
+    if (to && !mayLead(url, to)) {
+      this.#owner.onMoveFailed('bad address');
+      return;
+    }
     this.#move = new Move({
-      asked,
-      link,
-      clock: this.#clock,
-      withinMs: Math.min(asked.within, this.#settings.connectTimeoutMs),
-      owner: this.#owner,
+      ...{ settings: this.#settings, owner: this.#owner, asked, at },
+      open: () => this.#linkTo({ url: to ?? this.#nextAddress(url), move: token }),
       onReady: () => this.#takeOver(),
-      onLate: () => this.#stay('timeout'),
     });
-    link.start();
+    this.#move.start();
   }
 
-  #endMove(): void {
-    const move = this.#move;
-    this.#move = undefined;
-    move?.end();
-    move?.link.close(NORMAL);
-  }
-
-  /** The move failed: the link in use goes on. */
-  #stay(reason: string, cause?: ClientError): void {
-    this.#endMove();
-    this.#owner.onMoveFailed(new ClientError('move_failed', reason, cause));
+  /** Of ours, and another one than the link leads to, if there is one. */
+  #nextAddress(url: string): string {
+    this.#url += 1;
+    // A move may have led to one of ours that is not its turn.
+    if (this.#address() === url) this.#url += 1;
+    return this.#address();
   }
 
   /** The link of the move is the one in use from now on. */
   #takeOver(): void {
     const move = this.#move;
+    const link = move?.link;
     const from = this.#link?.welcome?.pod;
-    const welcome = move?.link.welcome;
-    if (move === undefined || from === undefined || welcome === undefined) return;
-    const { asked, link, ms } = move;
-    this.#move = undefined;
+    if (!move || !link?.welcome || !from) return;
+    const { asked, ms, next } = move;
+    move.link = undefined;
     move.end();
     this.#link?.close(NORMAL);
     this.#link = link;
     this.#use(link);
-    this.#owner.onMoved(welcome, { from, to: welcome.pod, reason: asked.reason, ms });
+    this.#owner.onMoved(link.welcome, { from, to: link.welcome.pod, ms, reason: asked.reason });
+    next?.();
+  }
+
+  /** Whether who was closed with it would be closed with it again. */
+  #isFinal(code: number | undefined): boolean {
+    const then = code && afterClose(code);
+    const fixed = typeof this.#settings.token !== 'function' && then === 'refresh-token';
+    return fixed || then === 'stay-away';
   }
 
   #ended({ reason, code }: LinkEnd): void {
     const lost = this.connected;
     this.#drop();
-    const then = code && afterClose(code);
-    const fixed = then === 'refresh-token' && typeof this.#settings.token !== 'function';
     this.#url += 1;
     this.#failures = lost ? 0 : this.#failures + 1;
     if (lost && this.#clock.now() - this.#connectedAt >= STABLE_MS) this.#backoff.reset();
     const tired = this.#failures >= this.#settings.maxAttempts;
-    const away = then === 'stay-away' || fixed || tired;
+    const away = tired || this.#isFinal(code);
     if (!away) this.#retryAfter(this.#backoff.next());
     this.#set(away ? 'idle' : 'waiting', reason, code);
     if (lost) this.#owner.onLost();
@@ -319,7 +313,7 @@ export class Connection implements LinkOwner {
 
   /** Ends the wait, the try or the connection, with the move that it was in. */
   #drop(): void {
-    this.#endMove();
+    this.#move?.end();
     this.#link?.close(NORMAL);
     this.#link = undefined;
     this.#timer?.cancel();

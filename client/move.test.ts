@@ -241,34 +241,68 @@ describe('publishes during a move', () => {
     void client.publish('t', 2);
     assert.deepEqual(dataOf(old), [1]);
     next.drop();
-    assert.equal(errors.at(-1)?.code, 'move_failed');
     assert.deepEqual(dataOf(old), [1, 2]);
+    void client.publish('t', 3);
+    assert.deepEqual([dataOf(old), errors], [[1, 2, 3], []]);
+  });
+
+  it('wait for a second try only until it has what was asked of it', async () => {
+    const { client, clock, old, carry, network, moves } = await start();
+    void client.publish('t', 1);
+    (await carry()).drop();
+    await clock.advance(500);
+    const second = network.last;
+    second.welcome({ heartbeat: 1_000_000, pod: 'c' });
+    void client.publish('t', 2);
+    second.subbed('e:5@1');
+    await turn();
+    void client.publish('t', 3);
+    assert.deepEqual([dataOf(old), dataOf(second)], [[1, 2], []]);
+    for (const { id } of old.said('pub')) old.say({ type: 'acked', id, position: 'e:6@1' });
+    assert.deepEqual([dataOf(second), old.closedWith, moves.length], [[3], 1000, 1]);
+  });
+
+  it('do not wait for what a connection was asked that is gone', async () => {
+    const { clock, old, move, network, moves } = await start();
+    const first = await move();
+    first.welcome({ pod: 'b' });
+    assert.equal(first.said('sub').length, 1);
+    first.drop();
+    await clock.advance(500);
+    network.last.welcome({ heartbeat: 1_000_000, pod: 'c' });
+    network.last.subbed('e:5@1');
+    await turn();
+    assert.deepEqual([moves.length, old.closedWith], [1, 1000]);
   });
 });
 
 describe('a move that goes wrong', () => {
   it('leaves the client where it is: refused, late, cut off from the log, and so on', async () => {
     const { clock, client, old, move, got, errors, changes } = await start();
+    // Less than the wait for another try.
+    const within = 400;
     const ways = [
       async () => {
         await move({ to: 'nonsense' });
       },
       async () => (await move()).drop(4500, 'unauthenticated'),
+      async () => (await move()).drop(4007, 'token_expired'),
+      async () => (await move({ within })).drop(),
       async () => {
-        await move({ within: 100 });
-        await clock.advance(100);
+        await move({ within });
+        await clock.advance(within);
       },
       async () => {
-        await move();
+        await move({ within: 10_100 });
         await clock.advance(10_000);
       },
       async () => {
-        const next = await move();
+        const next = await move({ within });
         next.welcome({ pod: 'b' });
         next.text('{');
       },
       async () => {
-        const next = await move();
+        const next = await move({ within });
         next.welcome({ pod: 'b' });
         next.say({ type: 'stale', stale: true, at: 1 });
       },
@@ -283,6 +317,8 @@ describe('a move that goes wrong', () => {
     assert.equal(client.welcome?.pod, 'a');
     assert.deepEqual(states({ changes }), connected);
     assert.deepEqual(client.stale, false);
+    await client.close();
+    assert.equal(clock.timers, 0);
   });
 
   it('does not lead from TLS to plain text', async () => {
@@ -336,9 +372,11 @@ describe('a move that goes wrong', () => {
   it('stays without a token for the new connection', async () => {
     let asked = 0;
     const token = () => (++asked === 1 ? 'first' : Promise.reject(new Error('nobody is there')));
-    const { client, move, network, errors } = await start({ token });
-    await move();
-    assert.equal(network.sockets.length, 1);
+    const { client, clock, move, network, errors } = await start({ token });
+    await move({ within: 2_000 });
+    assert.equal(asked, 2);
+    await clock.advance(2_000);
+    assert.deepEqual([asked, network.sockets.length, errors.length], [4, 1, 1]);
     const error = errors.at(-1);
     assert.deepEqual([error?.code, error?.message], ['move_failed', 'token_failed']);
     assert.ok(error?.cause instanceof ClientError);
@@ -358,6 +396,172 @@ describe('a move that goes wrong', () => {
     await clock.advance(45_000);
     assert.equal(next.asked('auth')['token'], 'token-3');
     assert.equal(old.said('auth').length, 0);
+  });
+});
+
+describe('a move whose connection fails', () => {
+  const addresses = ({ network }: Started) => network.sockets.map(({ url }) => url.slice(5, 6));
+
+  it('is tried again, ever later, within the time that was granted', async () => {
+    const started = await start();
+    const { client, clock, move, network, errors, moves, changes } = started;
+    const waits: number[] = [];
+    await move({ to: 'ws://c/ws', within: 20_000 });
+    const asked = clock.now();
+    while (errors.length === 0) {
+      const { last } = network;
+      const tries = network.sockets.length;
+      last.drop();
+      const at = clock.now();
+      await clock.until('another try, or the end', () => {
+        assert.ok(network.alive <= 2);
+        return network.sockets.length > tries || errors.length > 0;
+      });
+      if (errors.length === 0) waits.push(clock.now() - at);
+    }
+    assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000]);
+    assert.deepEqual(addresses(started), ['a', 'c', 'c', 'c', 'c', 'c', 'c']);
+    assert.deepEqual(
+      [errors[0]?.code, errors[0]?.message, moves.length, client.welcome?.pod],
+      ['move_failed', 'closed', 0, 'a'],
+    );
+    assert.equal(clock.now() - asked, 15_500, 'the next one would begin when the time is over');
+    assert.deepEqual(states({ changes }), connected);
+    await client.close();
+    assert.equal(clock.timers, 0);
+  });
+
+  it('ends where a later try leads to, with the same proof and a fresh token', async () => {
+    let fetched = 0;
+    const token = () => `token-${++fetched}`;
+    const { client, clock, old, move, network, errors, moves } = await start({ token });
+    (await move({ to: 'ws://c/ws', reason: 'rebalance' })).drop();
+    await clock.advance(500);
+    const next = network.last;
+    next.welcome({ heartbeat: 1_000_000, pod: 'c' });
+    const { move: proof, token: shown } = next.asked('hello');
+    assert.deepEqual([proof, shown], ['ticket', 'token-3']);
+    next.subbed('e:5@1');
+    await turn();
+    assert.deepEqual(moves, [{ from: 'a', to: 'c', reason: 'rebalance', ms: 500 }]);
+    assert.deepEqual([old.closedWith, client.welcome?.pod, errors], [1000, 'c', []]);
+  });
+
+  it('goes to the next of the addresses each time when none was given', async () => {
+    const url = ['ws://a/ws', 'ws://b/ws', 'ws://c/ws'];
+    const started = await start({ url });
+    const { clock, move, network } = started;
+    (await move()).drop();
+    for (const wait of [500, 1_000, 2_000]) {
+      await clock.advance(wait);
+      network.last.drop();
+    }
+    assert.deepEqual(addresses(started), ['a', 'b', 'c', 'b', 'c']);
+  });
+
+  it('gives each try what is left of the time, and no more than one takes to connect', async () => {
+    const { clock, move, network, errors } = await start({ connectTimeoutMs: 3_000 });
+    await move({ within: 6_000 });
+    const ends: number[] = [];
+    const asked = clock.now();
+    for (let over = 0; errors.length === 0; over += 1) {
+      const { last } = network;
+      await clock.until('an end of the try', () => last.over);
+      ends.push(clock.now() - asked);
+      await clock.until('another', () => network.last !== last || errors.length > 0);
+      assert.ok(over < 5);
+    }
+    assert.deepEqual([ends, errors[0]?.message], [[3_000, 6_000], 'timeout']);
+  });
+
+  it('leaves what waits to a newer question', async () => {
+    const started = await start();
+    const { clock, client, move, network, errors, moves } = started;
+    (await move({ to: 'ws://b/ws' })).drop();
+    const second = await move({ to: 'ws://c/ws', token: 'other' });
+    await clock.advance(5_000);
+    assert.deepEqual([addresses(started), network.alive], [['a', 'b', 'c'], 2]);
+    second.welcome({ heartbeat: 1_000_000, pod: 'c' });
+    assert.equal(second.asked('hello')['move'], 'other');
+    second.subbed('e:5@1');
+    await turn();
+    assert.deepEqual([moves.length, client.welcome?.pod, errors], [1, 'c', []]);
+  });
+
+  it('is over when the old connection is: that is an ordinary reconnect', async () => {
+    const { clock, client, old, move, network, errors } = await start();
+    (await move()).drop();
+    old.drop();
+    assert.equal(client.state, 'waiting');
+    await clock.advance(500);
+    assert.deepEqual([client.state, network.sockets.length], ['connecting', 3]);
+    network.last.welcome({ heartbeat: 1_000_000 });
+    await clock.advance(60_000);
+    assert.deepEqual([network.sockets.length, network.alive, errors], [3, 1, []]);
+    assert.equal(network.last.asked('hello')['move'], undefined);
+  });
+
+  it('is over when the client is closed', async () => {
+    const { clock, client, move, network, errors } = await start();
+    (await move()).drop();
+    await client.close();
+    assert.equal(clock.timers, 0);
+    await clock.advance(60_000);
+    assert.deepEqual([network.sockets.length, network.alive, errors], [2, 0, []]);
+  });
+});
+
+describe('what the other gateway asks for before the client is there', () => {
+  it('is done once it is there', async () => {
+    const { clock, client, move, network, moves } = await start();
+    const second = await move();
+    second.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    second.say({ type: 'move', to: 'ws://c/ws', within: 60_000, reason: 'drain', token: 'on' });
+    assert.equal(network.last, second);
+    await clock.advance(300);
+    second.subbed('e:5@1');
+    await turn();
+    const third = network.last;
+    assert.deepEqual([client.welcome?.pod, third.url], ['b', 'ws://c/ws']);
+    third.welcome({ heartbeat: 1_000_000, pod: 'c' });
+    assert.equal(third.asked('hello')['move'], 'on');
+    third.subbed('e:5@1');
+    await turn();
+    assert.deepEqual(
+      moves.map(({ from, to, ms }) => [from, to, ms]),
+      [
+        ['a', 'b', 300],
+        ['b', 'c', 300],
+      ],
+    );
+    assert.equal(network.alive, 1);
+  });
+
+  it('counts from when it was asked', async () => {
+    const { clock, move, network, errors } = await start();
+    const second = await move();
+    second.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    second.say({ type: 'move', to: 'ws://c/ws', within: 1_000, reason: 'drain', token: 'on' });
+    await clock.advance(900);
+    second.subbed('e:5@1');
+    await turn();
+    assert.deepEqual([network.last.url, errors.length], ['ws://c/ws', 0]);
+    await clock.advance(100);
+    assert.deepEqual([network.alive, errors.at(-1)?.message], [1, 'timeout']);
+  });
+
+  it('is nothing any more when it is lost before', async () => {
+    const { clock, client, move, network } = await start();
+    const second = await move({ to: 'ws://b/ws' });
+    second.welcome({ pod: 'b' });
+    second.say({ type: 'move', to: 'ws://c/ws', within: 60_000, reason: 'drain', token: 'on' });
+    second.drop();
+    await clock.advance(500);
+    assert.equal(network.last.url, 'ws://b/ws');
+    network.last.welcome({ heartbeat: 1_000_000, pod: 'b' });
+    network.last.subbed('e:5@1');
+    await clock.advance(60_000);
+    assert.deepEqual([client.welcome?.pod, network.sockets.length], ['b', 3]);
   });
 });
 

@@ -39,8 +39,9 @@ export class Requests {
    */
   expect(id: number, answers = 1): Promise<void> {
     const done = deferred<void>();
-    const late = new ClientError('timeout');
-    const timer = this.#clock.after(this.#timeoutMs, () => this.#settle(id)?.reject(late));
+    const timer = this.#clock.after(this.#timeoutMs, () =>
+      this.#settle(id)?.reject(new ClientError('timeout')),
+    );
     this.#pending.set(id, { done, timer, left: answers });
     return done.promise;
   }
@@ -48,20 +49,16 @@ export class Requests {
   /** False: nobody waits for it. An error is the last answer. */
   answer(id: number, event: Acked | Err | Pong | Subbed): boolean {
     const pending = this.#pending.get(id);
-    if (pending !== undefined && event.type !== 'err') {
-      pending.left -= 1;
-      if (pending.left > 0) return true;
-    }
-    const done = this.#settle(id);
-    if (event.type === 'err') done?.reject(new ClientError(event.code, event.message));
-    else done?.resolve();
-    return done !== undefined;
+    if (pending === undefined) return false;
+    pending.left -= 1;
+    if (event.type === 'err') this.#settle(id)?.reject(new ClientError(event.code, event.message));
+    else if (pending.left === 0) this.#settle(id)?.resolve();
+    return true;
   }
 
-  /** The connection ended: no answer will come. */
-  lost(): void {
-    const error = new ClientError('disconnected');
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
+  /** The connection ended: no answer will come, to these or to any. */
+  lost(ids: readonly number[] = [...this.#pending.keys()]): void {
+    for (const id of ids) this.#settle(id)?.reject(new ClientError('disconnected'));
   }
 
   #settle(id: number): Deferred<void> | undefined {

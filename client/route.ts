@@ -32,6 +32,5 @@ export async function routed(
 
 /** Whether who is at `from` may send us to `to`: a WebSocket, and from TLS only one over TLS. */
 export function mayLead(from: string, to: unknown): to is string {
-  const plain = isUrl(from, 'ws:') && isUrl(to, 'ws:');
-  return typeof to === 'string' && (plain || isUrl(to, 'wss:'));
+  return typeof to === 'string' && isUrl(to, 'wss:', new URL(from).protocol);
 }

@@ -32,7 +32,10 @@ export interface KeeperParts {
 
 /** Where the client finds saved positions and tells of new ones. */
 export interface PositionKeeper {
-  /** Once. Never rejects: what cannot be loaded is reported, and counts as nothing saved. */
+  /**
+   * Loads once, however often it is called. Never rejects: what cannot be loaded is reported, and
+   * counts as nothing saved.
+   */
   load(): Promise<void>;
   /** The saved position of a topic. */
   position(topic: string): string | undefined;
@@ -64,7 +67,7 @@ class StorageKeeper implements PositionKeeper {
   readonly #parts: KeeperParts;
   /** Of topics that may not have been subscribed again yet; the newest last. */
   #loaded = new Map<string, string>();
-  #asked = false;
+  #loading: Promise<void> | undefined;
   #timer: Timer | undefined;
   #saving: Promise<void> | undefined;
   #changed = false;
@@ -74,9 +77,12 @@ class StorageKeeper implements PositionKeeper {
     this.#parts = parts;
   }
 
-  async load(): Promise<void> {
-    if (this.#asked) return;
-    this.#asked = true;
+  load(): Promise<void> {
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
     try {
       const loaded: unknown = await this.#storage.load();
       const entries = Object.entries(loaded ?? {}).filter(isSaved);

@@ -38,6 +38,8 @@ export class Subscriptions implements SubscriptionOwner {
   readonly #wanted = new Set<TopicSubscription>();
   /** During a move: the connection that is not in use yet. */
   #next: Wire | undefined;
+  /** What it was asked. */
+  #carrying: number[] = [];
   #topicsPerFrame = 1;
 
   constructor(parts: SubscriptionsParts) {
@@ -93,6 +95,7 @@ export class Subscriptions implements SubscriptionOwner {
     const answers: Promise<void>[] = [];
     while (carried.length > 0) {
       const id = this.#requests.next();
+      this.#carrying.push(id);
       const topics = carried.splice(0, topicsThatFit(frameBytes)).map((one) => one.carry(id));
       // Who is refused asks again when we have moved.
       answers.push(this.#requests.expect(id, topics.length).catch(() => {}));
@@ -104,6 +107,8 @@ export class Subscriptions implements SubscriptionOwner {
   /** The move is over: its connection has taken over, or was given up. */
   onMoveEnd(moved: boolean): void {
     this.#next = undefined;
+    // Nobody may wait for the answers of a connection that is gone.
+    this.#requests.lost(this.#carrying.splice(0));
     for (const subscription of this.all) subscription.onMoveEnd(moved);
   }
 
@@ -137,10 +142,10 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   #send(wanted: readonly TopicSubscription[]): void {
-    const waiting = () => wanted.filter(({ state }) => state === 'waiting');
-    if (!this.#wire.connected || waiting().length === 0) return;
+    const asking = wanted.filter(({ state }) => state === 'waiting');
+    if (!this.#wire.connected || asking.length === 0) return;
     const id = this.#requests.next();
-    const requests = waiting().map((one) => one.request(id));
+    const requests = asking.map((one) => one.request(id));
     // Where the connection ended, they wait again already and do not heed it.
     this.#requests.expect(id, requests.length).catch((error: ClientError) => {
       for (const one of wanted) one.onRefused(id, error);

@@ -78,6 +78,7 @@ export class MoveCutter implements Cutter {
   /** A client is at a step of its move. */
   onStep(client: string, step: MoveStep, legs: Legs): void {
     this.#world.tally.add(`move ${step}`);
+    if (legs.old !== undefined && legs.old.tries > 1) this.#world.tally.add(`move ${step} again`);
     if (this.#troubled() && this.#random() < PUBLISHING) this.#publish(client);
     const at = this.#traps.findIndex((trap) => trap.step === step);
     const [trap] = at < 0 ? [] : this.#traps.splice(at, 1);

@@ -40,6 +40,8 @@ export interface Leg {
   readonly ringsBefore: number;
   /** Why the gateway asked it to go on elsewhere, if it did. */
   asked: string | undefined;
+  /** Connections that were dialled because of that. */
+  tries: number;
 }
 
 /** The connections of a move. */
@@ -97,7 +99,7 @@ export class MoveTrace {
   /** A connection is about to be dialled. */
   begin(base: LineWatch): TracedLeg {
     const leg: TracedLeg = {
-      ...{ line: undefined, welcomed: undefined, asked: undefined },
+      ...{ line: undefined, welcomed: undefined, asked: undefined, tries: 0 },
       ringsBefore: this.#owner.rings,
       watch: this.#watchOf(base, () => leg),
       dialled: (line) => {
@@ -108,7 +110,10 @@ export class MoveTrace {
     if (this.#current?.welcomed === undefined || this.#current.asked === undefined) {
       this.#current = leg;
       this.#next = undefined;
-    } else this.#next = leg;
+    } else {
+      this.#current.tries += 1;
+      this.#next = leg;
+    }
     return leg;
   }
 
@@ -138,9 +143,10 @@ export class MoveTrace {
       leg.welcomed = { pod, session, at, rings: [leg.ringsBefore, rings] };
       if (leg === this.#next) this.#step('welcomed');
       else if (leg === this.#current) this.#owner.onArrived(leg.welcomed);
-    } else if (type === 'move' && leg === this.#current) {
+    } else if (type === 'move') {
+      // Of the next one, it is done when that has become the current one.
       leg.asked = reason;
-      this.#step('asked');
+      if (leg === this.#current) this.#step('asked');
     } else if (type === 'subbed' && leg === this.#next) {
       this.#step('carried');
       this.#owner.later(() => {
