@@ -58,6 +58,7 @@ export const clientRows: readonly Row[] = [
   {
     row: '51',
     title: 'crowds of clients come at once and leave at once',
+    largeOnly: true,
     store: 'memory',
     shape: smallShape,
     // All of them are one identity.

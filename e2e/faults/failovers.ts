@@ -55,6 +55,7 @@ export const failoverRows: readonly Row[] = [
   {
     row: '25u',
     title: 'Sentinel failover to a replica that never heard of a restart',
+    largeOnly: true,
     store: 'sentinel',
     expect: { mayLose: true },
     bites: { gaps: 6 },
@@ -90,6 +91,7 @@ export const failoverRows: readonly Row[] = [
   {
     row: '26t',
     title: 'the master freezes and comes back as one beside the master that replaced it',
+    largeOnly: true,
     store: 'sentinel',
     expect: { mayLose: true },
     bites: { betweenTwo: 1 },
@@ -117,6 +119,7 @@ export const failoverRows: readonly Row[] = [
   {
     row: '28s',
     title: 'Sentinel demotes the master while it is read',
+    largeOnly: true,
     store: 'sentinel',
     expect: { mayLose: true },
     bites: { gaps: 1 },

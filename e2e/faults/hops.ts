@@ -41,6 +41,7 @@ export const hopRows: readonly Row[] = [
     ...hops,
     row: '2p',
     title: 'a gateway is asked to leave (SIGTERM) that owns clients, and passes on those of others',
+    largeOnly: true,
     bites: { passed: PASSED_BY.each, moved: MOVERS / 6, closed: 1 },
     inject: drain,
     judge: (run) => [

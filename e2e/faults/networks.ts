@@ -49,6 +49,7 @@ export const networkRows: readonly Row[] = [
   {
     row: '33t',
     title: 'one gateway is cut off for longer than the log remembers',
+    largeOnly: true,
     store: 'memory',
     proxied: true,
     alone: true,

@@ -15,6 +15,7 @@ export const permissionRows: readonly Row[] = [
   {
     row: '60',
     title: 'a permission is lost while its client is away',
+    largeOnly: true,
     store: 'memory',
     // All others stay anonymous.
     settings: { auth: { keys: tokenKeys, anonymous: true, anonymousPublish: true } },

@@ -10,6 +10,8 @@ export interface Row extends StagePlan {
   readonly shape?: Partial<LoadShape>;
   /** Over that, where there are many deliveries: more than fits into `npm test`. */
   readonly large?: Partial<LoadShape>;
+  /** `npm run faults` alone has it: `npm test` has another row of its kind. */
+  readonly largeOnly?: boolean;
   /** Deliveries, in multiples of what every row has. Default: 1. */
   readonly volume?: number;
   readonly expect?: Partial<Expectations>;

@@ -31,7 +31,7 @@ const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
 export interface StagePlan {
   /** `memory`: one Redis that keeps nothing; `aof`: one that does; `sentinel`: a replica, too. */
   readonly store: 'memory' | 'aof' | 'sentinel';
-  /** Default: 3. */
+  /** Default: as many as the run has. */
   readonly gateways?: number;
   /** Each gateway reaches Redis through a proxy of its own. */
   readonly proxied?: boolean;
@@ -48,6 +48,8 @@ export interface StagePlan {
 export interface StageOptions {
   readonly seed: number;
   readonly shape: LoadShape;
+  /** Where the row does not say how many, and no ring is the matter. Default: 3. */
+  readonly gateways?: number;
   /** Longest wait for a recovery. Default: 30 s. */
   readonly patienceMs?: number;
   /** Modules that every gateway loads first. */
@@ -115,7 +117,7 @@ export class Stage {
         await sentinel?.stop();
         await Promise.all(servers.map((server) => server.stop()));
       });
-      const ways = await openWays(plan, { sentinel, servers });
+      const ways = await openWays(plan, { sentinel, servers }, options);
       cleanup.push(async () => {
         await Promise.all(ways.proxies.map((proxy) => proxy.close()));
       });
@@ -309,9 +311,11 @@ async function openStore(
 async function openWays(
   plan: StagePlan,
   store: { sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] },
+  options: StageOptions,
 ): Promise<{ redis: SettingsTree[]; proxies: TcpProxy[] }> {
   const { sentinel, servers } = store;
-  const indexes = Array.from({ length: plan.gateways ?? GATEWAYS }, (_, index) => index);
+  const otherwise = plan.ring === true ? GATEWAYS : (options.gateways ?? GATEWAYS);
+  const indexes = Array.from({ length: plan.gateways ?? otherwise }, (_, index) => index);
   if (sentinel !== undefined) {
     const way = { sentinels: sentinel.sentinels, sentinelName: sentinel.name };
     return { redis: indexes.map(() => way), proxies: [] };

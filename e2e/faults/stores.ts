@@ -58,6 +58,7 @@ export const storeRows: readonly Row[] = [
   {
     row: '31b',
     title: 'the Streams alone are deleted',
+    largeOnly: true,
     store: 'memory',
     expect: { mayTrim: true },
     settings: { hub: { recentTopicBytes: 0 } },
@@ -68,6 +69,7 @@ export const storeRows: readonly Row[] = [
   {
     row: '31c',
     title: 'the metadata alone is deleted',
+    largeOnly: true,
     store: 'memory',
     expect: { mayForget: true, mayLose: true },
     bites: { gaps: 6 },
@@ -77,6 +79,7 @@ export const storeRows: readonly Row[] = [
   {
     row: '31d',
     title: 'an older backup is restored',
+    largeOnly: true,
     store: 'memory',
     expect: { mayLose: true },
     bites: { gaps: 6 },

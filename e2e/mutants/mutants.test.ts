@@ -33,6 +33,7 @@ describe('gateways with a known bug do not pass', () => {
         seed: 1,
         deliveries: DELIVERIES,
         shape: smallShape,
+        gateways: 2,
         patienceMs: PATIENCE_MS,
         imports: [join(import.meta.dirname, `${name}.ts`)],
       });
