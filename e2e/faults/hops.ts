@@ -20,6 +20,8 @@ const RESUMED_MS = 5_000;
 
 const hops = {
   ...movers,
+  // Two connections each, and two thirds of them a third one between gateways.
+  large: { ...movers.large, shape: { movers: 1_000, everyMs: 270 } },
   settings: {
     placement: {
       ...{ mode: 'Proxy', podEndpoint: 'none', key: 'query:key' },

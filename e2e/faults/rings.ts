@@ -12,8 +12,6 @@ import type { Stage } from './stage.ts';
 /** Faults of the ring: gateways come and go, and clients follow. */
 
 const MOVERS = movers.shape.movers;
-/** Of which one gateway of three has a thousand. */
-const CROWD = 3_000;
 /** More than a drain may take. */
 const DRAINED_MS = 60_000;
 /** Of the clients, beyond the share of a gateway that joins. */
@@ -42,7 +40,6 @@ export const ringRows: readonly Row[] = [
     ...movers,
     row: '2m',
     title: 'a gateway is asked to leave (SIGTERM), and most of its clients can move',
-    large: { movers: CROWD, everyMs: 800 },
     bites: { moved: MOVERS / 5, share: 20, closed: 1 },
     inject: drain,
     judge: (run) => [

@@ -1,5 +1,6 @@
 import type { Expectations } from '../history/verdict.ts';
 import type { LoadShape } from '../load/load.ts';
+import type { SettingsTree } from '../processes/gateway-process.ts';
 import type { Evidence, Judge } from './judges.ts';
 import type { Stage, StagePlan } from './stage.ts';
 
@@ -9,7 +10,11 @@ export interface Row extends StagePlan {
   readonly title: string;
   readonly shape?: Partial<LoadShape>;
   /** Over that, where there are many deliveries: more than fits into `npm test`. */
-  readonly large?: Partial<LoadShape>;
+  readonly large?: {
+    readonly shape: Partial<LoadShape>;
+    /** What the row itself sets wins. */
+    readonly settings?: SettingsTree;
+  };
   /** `npm run faults` alone has it: `npm test` has another row of its kind. */
   readonly largeOnly?: boolean;
   /** Deliveries, in multiples of what every row has. Default: 1. */

@@ -3,6 +3,7 @@ import { nanoseconds } from '../history/recorder.ts';
 import { type Judgement, judged } from './judgement.ts';
 import type { Evidence } from './judges.ts';
 import type { Row } from './row.ts';
+import { merged } from './settings.ts';
 import { Stage, type StageOptions } from './stage.ts';
 
 const RUN_MS = 600_000;
@@ -37,13 +38,11 @@ export async function runRow(row: Row, options: RowOptions): Promise<RowResult> 
   return { ...(await runOnce(row, options)), again };
 }
 
-async function runOnce(row: Row, options: RowOptions): Promise<RowResult> {
+async function runOnce(small: Row, options: RowOptions): Promise<RowResult> {
   const begin = performance.now();
-  const deliveries = options.deliveries * (row.volume ?? 1);
-  const shaped = {
-    ...{ ...options, deliveries },
-    shape: { ...options.shape, ...row.shape, ...(deliveries >= LARGE && row.large) },
-  };
+  const deliveries = options.deliveries * (small.volume ?? 1);
+  const row = deliveries >= LARGE ? enlarged(small) : small;
+  const shaped = { ...options, deliveries, shape: { ...options.shape, ...row.shape } };
   const stage = await Stage.open(row, shaped);
   try {
     const { evidence, stuck } = await within(play(stage, row, shaped), {
@@ -68,6 +67,15 @@ async function runOnce(row: Row, options: RowOptions): Promise<RowResult> {
   } finally {
     await stage.close();
   }
+}
+
+function enlarged({ large, ...row }: Row): Row {
+  if (large === undefined) return row;
+  return {
+    ...row,
+    shape: { ...row.shape, ...large.shape },
+    settings: merged(large.settings ?? {}, row.settings ?? {}),
+  };
 }
 
 interface Played {

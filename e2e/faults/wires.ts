@@ -24,6 +24,7 @@ export const wireRows: readonly Row[] = [
       'a gateway is asked to leave (SIGTERM) while 30 % of packets are lost, the rest 100 ms late',
     wired: true,
     shape: { ...patientMovers.shape, movers: CLIENTS },
+    large: { shape: { everyMs: 60 } },
     // A TCP that sees so much loss is silent for seconds, and that must be none of its ends.
     settings: {
       placement: { key: 'query:key' },
