@@ -9,6 +9,9 @@ import type { Stage } from './stage.ts';
 /** A client that was asked and did not go is asked again after a minute and a half. */
 export const PLACED_MS = 120_000;
 
+/** Clients find a frozen gateway silent after 2.5 heartbeats; the rest is a busy machine. */
+export const SILENT_MS = 15_000;
+
 /** A row with many clients that can move, each with little to do. */
 export const movers = {
   store: 'memory',

@@ -4,7 +4,7 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, patientMovers, placed, undisturbed } from './movers.ts';
+import { byName, movers, patientMovers, placed, SILENT_MS, undisturbed } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -25,8 +25,6 @@ const ALIVE_MS = 2_500;
 const PATIENCE_MS = 60_000;
 /** Of a frozen gateway's clients that wait for it to go on. */
 const WITNESSES = 6;
-/** Clients find a frozen gateway silent after five seconds; the rest is a busy machine. */
-const SILENCE_MS = 10_000;
 const SHARE = movers.shape.movers / 6;
 
 export const stallRows: readonly Row[] = [
@@ -53,7 +51,7 @@ export const stallRows: readonly Row[] = [
     title: 'a gateway is frozen until its shards are given away, and wakes up again',
     settings: { placement: { key: 'query:key' } },
     bites: { interrupted: SHARE, given: Math.floor(SHARDS / 3), stayed: WITNESSES / 2 },
-    expect: { silenceMs: SILENCE_MS },
+    expect: { silenceMs: SILENT_MS },
     inject: zombie,
     judge: (run) => [
       ...noGaps(run),

@@ -3,7 +3,7 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost, type Demand } from './demands.ts';
 import { type Evidence, noGaps, type Run } from './judges.ts';
-import { movers, placed } from './movers.ts';
+import { movers, placed, SILENT_MS } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -14,8 +14,6 @@ const CONFLICTS = 'wscluster_ring_conflicts_total';
 const DOCUMENT = '"format":1';
 /** Until something happens that takes some heartbeats. */
 const PATIENCE_MS = 60_000;
-/** Clients find a frozen gateway silent after five seconds; the rest is a busy machine. */
-const SILENCE_MS = 10_000;
 /** One gateway of three has its share of the clients; this is less than that. */
 const SHARE = movers.shape.movers / 6;
 
@@ -25,7 +23,7 @@ export const writerRows: readonly Row[] = [
     row: '18',
     title: 'the gateway that writes the ring is frozen, and wakes up when another one writes',
     bites: { interrupted: SHARE, generations: 1 },
-    expect: { silenceMs: SILENCE_MS },
+    expect: { silenceMs: SILENT_MS },
     inject: freezeWriter,
     judge: oneRing,
   },

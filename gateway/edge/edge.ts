@@ -298,7 +298,8 @@ export class Edge {
         upgraded.socket.attach(upgraded.net, owner),
       );
     if (!hold || this.#proxying === undefined) {
-      serve(via === undefined ? {} : { stay: 'until_ring' });
+      // Who passed it on may have an older ring, or a newer one.
+      serve(via === undefined ? {} : { stay: 'for_a_while' });
       return;
     }
     const { net, head, token, plain, subprotocol } = upgraded;

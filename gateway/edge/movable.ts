@@ -16,10 +16,10 @@ export interface MovableClient {
 }
 
 /**
- * How long a client is not sent to its owner: until somebody owns something else, or until then or
- * until the owner can be had, whichever is first.
+ * How long a client is not sent to its owner: until somebody owns something else; or until then, or
+ * `STAY_MS` have passed, whichever is first; or until then, or the owner can be had.
  */
-export type Stay = 'until_ring' | 'until_owner';
+export type Stay = 'until_ring' | 'for_a_while' | 'until_owner';
 
 const GRACE_SHARE = 1 / 4;
 /** Who did not go is asked again after this, while the ring stays as it is. */

@@ -5,7 +5,7 @@ import { topicProblem } from '../../protocol/topic.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
-import { Movable, STAY_MS } from './movable.ts';
+import { Movable, STAY_MS, type Stay, type StayUntil } from './movable.ts';
 import { pauses } from './pauses.ts';
 import { isPlacedBySession, type Placed, shardOfClient } from './placement.ts';
 import type { PlainHello, QueryProblem } from './plain-hello.ts';
@@ -244,11 +244,16 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   // A name that was made here is at home here, or its client would be sent about for nothing.
   const sent =
     going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
-  const passed = context.staying.get(connection) === 'until_ring';
-  const until = passed ? Number.POSITIVE_INFINITY : context.clock.now() + STAY_MS;
-  const stay = sent || passed ? { version: placement.version, until } : undefined;
-  connection.move = new Movable(shard, stay, request);
+  const asked = context.staying.get(connection) ?? (sent ? 'for_a_while' : 'until_owner');
+  connection.move = new Movable(shard, stayOf(asked, context), request);
   return name;
+}
+
+function stayOf(stay: Stay, { placement, clock }: EdgeContext): StayUntil | undefined {
+  const { version } = placement;
+  if (stay === 'until_owner') return undefined;
+  const until = stay === 'until_ring' ? Number.POSITIVE_INFINITY : clock.now() + STAY_MS;
+  return { version, until };
 }
 
 /**
@@ -265,9 +270,8 @@ function settleForNow(connection: Connection, context: EdgeContext, result: Open
   if (session === undefined && isPlacedBySession(placement.key, client)) return;
   const name = session?.key.session ?? '';
   const shard = shardOfClient(placement.key, { ...client, session: name });
-  const waits = staying.get(connection) === 'until_owner';
-  const stay = { version: placement.version, until: Number.POSITIVE_INFINITY };
-  places.set(connection, new Movable(shard, waits ? undefined : stay));
+  const stay = stayOf(staying.get(connection) ?? 'until_ring', context);
+  places.set(connection, new Movable(shard, stay));
 }
 
 function subscribePlain(connection: Connection, context: EdgeContext, topic: string): void {

@@ -8,7 +8,9 @@ import { systemClock } from '../../../protocol/clock.ts';
 import { closeCodes } from '../../../protocol/codes.ts';
 import type { Command } from '../../../protocol/commands.ts';
 import { msgpackCodec } from '../../../protocol/msgpack.ts';
+import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import type { Authenticator } from '../identity.ts';
+import { STAY_MS } from '../movable.ts';
 import { type Owner, type Placement, servedInPlace } from '../placement.ts';
 import { PodKeys, publicHalf } from '../pod-keys.ts';
 import {
@@ -51,11 +53,12 @@ interface PodOptions {
   /** Default: it passes clients on, and takes those of others. */
   readonly proxies?: boolean;
   readonly settings?: object;
+  readonly clock?: ManualClock;
 }
 
 async function startPod(name: 'a' | 'b', options: PodOptions): Promise<Pod> {
   const { proxyConnections = 100, proxyTimeoutMs = 2_000, proxies = true } = options;
-  const { authenticator, homeAfterMs = 60_000 } = options;
+  const { authenticator, clock, homeAfterMs = 60_000 } = options;
   let pod: Pod | undefined;
   const placement: Placement = {
     ...{ ...servedInPlace(), proxies, owner: () => pod?.owner },
@@ -64,7 +67,11 @@ async function startPod(name: 'a' | 'b', options: PodOptions): Promise<Pod> {
   const limits = { proxyConnections, proxyTimeoutMs };
   const proxy = { proofs: proofsOf(name), settings: limits, homeAfterMs };
   const fixture = await startEdge<FakeStream>({
-    parts: { pod: name, placement, proxy, ...(authenticator && { authenticator }) },
+    parts: {
+      ...{ pod: name, placement, proxy },
+      ...(authenticator && { authenticator }),
+      ...(clock && { clock }),
+    },
     settings: options.settings ?? {},
   });
   const sockets = new Set<Socket>();
@@ -130,6 +137,24 @@ describe('passing clients on', () => {
     assert.equal(podOf(await greeted(a)), 'b');
     assert.equal(podOf(await greeted(b)), 'a');
     assert.deepEqual([a.edge.status().proxied, b.edge.status().proxied], [1, 1]);
+  });
+
+  it('closes who was passed on to the wrong one after a minute: it comes back', async () => {
+    const clock = new ManualClock();
+    const [a, b] = [await start('a'), await start('b', { clock })];
+    a.owner = { pod: 'b', address: `127.0.0.1:${b.port}` };
+    b.owner = { pod: 'a', address: `127.0.0.1:${a.port}` };
+    const misled = await greeted(a);
+    assert.equal(podOf(misled), 'b');
+    const began = clock.now();
+    const gone = async () => {
+      await clock.advance(200);
+      return misled.closed !== undefined;
+    };
+    await until(gone, { for: 'it to be closed', deadlineMs: 20_000, everyMs: 1 });
+    const took = clock.now() - began;
+    assert.ok(took >= STAY_MS && took < STAY_MS + 10_000, `${took} ms`);
+    assert.equal(misled.closed?.code, closeCodes.moved.code);
   });
 
   it('tells nobody of the client who is not its owner, and serves it in place', async () => {
