@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Client } from '../../../client/client.ts';
+import type { ClientOptions } from '../../../client/options.ts';
 import { sleep, systemClock } from '../../../protocol/clock.ts';
 import { until } from '../../deadline.ts';
 
@@ -16,8 +17,8 @@ export class Reader {
   readonly errors: string[] = [];
   readonly moves: { readonly reason: string; readonly to: string }[] = [];
 
-  constructor(url: string) {
-    this.client = new Client({ url });
+  constructor(url: string, options: Omit<ClientOptions, 'url'> = {}) {
+    this.client = new Client({ url, ...options });
     this.client.on('error', (error) => this.errors.push(`${error.code}: ${error.message}`));
     this.client.on('moved', ({ reason, to }) => this.moves.push({ reason, to }));
     for (const topic of TOPICS) {
