@@ -6,7 +6,7 @@ import { ManualClock } from '../protocol/testing/manual-clock.ts';
 import { GatewayPlacement } from './gateway-placement.ts';
 import { silentLogger } from './logger.ts';
 import type { PodBeat, PodFacts, PodsOnBoard } from './ring/pod-board.ts';
-import { RingKeeper } from './ring/ring-keeper.ts';
+import { HANDOVER_MS, RingKeeper } from './ring/ring-keeper.ts';
 import { tallying } from './ring/testing/fleet.ts';
 import { gatewaySettings } from './settings/declaration.ts';
 
@@ -205,6 +205,42 @@ describe('the share of a gateway', () => {
     near(shares.get('a') ?? 0, 0.9 * BUDGET);
     for (const pod of 'bcde') near(shares.get(pod) ?? 0, (0.1 * BUDGET) / 4);
     assert.equal(shares.get('z'), 0);
+  });
+
+  it('adds up to no more with that of one which does not know of all handovers', async () => {
+    const ring = start('abcd');
+    const rings = [ring, after(ring, 'abcde')];
+    rings.push(after(rings[1] as Ring, 'abce'));
+    // It was started again, and has seen the last change alone.
+    const newcomer = () => new View('d').take(...rings.slice(1));
+    const others = [...'abce'].map((pod) => new View(pod).take(...rings));
+    const shares = await Promise.all(others.map((view) => view.share()));
+    const total = shares.reduce((all, share) => all + share, 0);
+    assert.ok(total + (await newcomer().share()) > BUDGET, 'if nobody told it');
+    const { handovers } = (others[0] as View).placement;
+    const load = { connections: 1, utilisation: 0, handovers };
+    const told = newcomer().beat('b', { load }).beat('c', {});
+    assert.ok(told.placement.handovers < handovers);
+    const share = await told.share();
+    assert.ok(share > 0 && total + share <= BUDGET + 1e-6, `${total} and ${share}`);
+    // Who cannot be heard any more holds nobody up.
+    for (const gone of [{ at: 996_000 }, { state: 'left' } as const]) {
+      const alone = newcomer().beat('b', { load, ...gone });
+      assert.equal(await alone.share(), await newcomer().share());
+    }
+  });
+
+  it('is for arrivals alone until the board has said what others have to hand over', async () => {
+    const ring = start('abcd');
+    const view = new View('a').take(ring);
+    const cut = new View('b').take(ring);
+    cut.reached = false;
+    near(cut.placement.share(), (0.1 * BUDGET) / 4);
+    near(await cut.share(), (0.1 * BUDGET) / 4);
+    await cut.clock.advance(HANDOVER_MS);
+    near(await cut.share(), BUDGET / 4);
+    near(view.placement.share(), (0.1 * BUDGET) / 4);
+    near(await view.share(), BUDGET / 4);
   });
 
   it('is that of all shards in proportion after a scale-up', async () => {

@@ -8,8 +8,15 @@ import {
   placementKey,
 } from './edge/placement.ts';
 import { endpointOf } from './ring/endpoint.ts';
-import { type Handovers, handoversOf, receiversOf, shareOf } from './ring/handover.ts';
-import { GONE_HEARTBEATS, type PodsOnBoard, silenceOf } from './ring/pod-board.ts';
+import { type Handovers, handoversOf, receiversOf, shareOf, totalOf } from './ring/handover.ts';
+import {
+  type BoardTime,
+  GONE_HEARTBEATS,
+  type PodBeat,
+  type PodsOnBoard,
+  silenceOf,
+} from './ring/pod-board.ts';
+import { HANDOVER_MS } from './ring/ring-keeper.ts';
 import type { RingSource } from './ring/ring-source.ts';
 import type { PlacementSettings } from './settings/declaration.ts';
 
@@ -26,6 +33,8 @@ export interface GatewayPlacementParts {
 interface Handed {
   readonly rings: number;
   readonly of: Handovers;
+  /** Of everybody. */
+  readonly all: number;
   /** Who gets what this gateway hands over. */
   readonly to: Handovers;
 }
@@ -41,6 +50,8 @@ const LOWEST_PACE = 0.1;
 const LEFT_MAX = 10_000;
 /** Between two looks at everybody's load, for each member: with 500 that is 10 s. */
 const LOOK_MS_PER_MEMBER = 20;
+/** What it told is good for so many of these. */
+const TOLD_LOOKS = 3;
 
 /**
  * Which clients belong elsewhere, and how many of them this gateway may disturb, as the ring and
@@ -58,7 +69,12 @@ export class GatewayPlacement implements Placement {
   readonly #left = new Set<string>();
   /** What is handed over by the rings of late, so many of them. */
   #handovers: Handed | undefined;
+  /** When it began to know rings: of those before it knows nothing. */
+  #firstAt: number | undefined;
   #board: PodsOnBoard | undefined;
+  /** The most that anybody there says is to be handed over, and when the board told it. */
+  #said = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
   #boardAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: GatewayPlacementParts) {
@@ -123,6 +139,11 @@ export class GatewayPlacement implements Placement {
     return choice[shard % choice.length];
   }
 
+  /** Shards that all gateways together have to hand over, by the rings that this one knows. */
+  get handovers(): number {
+    return this.#handed().all;
+  }
+
   share(): number {
     this.#look();
     return this.#fullShare() * Math.min(this.#paceOfReceivers(), this.#paceOfStore());
@@ -134,6 +155,7 @@ export class GatewayPlacement implements Placement {
     for (const { id } of this.#ring?.members ?? []) this.#left.add(id);
     for (const { id } of ring.members) this.#left.delete(id);
     this.#version += 1;
+    this.#firstAt ??= this.#parts.clock.now();
     this.#ring = ring;
     this.#handovers = undefined;
     this.#member = ring.members.some(({ id }) => id === pod);
@@ -150,24 +172,37 @@ export class GatewayPlacement implements Placement {
     if (this.#parts.source.factsOf(pod) === undefined) return false;
     const beat = this.#board?.beats.get(pod);
     if (this.#board === undefined || beat === undefined) return true;
-    const silent = silenceOf(beat, this.#board.time) > GONE_HEARTBEATS * beat.intervalMs;
-    return beat.state === 'here' && !silent;
+    return beat.state === 'here' && isHeard(beat, this.#board.time);
   }
 
   /**
    * In proportion to the shards that each has to hand over; a tenth goes to all members alike, for
-   * clients that arrive at the wrong one. The shares of gateways that know the same rings never add
-   * up to more than the budget. Who is in no ring has none: then only the deadline of its drain
-   * moves its clients.
+   * clients that arrive at the wrong one. Of how much all together have to hand over, who says most
+   * is believed: a gateway that has just come, or missed a ring, knows less than the others and
+   * would take too much. So the shares of gateways that have the same ring never add up to more
+   * than the budget. Who is in no ring and has nothing has none: then only the deadline of its
+   * drain moves its clients.
    */
   #fullShare(): number {
-    const { pod, movesPerSecond } = this.#parts;
+    const { pod, movesPerSecond, clock } = this.#parts;
     if (this.#ring === undefined) return movesPerSecond;
-    const { of } = this.#handed();
     const equal = this.#member ? movesPerSecond / this.#ring.members.length : 0;
-    if (of.size === 0) return equal;
-    const mine = shareOf(of, pod, movesPerSecond);
-    return mine * (1 - ARRIVALS_SHARE) + equal * ARRIVALS_SHARE;
+    const arrivals = equal * ARRIVALS_SHARE;
+    const now = clock.now();
+    const knows = now - (this.#firstAt ?? now) >= HANDOVER_MS;
+    // What the others know nobody has told of late.
+    const told = now - this.#toldAt < TOLD_LOOKS * this.#lookMs;
+    if (!knows && !told) return arrivals;
+    const { of } = this.#handed();
+    const all = Math.max(this.handovers, this.#said);
+    if (all === 0) return equal;
+    return movesPerSecond * (1 - ARRIVALS_SHARE) * shareOf(of, pod, all) + arrivals;
+  }
+
+  /** Of those who can still be heard: what a gateway said that is gone holds nobody up. */
+  #saidOn({ beats, time }: PodsOnBoard): number {
+    const heard = [...beats.values()].filter((beat) => isHeard(beat, time));
+    return Math.max(0, ...heard.map(({ load }) => load.handovers ?? 0));
   }
 
   #handed(): Handed {
@@ -175,7 +210,7 @@ export class GatewayPlacement implements Placement {
     const rings = source.keeper.recent();
     if (this.#handovers?.rings !== rings.length) {
       const [of, to] = [handoversOf(rings), receiversOf(rings, pod)];
-      this.#handovers = { rings: rings.length, of, to };
+      this.#handovers = { rings: rings.length, of, all: totalOf(of), to };
     }
     return this.#handovers;
   }
@@ -203,23 +238,35 @@ export class GatewayPlacement implements Placement {
     return paceAt(this.#parts.source.roundTripMs ?? Number.POSITIVE_INFINITY, ROUND_TRIP_MS);
   }
 
+  get #lookMs(): number {
+    const members = this.#ring?.members.length ?? 0;
+    return Math.max(this.#parts.heartbeatMs, LOOK_MS_PER_MEMBER * members);
+  }
+
   /** Asked for only while clients are moved, and less often the more would ask. */
   #look(): void {
-    const { clock, source, heartbeatMs } = this.#parts;
+    const { clock, source } = this.#parts;
     const now = clock.now();
-    const every = Math.max(heartbeatMs, LOOK_MS_PER_MEMBER * (this.#ring?.members.length ?? 0));
-    if (now - this.#boardAt < every) return;
+    if (now - this.#boardAt < this.#lookMs) return;
     this.#boardAt = now;
     source.pods().then(
       (pods) => {
         this.#board = pods;
+        this.#said = this.#saidOn(pods);
+        this.#toldAt = clock.now();
       },
       // That it cannot be reached shows in the round trip; what it said last is too old.
       () => {
         this.#board = undefined;
+        this.#said = 0;
+        this.#toldAt = Number.NEGATIVE_INFINITY;
       },
     );
   }
+}
+
+function isHeard(beat: PodBeat, time: BoardTime): boolean {
+  return beat.state !== 'left' && silenceOf(beat, time) <= GONE_HEARTBEATS * beat.intervalMs;
 }
 
 /** 1 up to the first, falling to the lowest at the second. */

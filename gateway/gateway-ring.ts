@@ -116,7 +116,11 @@ export class GatewayRing {
     this.#utilisation = now;
     // Twice within one turn there is nothing to divide by.
     if (Number.isFinite(utilization)) this.#lastUtilisation = utilization;
-    return { connections: this.#options.connections(), utilisation: this.#lastUtilisation };
+    return {
+      connections: this.#options.connections(),
+      utilisation: this.#lastUtilisation,
+      handovers: this.placement.handovers,
+    };
   }
 }
 

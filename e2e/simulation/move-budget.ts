@@ -12,37 +12,30 @@ const BURST_MIN = 2;
 const BURST_S = 0.1;
 
 /**
- * Whether the budget was kept: in no window do the gateways that know the same rings disturb more
- * clients than `movesPerSecond` for its length, and what may come at once at each that disturbs
- * any. Who knows other rings, because the newest has not reached it yet or because it was started
- * since the oldest that count, reckons by those. What goes over it for a deadline's sake a gateway
- * counts as `hurried` or `forced`, and nothing else.
+ * Whether the budget was kept: in no window do the gateways that have the same ring, whether they
+ * know those before it or have just been started, disturb more clients than `movesPerSecond` for
+ * its length, and what may come at once at each that disturbs any. Whom the newest has not reached
+ * yet reckons by the one that it has. What goes over it for a deadline's sake a gateway counts as
+ * `hurried` or `forced`, and nothing else.
  */
 export class MoveBudget {
   readonly #perSecond: number;
-  readonly #rings = new Map<Ring, number>();
-  readonly #byKnowledge = new Map<string, Disturbed[]>();
+  readonly #byRing = new Map<Ring | undefined, Disturbed[]>();
 
   constructor(perSecond: number) {
     this.#perSecond = perSecond;
   }
 
-  /** A client was disturbed within the budget, by one who knows these rings. */
-  took(t: number, pod: string, known: readonly Ring[]): void {
-    const numbers = known.map((ring) => {
-      const number = this.#rings.get(ring) ?? this.#rings.size;
-      this.#rings.set(ring, number);
-      return number;
-    });
-    const knowledge = numbers.join();
-    const moves = this.#byKnowledge.get(knowledge) ?? [];
-    this.#byKnowledge.set(knowledge, moves);
+  /** A client was disturbed within the budget, by one who has this ring. */
+  took(t: number, pod: string, ring: Ring | undefined): void {
+    const moves = this.#byRing.get(ring) ?? [];
+    this.#byRing.set(ring, moves);
     moves.push({ t, pod });
   }
 
   /** The first window in which it was exceeded, in words. */
   exceeded(): string | undefined {
-    for (const moves of this.#byKnowledge.values()) {
+    for (const moves of this.#byRing.values()) {
       for (const windowMs of WINDOWS_MS) {
         const found = this.#exceededIn(moves, windowMs);
         if (found !== undefined) return found;

@@ -196,7 +196,8 @@ export class SimulatedGateway implements Endpoint {
     if (world === undefined) return undefined;
     const pod = world.settings.keepsNames ? address : name;
     const load = () => {
-      return { connections: this.#edge.size, utilisation: this.busy ? BUSY : IDLE };
+      const handovers = this.ring?.placement.handovers ?? 0;
+      return { connections: this.#edge.size, utilisation: this.busy ? BUSY : IDLE, handovers };
     };
     return new SimulatedRing({ pod, process: this.process, world, tally, load });
   }
@@ -212,7 +213,7 @@ export class SimulatedGateway implements Endpoint {
     tally.add(`moved ${how}`);
     if (this.ring === undefined) return;
     const { pod, keeper } = this.ring;
-    if (how === 'paced') world?.budget.took(time.now(), pod, keeper.recent());
+    if (how === 'paced') world?.budget.took(time.now(), pod, keeper.current?.ring);
     else if (!this.#leaving && !this.#edge.status().movingAway) {
       world?.broke('budget', `${this.name} disturbed a client over it, and had no deadline`);
     }

@@ -58,7 +58,8 @@ async function ringBody(source: RingSource): Promise<object> {
 function loadOf(board: PodsOnBoard | undefined, id: string): object | undefined {
   const beat = board?.beats.get(id);
   if (board === undefined || beat === undefined) return undefined;
-  return { ...beat.load, ageMs: Math.max(0, board.time.now - beat.at) };
+  const { connections, utilisation } = beat.load;
+  return { connections, utilisation, ageMs: Math.max(0, board.time.now - beat.at) };
 }
 
 function routeBody({ keeper }: RingSource, placement: PlacementSettings, key: string): object {

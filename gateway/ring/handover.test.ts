@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { firstRing, nextRing, type Ring, SHARDS } from '../../protocol/ring.ts';
 import { decodeRing, encodeRing } from '../../protocol/ring-document.ts';
-import { handoversOf, receiversOf, shareOf } from './handover.ts';
+import { handoversOf, receiversOf, shareOf, totalOf } from './handover.ts';
 
 const member = (id: string, weight = 1) => ({ id, weight, zone: '', address: `${id}:8001` });
 const start = { cluster: 'chat', version: { generation: 1, counter: 1 } };
@@ -90,7 +90,8 @@ describe('what is to be handed over', () => {
         // As another pod has them: from documents, not from the same objects.
         const elsewhere = handoversOf(rings.map((ring) => decodeRing(encodeRing(ring))));
         assert.deepEqual(elsewhere, handovers);
-        const shares = POD_NAMES.map((pod) => shareOf(handovers, pod, budget));
+        const all = totalOf(handovers);
+        const shares = POD_NAMES.map((pod) => shareOf(handovers, pod, all) * budget);
         const sum = shares.reduce((total, share) => total + share, 0);
         // Beyond the last bits of a double.
         assert.ok(sum <= budget * (1 + 1e-12), `${sum} of ${budget}`);
@@ -98,6 +99,22 @@ describe('what is to be handed over', () => {
         for (const [place, pod] of POD_NAMES.entries()) {
           if (!handovers.has(pod)) assert.equal(shares[place], 0);
         }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('gives no more together to pods of which some know the last rings alone', () => {
+    const ages = fc.array(fc.nat(5), { minLength: POD_NAMES.length, maxLength: POD_NAMES.length });
+    fc.assert(
+      fc.property(someSets, ages, (sets, came) => {
+        const rings = following(...sets);
+        const known = came.map((from) => handoversOf(rings.slice(Math.min(from, sets.length - 1))));
+        // Somebody was there all the time.
+        const all = Math.max(totalOf(handoversOf(rings)), ...known.map(totalOf));
+        const shares = POD_NAMES.map((pod, at) => shareOf(known[at] ?? new Map(), pod, all));
+        const sum = shares.reduce((total, share) => total + share, 0);
+        assert.ok(sum <= 1 + 1e-12, `${sum}`);
       }),
       { numRuns: 60 },
     );

@@ -71,11 +71,18 @@ function formerOwners(rings: readonly Placed[], shard: number): readonly number[
 const NOBODY: readonly number[] = [];
 
 /**
- * A pod's part of what all pods together may do per second: in proportion to what it has to hand
- * over. The parts of all pods add up to the budget, or to 0 when nothing is to be handed over.
+ * A pod's part, 0 to 1, of what all pods together may do: in proportion to what it has to hand
+ * over, of the total of all. Where each takes the highest total that any of them knows, the parts
+ * never add up to more than 1, also when some know the last rings alone: who knows fewer rings
+ * finds no more to hand over.
  */
-export function shareOf(handovers: Handovers, pod: string, perSecond: number): number {
+export function shareOf(handovers: Handovers, pod: string, total: number): number {
+  return total === 0 ? 0 : (handovers.get(pod) ?? 0) / total;
+}
+
+/** Of all pods together. */
+export function totalOf(handovers: Handovers): number {
   let all = 0;
   for (const count of handovers.values()) all += count;
-  return all === 0 ? 0 : (perSecond * (handovers.get(pod) ?? 0)) / all;
+  return all;
 }

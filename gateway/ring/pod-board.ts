@@ -56,6 +56,8 @@ export interface PodLoad {
   readonly connections: number;
   /** Share of time in which its event loop was busy, 0 to 1. */
   readonly utilisation: number;
+  /** Of all pods together, by the rings that it knows: see `handoversOf`. Absent: not said. */
+  readonly handovers?: number;
 }
 
 /** Tells one ring from every other. */

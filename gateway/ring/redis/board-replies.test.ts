@@ -37,7 +37,7 @@ describe('answers of the board’s scripts', () => {
   });
 
   it('hide no pod because of another one that says what nobody understands', () => {
-    const load = { connections: 3, utilisation: 0.5 };
+    const load = { connections: 3, utilisation: 0.5, handovers: 4_096 };
     const facts = { weight: 5, zone: 'z', address: 'a:1', key: 'k' };
     const beats = [
       'a',

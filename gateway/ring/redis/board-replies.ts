@@ -107,10 +107,11 @@ function readBeat(beat: string): PodBeat | undefined {
 }
 
 function readLoad(load: string): PodLoad {
-  const { c, u } = fieldsOf(load);
+  const { c, u, h } = fieldsOf(load);
   return {
     connections: typeof c === 'number' ? c : 0,
     utilisation: typeof u === 'number' ? u : 0,
+    ...(typeof h === 'number' && { handovers: h }),
   };
 }
 
@@ -131,8 +132,8 @@ function fieldsOf(json: string): Readonly<Record<string, unknown>> {
   }
 }
 
-export const encodeLoad = ({ connections, utilisation }: PodLoad): string =>
-  JSON.stringify({ c: connections, u: Math.round(utilisation * 1_000) / 1_000 });
+export const encodeLoad = ({ connections: c, utilisation, handovers: h }: PodLoad): string =>
+  JSON.stringify({ c, u: Math.round(utilisation * 1_000) / 1_000, h });
 
 export const encodeFacts = ({ weight, zone, address, key }: PodFacts): string =>
   JSON.stringify({ weight, zone, address, key });
