@@ -50,7 +50,7 @@ function isThere(path: string | undefined, name: string): boolean {
   return path === undefined ? onPath(name) : isExecutable(path);
 }
 
-function onPath(name: string): boolean {
+export function onPath(name: string): boolean {
   // A shell of an ordinary user often lacks the sbin folders, where servers may be.
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
   return folders.some((folder) => isExecutable(join(folder, name)));

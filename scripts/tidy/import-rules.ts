@@ -45,7 +45,7 @@ function directionProblem(
   if (importer === undefined || target === undefined) return undefined;
   if (isMain(to)) return `${to} is started, not imported: move what you need out of it`;
   if (isTestCode(from, importer.ast)) return undefined;
-  if (to.endsWith('.test.ts')) return `${to} is a test: only tests may import it`;
+  if (/\.(test|e2e)\.ts$/.test(to)) return `${to} is a test: only tests may import it`;
   if (isTestSupport(to) && !from.startsWith('e2e/')) {
     return `${to} is for tests: only tests may import it`;
   }
@@ -99,7 +99,7 @@ function mentionsInTexts({ files }: SourceTree): Mention[] {
 /** Started by hand, by npm or by a test runner: where reaching begins. */
 function isRoot(path: string): boolean {
   return (
-    path.endsWith('.test.ts') || isMain(path) || /(\.html|package\.json|\.ci\/run)$/.test(path)
+    /\.(test|e2e)\.ts$/.test(path) || isMain(path) || /(\.html|package\.json|\.ci\/run)$/.test(path)
   );
 }
 

@@ -117,9 +117,9 @@ export function isMain(path: string): boolean {
   return /(^|[/-])main\.ts$|^e2e\/faults\.ts$|^scripts\/[^/]+\.(ts|mjs)$/.test(path);
 }
 
-/** By its name: a test file, or a suite that several implementations share. */
+/** By its name: a test file, also of whole clusters, or a suite that implementations share. */
 export function isTestFile(path: string): boolean {
-  return /\.(test|conformance)(-[\w-]+)?\.ts$/.test(path);
+  return /\.(test|e2e|conformance)(-[\w-]+)?\.ts$/.test(path);
 }
 
 /** In a folder of the product that holds what its tests share. */

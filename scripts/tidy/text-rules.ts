@@ -7,8 +7,19 @@ const FILE_LINES = 400;
 const TEST_FILE_LINES = 800;
 const BLOB_BYTES = 256 * 1024;
 
-const CODE = new Set(['.ts', '.mjs', '.css', '.html', '.lua', '.py']);
-const KNOWN = new Set([...CODE, '.json', '.md', '.png', '.svg', '.txt', '.yaml', '.yml']);
+const CODE = new Set(['.ts', '.mjs', '.css', '.html', '.lua', '.py', '.go']);
+const KNOWN = new Set([
+  ...CODE,
+  '.json',
+  '.md',
+  '.png',
+  '.svg',
+  '.txt',
+  '.yaml',
+  '.yml',
+  '.mod',
+  '.sum',
+]);
 const NAMES_WITHOUT_ENDING = new Set([
   'LICENSE',
   '.ci/run',

@@ -1,0 +1,3 @@
+module wscluster.io/lab/pause
+
+go 1.25

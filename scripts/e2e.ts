@@ -1,0 +1,53 @@
+// `npm run e2e [-- filter …]`: builds the lab once, and runs every *.e2e.ts whose path contains one
+// of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another cluster instead;
+// what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every skip a failure. Ends
+// with the totals.
+
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildLab } from '../e2e/lab/lab.ts';
+import { meetLabNeeds } from '../e2e/lab/requirements.ts';
+import { Report } from './testing/report.ts';
+import { runTests } from './testing/runner.ts';
+
+/** A file has a cluster of its own, and one cluster fills a small machine. */
+const AT_ONCE = { least: 1, most: 1, idle: () => 0 };
+const FILE_DEADLINE_MS = 20 * 60_000;
+
+const root = join(import.meta.dirname, '..');
+const filters = process.argv.slice(2);
+const started = performance.now();
+const write = (line: string) => process.stdout.write(`${line}\n`);
+
+const files = globSync('e2e/**/*.e2e.ts', { cwd: root })
+  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+  .sort();
+
+/** What the tests need and is not there, a line each. */
+async function prepare(): Promise<string[]> {
+  if (process.env['E2E_KUBECONFIG'] !== undefined) return [];
+  const lacking = await meetLabNeeds(write);
+  // Here and not in the first test, so that whoever waits sees it go on.
+  if (lacking.length === 0) await buildLab(write);
+  return lacking;
+}
+
+if (files.length === 0) {
+  write(`No file's path contains ${filters.join(' or ')}.`);
+  process.exitCode = 2;
+} else {
+  const lacking = await prepare();
+  for (const line of lacking) write(`! ${line}`);
+  if (lacking.length > 0) {
+    write('0 passed, 1 failed');
+    process.exitCode = 1;
+  } else {
+    write(`${files.length} files\n`);
+    const report = new Report(write, { skipsFail: process.env['WSCLUSTER_TEST_NO_SKIPS'] === '1' });
+    const paths = files.map((file) => join(root, file));
+    const run = { root, files: paths, atOnce: AT_ONCE, fileDeadlineMs: FILE_DEADLINE_MS };
+    await runTests(run, (event) => report.on(event));
+    report.finish((performance.now() - started) / 1000, []);
+    process.exitCode = report.failed > 0 ? 1 : 0;
+  }
+}
