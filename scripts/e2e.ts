@@ -5,6 +5,7 @@
 
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
+import { sweep } from '../e2e/lab/instances.ts';
 import { buildLab } from '../e2e/lab/lab.ts';
 import { meetLabNeeds } from '../e2e/lab/requirements.ts';
 import { Report } from './testing/report.ts';
@@ -47,6 +48,8 @@ if (files.length === 0) {
     const paths = files.map((file) => join(root, file));
     const run = { root, files: paths, atOnce: AT_ONCE, fileDeadlineMs: FILE_DEADLINE_MS };
     await runTests(run, (event) => report.on(event));
+    // What a file left that was ended at its deadline.
+    await sweep();
     report.finish((performance.now() - started) / 1000, []);
     process.exitCode = report.failed > 0 ? 1 : 0;
   }

@@ -155,14 +155,30 @@ describe('a cluster', () => {
     await apiServer.start();
     assert.notEqual(apiServer.pid, pid);
     const after = await pods('app=web');
-    const lives = (list: readonly PodView[]) =>
-      list.map(({ metadata, status }) => [metadata.uid, status.containerStatuses[0]?.containerID]);
-    assert.deepEqual(lives(after), lives(before));
-    assert.ok(after.every(({ status }) => status.containerStatuses[0]?.restartCount === 0));
+    assert.deepEqual(livesOf(after), livesOf(before));
     // Controllers work again, not only the API server.
     await inNamespace('scale', 'deployment/web', '--replicas=3');
     await rolledOut();
   });
+
+  for (const name of ['etcd', 'kube-controller-manager', 'containerd-node-1', 'kubelet-node-1']) {
+    test(`keeps its pods while ${name} is dead, and after it was started again`, async (t) => {
+      const lab = labOf(target, t, `lose its ${name}`);
+      if (lab === undefined) return;
+      const before = livesOf(await pods('app=web'));
+      const component = lab.component(name);
+      await component.kill();
+      await component.start();
+      await until(async () => (await lab.kubectl.attempt('get', 'nodes')).code === 0, {
+        for: `an answer after ${name} came back`,
+        deadlineMs: 60_000,
+      });
+      assert.deepEqual(livesOf(await pods('app=web')), before);
+      const replaced = (await pods('app=web'))[0]?.metadata.name ?? '';
+      await inNamespace('delete', 'pod', replaced, '--timeout=60s');
+      await rolledOut();
+    });
+  }
 
   test('waits for a frozen API server, and for nothing else', async (t) => {
     const lab = labOf(target, t, 'have its API server frozen');
@@ -192,6 +208,13 @@ describe('a cluster', () => {
     assert.equal(await inNamespace('exec', 'shell', '--', 'node', '-e', script), '+PONG\r\n');
   });
 });
+
+/** Containers by pod: another one, or one that was started again, is another life. */
+const livesOf = (list: readonly PodView[]): unknown[] =>
+  list.map(({ metadata: { uid }, status: { containerStatuses } }) => [
+    uid,
+    ...containerStatuses.map(({ containerID, restartCount }) => `${containerID} ${restartCount}`),
+  ]);
 
 interface PodView {
   readonly metadata: { readonly name: string; readonly uid: string };

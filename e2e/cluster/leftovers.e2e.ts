@@ -13,6 +13,12 @@ const COMMAND_MS = 180_000;
 /** A boot that is interrupted there has all that could be left behind. */
 const LATE_COMPONENT = 'kubelet-node-1';
 
+const LAB = join(import.meta.dirname, '..', 'lab', 'lab.ts');
+/** A program as a test file is one, which does not get to stop its lab. */
+const BOUND = `const { startLab } = await import(process.argv[1]);
+await startLab({ nodes: 1, name: process.argv[2], bound: true, say: console.log });
+setInterval(() => undefined, 1000);`;
+
 /** As `npm run lab -- …` does it. */
 const command = (...args: readonly string[]): Promise<Outcome> =>
   attempt(process.execPath, [MAIN, ...args], { deadlineMs: COMMAND_MS });
@@ -85,6 +91,30 @@ describe('npm run lab', { skip: skipReason() }, () => {
     await nothingIsLeft();
   });
 
+  test('leaves nothing of a lab whose process was killed', async () => {
+    const program = new Child({
+      command: process.execPath,
+      args: ['--input-type=module', '--eval', BOUND, LAB, name],
+    });
+    await until(
+      () => {
+        assert.equal(program.exit, undefined, program.output);
+        return stateOf(name) === 'running';
+      },
+      { for: () => `a lab: ${program.output}`, deadlineMs: COMMAND_MS },
+    );
+    await program.end('SIGKILL');
+    await until(() => stateOf(name) === 'dead', { for: 'the lab to die with its process' });
+    await nothingIsLeft();
+  });
+
+  test('leaves nothing when its start is interrupted', async () => {
+    const starter = await bootingLab(name);
+    assert.equal((await starter.end('SIGINT', 60_000)).code, 130, starter.output);
+    assert.equal(stateOf(name), 'absent');
+    assert.deepEqual(changes(untouched, await tracesOfLabs()), []);
+  });
+
   for (const victim of ['containerd-node-1', 'kubelet-node-1', 'etcd', 'kube-apiserver']) {
     test(`leaves nothing after its ${victim} was killed`, async () => {
       assert.equal((await up()).code, 0);
@@ -109,6 +139,13 @@ describe('npm run lab', { skip: skipReason() }, () => {
 });
 
 async function interruptBoot(name: string): Promise<void> {
+  const starter = await bootingLab(name);
+  await starter.end('SIGKILL');
+  assert.equal(stateOf(name), 'dead');
+}
+
+/** Its starter, when it has come as far as it may and not to the end. */
+async function bootingLab(name: string): Promise<Child> {
   const starter = new Child({ command: process.execPath, args: [MAIN, 'up', '--name', name] });
   await until(
     () => {
@@ -118,8 +155,7 @@ async function interruptBoot(name: string): Promise<void> {
     },
     { for: 'the boot to have begun a kubelet', deadlineMs: COMMAND_MS },
   );
-  await starter.end('SIGKILL');
-  assert.equal(stateOf(name), 'dead');
+  return starter;
 }
 
 function skipReason(): string | false {

@@ -30,10 +30,13 @@ export function namespace(name: string): object {
 export interface DeploymentOptions extends Workload {
   readonly replicas: number;
   readonly version: string;
+  /** One on each node. */
+  readonly spread?: boolean;
 }
 
 /** HTTP servers named `web`, with probes and a Service before them. */
-export function web({ namespace, image, replicas, version }: DeploymentOptions): object[] {
+export function web(options: DeploymentOptions): object[] {
+  const { namespace, image, replicas, version, spread = false } = options;
   const metadata = { name: 'web', namespace };
   const labels = { app: 'web' };
   const probe = { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 };
@@ -49,7 +52,11 @@ export function web({ namespace, image, replicas, version }: DeploymentOptions):
   };
   const template = {
     metadata: { labels },
-    spec: { terminationGracePeriodSeconds: 1, containers: [container] },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      containers: [container],
+      topologySpreadConstraints: spread ? [oneEach(labels)] : [],
+    },
   };
   return [
     {
@@ -66,6 +73,13 @@ export function web({ namespace, image, replicas, version }: DeploymentOptions):
     },
   ];
 }
+
+const oneEach = (matchLabels: object): object => ({
+  maxSkew: 1,
+  topologyKey: 'kubernetes.io/hostname',
+  whenUnsatisfiable: 'DoNotSchedule',
+  labelSelector: { matchLabels },
+});
 
 /** A pod that waits for commands. `privileged`: as `restricted` forbids it. */
 export function shell({ namespace, image }: Workload, { privileged = false } = {}): object {

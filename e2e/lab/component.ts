@@ -49,6 +49,7 @@ export class Component {
     if (this.pid !== undefined) throw new Error(`${this.name} runs already`);
     const { machine, command, isReady } = this.#options;
     this.#process = await machine.start(command, this.#logInside);
+    if (this.#process === undefined) throw new Error(`${this.name} ended:\n${this.lastWords()}`);
     writeFileSync(this.#pidFile, formatProcessId(this.#process));
     await until(
       async () => {

@@ -69,7 +69,14 @@ export async function reserve(name: string): Promise<Instance> {
   const aside = instance(`${name}${ENDED}${process.pid}`);
   await mkdir(aside.folder, { recursive: true });
   await writeFile(join(aside.folder, STARTER), formatProcessId(starter));
-  await rename(aside.folder, made.folder);
+  try {
+    await rename(aside.folder, made.folder);
+  } catch (error) {
+    await rm(aside.folder, { recursive: true });
+    // Somebody else was quicker.
+    if (existsSync(made.folder)) throw new Error(`lab ${name} is ${stateOf(name)}`);
+    throw error;
+  }
   return made;
 }
 

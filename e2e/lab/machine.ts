@@ -94,6 +94,7 @@ export class Machine {
   ): Promise<Machine> {
     const log = join(INSIDE, options.place, `${options.name}.log`);
     const holder = await outer.start(unshare({ ...options, folder: INSIDE }), log);
+    if (holder === undefined) throw new Error(`machine ${options.name} ended at once`);
     return Machine.#booted(options, options.outside, () => holder);
   }
 
@@ -134,17 +135,18 @@ export class Machine {
     return run('nsenter', [...entering, ...args], input === undefined ? {} : { input });
   }
 
-  /** Starts a program that goes on; `log` is a path inside, to which it appends what it says. */
-  async start(command: readonly string[], log: string): Promise<ProcessId> {
+  /**
+   * Starts a program that goes on; `log` is a path inside, to which it appends what it says.
+   * Undefined: it ended at once.
+   */
+  async start(command: readonly string[], log: string): Promise<ProcessId | undefined> {
     const script = `log=$1; shift; "$@" < /dev/null >> "$log" 2>&1 & ${shellProcessId('$!')}`;
     const entering = [...this.#entering(), 'sh', '-c', script, 'sh', log, ...command];
     // A session of its own: a terminal's Ctrl-C is not for it.
     const printed = await run('setsid', ['--wait', 'nsenter', ...entering]);
     const inner = parseProcessId(printed);
     const outer = childrenOf(this.init.pid).find((pid) => innerPid(pid) === inner?.pid);
-    const id = outer === undefined ? undefined : processId(outer);
-    if (id === undefined) throw new Error(`${command[0]} ended at once: see ${log}`);
-    return id;
+    return outer === undefined ? undefined : processId(outer);
   }
 
   /** Ends all that runs in it, at once. May be called twice. */

@@ -1,5 +1,6 @@
 // `npm run lab [-- up | status | down] [--nodes 3]`: a Kubernetes to play with, in the background.
 
+import { constants } from 'node:os';
 import { clear, componentsOf, type Summary, stateOf, summaryOf, sweep } from './instances.ts';
 import { startLab } from './lab.ts';
 import { parseLabOptions } from './options.ts';
@@ -39,9 +40,22 @@ async function up(name: string, nodes: number | undefined): Promise<number> {
   const lacking = await meetLabNeeds(say);
   for (const line of lacking) console.error(line);
   if (lacking.length > 0) return 1;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void abandon(name, signal));
+  }
   await startLab({ nodes: nodes ?? 1, name, bound: false, say });
   tell(await summaryOf(name));
   return 0;
+}
+
+/** Half a lab is of no use to anybody. */
+async function abandon(name: string, signal: NodeJS.Signals): Promise<void> {
+  try {
+    if (stateOf(name) === 'booting') await clear(name);
+  } catch (error) {
+    console.error(error);
+  }
+  process.exit(128 + constants.signals[signal]);
 }
 
 const deadComponents = (name: string): string[] =>

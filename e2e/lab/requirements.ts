@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { aptGet, meetNeeds, type Need, onPath } from '../../scripts/testing/needs.ts';
 import type { Say } from './artefacts.ts';
@@ -7,13 +8,20 @@ export interface Host {
   readonly platform: string;
   /** Undefined where users have none. */
   readonly uid: number | undefined;
-  readonly has: (program: string) => boolean;
+  /** What `go version` says; undefined: there is none. */
+  readonly go: () => string | undefined;
 }
+
+/** The first that fetches a newer one by itself where a module asks for it. */
+const GO_MINOR = 21;
 
 const thisHost = (): Host => ({
   platform: process.platform,
   uid: process.getuid?.(),
-  has: onPath,
+  go: () => {
+    const { status, stdout } = spawnSync('go', ['version'], { encoding: 'utf8' });
+    return status === 0 ? stdout : undefined;
+  },
 });
 
 const need = (name: string, packages: readonly string[], isPresent = () => onPath(name)): Need => ({
@@ -39,11 +47,14 @@ const needs: readonly Need[] = [
 ];
 
 /** Why there can be no lab here whatever is installed, in one line; undefined: there can. */
-export function hostProblem({ platform, uid, has }: Host = thisHost()): string | undefined {
+export function hostProblem({ platform, uid, go }: Host = thisHost()): string | undefined {
   if (platform !== 'linux') return `a lab needs Linux; this is ${platform}`;
   if (uid !== 0) return 'a lab needs root, for namespaces, mounts and cgroups: try sudo';
-  if (!has('go')) return 'a lab needs Go 1.25 or later on the path, to build Kubernetes once';
-  return undefined;
+  const said = go();
+  const minor = Number(/go1\.(\d+)/.exec(said ?? '')?.[1] ?? 0);
+  if (minor >= GO_MINOR) return undefined;
+  const found = said === undefined ? 'there is none on the path' : `this is ${said.trim()}`;
+  return `a lab needs Go 1.${GO_MINOR} or later, to build Kubernetes once; ${found}`;
 }
 
 /** Installs the Debian packages that are absent. What is missing still, a line each; [] is well. */
