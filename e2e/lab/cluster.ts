@@ -59,6 +59,7 @@ export class Cluster {
   readonly kubeconfig: string;
   readonly server: string;
   readonly programs: string;
+  readonly logs: string;
   readonly kubectl: Kubectl;
   readonly #options: ClusterOptions;
   readonly #machines: Machines;
@@ -71,6 +72,7 @@ export class Cluster {
     this.server = server;
     this.kubeconfig = join(folder, 'kubeconfig');
     this.programs = join(folder, 'bin');
+    this.logs = join(folder, LOGS);
     this.kubectl = kubectl(this.kubeconfig, join(this.programs, 'kubectl'));
   }
 

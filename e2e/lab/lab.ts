@@ -25,6 +25,8 @@ export interface Lab {
   readonly server: string;
   /** Folder with `kubectl`, `helm3`, `helm4`. */
   readonly programs: string;
+  /** Folder with what each component says, and `audit.log` of the API server. */
+  readonly logs: string;
   readonly nodes: readonly string[];
   /** Names of the components: `etcd`, `kube-apiserver`, `kubelet-node-1` … */
   readonly components: readonly string[];

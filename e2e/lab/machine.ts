@@ -81,10 +81,16 @@ export class Machine {
     const begin = ['sh', '-c', BEGIN, 'sh', pidFile, ...unshare(options)];
     const [program = '', ...args] = bound ? ['setpriv', '--pdeathsig', 'KILL', ...begin] : begin;
     const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
-    child.on('error', () => undefined);
+    let problem: Error | undefined;
+    child.on('error', (error) => {
+      problem = error;
+    });
     child.unref();
     closeSync(log);
-    return Machine.#booted(options, folder, () => readProcessId(pidFile));
+    return Machine.#booted(options, folder, () => {
+      if (problem !== undefined) throw problem;
+      return readProcessId(pidFile);
+    });
   }
 
   /** One inside another: it ends with it at the latest. */

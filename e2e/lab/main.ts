@@ -3,7 +3,7 @@
 import { constants } from 'node:os';
 import { clear, componentsOf, type Summary, stateOf, summaryOf, sweep } from './instances.ts';
 import { startLab } from './lab.ts';
-import { parseLabOptions } from './options.ts';
+import { DEFAULT_NAME, parseLabOptions } from './options.ts';
 import { meetLabNeeds } from './requirements.ts';
 
 const say = (line: string) => console.log(line);
@@ -36,7 +36,7 @@ async function up(name: string, nodes: number | undefined): Promise<number> {
   if (dead.length > 0) {
     say(`Of the lab that was there, ${dead.join(', ')} ended: it is started anew.`);
     await clear(name);
-  } else if (state === 'running') return tellAgain(await summaryOf(name), nodes);
+  } else if (state === 'running') return tellAgain(name, await summaryOf(name), nodes);
   const lacking = await meetLabNeeds(say);
   for (const line of lacking) console.error(line);
   if (lacking.length > 0) return 1;
@@ -44,7 +44,7 @@ async function up(name: string, nodes: number | undefined): Promise<number> {
     process.once(signal, () => void abandon(name, signal));
   }
   await startLab({ nodes: nodes ?? 1, name, bound: false, say });
-  tell(await summaryOf(name));
+  tell(name, await summaryOf(name));
   return 0;
 }
 
@@ -61,17 +61,18 @@ async function abandon(name: string, signal: NodeJS.Signals): Promise<void> {
 const deadComponents = (name: string): string[] =>
   componentsOf(name).flatMap((component) => (component.alive ? [] : [component.name]));
 
-function tellAgain(summary: Summary, nodes: number | undefined): number {
+function tellAgain(name: string, summary: Summary, nodes: number | undefined): number {
   if (nodes !== undefined && nodes !== summary.nodes.length) {
     console.error(`The lab runs, with ${countOf(summary)}; first: npm run lab -- down`);
     return 1;
   }
   say('The lab runs already.');
-  tell(summary);
+  tell(name, summary);
   return 0;
 }
 
-function tell(summary: Summary): void {
+function tell(name: string, summary: Summary): void {
+  const down = ['npm run lab -- down', ...(name === DEFAULT_NAME ? [] : ['--name', name])];
   const { kubeconfig, programs, server } = summary;
   say(`
 Kubernetes at ${server}, ${countOf(summary)}. To use it in this shell:
@@ -80,7 +81,7 @@ Kubernetes at ${server}, ${countOf(summary)}. To use it in this shell:
   export PATH=${programs}:$PATH
   kubectl get nodes
 
-To end it:  npm run lab -- down`);
+To end it:  ${down.join(' ')}`);
 }
 
 const countOf = ({ nodes }: Summary): string =>
@@ -97,7 +98,7 @@ async function status(name: string): Promise<number> {
   for (const { name: component, pid, alive } of componentsOf(name)) {
     say(`${component.padEnd(28)} ${alive ? `process ${pid}` : 'does not run'}`);
   }
-  tell(await summaryOf(name));
+  tell(name, await summaryOf(name));
   return 0;
 }
 

@@ -10,6 +10,7 @@ export type ParsedLabOptions =
   /** One line that says what is wrong and what would be right. */
   | { readonly kind: 'wrong'; readonly message: string };
 
+export const DEFAULT_NAME = 'lab';
 const SEE = 'npm run lab -- --help';
 
 const HELP = `npm run lab [-- command] [options]
@@ -23,7 +24,7 @@ takes some minutes. Needs Linux, root, and Go.
   down            ends it, or what is left of it; nothing stays but what was built, in .cache/lab
 
   --nodes N       how many nodes, in zones a, b, c in turn        1 … ${NODES_MAX}, default 1
-  --name NAME     which lab: several run side by side             default lab
+  --name NAME     which lab: several run side by side             default ${DEFAULT_NAME}
   --help          this text
 `;
 
@@ -74,7 +75,7 @@ function readArgs(args: readonly string[]): Given | string {
       allowPositionals: true,
       options: {
         nodes: { type: 'string' },
-        name: { type: 'string', default: 'lab' },
+        name: { type: 'string', default: DEFAULT_NAME },
         help: { type: 'boolean', short: 'h' },
       },
     });
