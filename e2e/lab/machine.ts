@@ -45,6 +45,9 @@ ip link set lo up
 touch "${INSIDE}/$2"
 while :; do sleep 3600; done`;
 
+/** Proxies, kubeconfigs and secrets of the caller's shell are not for what runs inside. */
+const CLEAN = ['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root'];
+
 /** Its number stands in the file before anything that would have to be cleared away exists. */
 const BEGIN = `${shellProcessId('$$')} > "$1" && shift && exec "$@"`;
 
@@ -147,7 +150,7 @@ export class Machine {
    */
   async start(command: readonly string[], log: string): Promise<ProcessId | undefined> {
     const script = `log=$1; shift; "$@" < /dev/null >> "$log" 2>&1 & ${shellProcessId('$!')}`;
-    const entering = [...this.#entering(), 'sh', '-c', script, 'sh', log, ...command];
+    const entering = [...this.#entering(), 'sh', '-c', script, 'sh', log, ...CLEAN, ...command];
     // A session of its own: a terminal's Ctrl-C is not for it.
     const printed = await run('setsid', ['--wait', 'nsenter', ...entering]);
     const inner = parseProcessId(printed);
