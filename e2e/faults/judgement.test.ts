@@ -4,8 +4,8 @@ import { tell } from '../history/story.ts';
 import { type Figures, vacuity } from '../history/verdict.ts';
 import { LoadCounts } from '../load/counts.ts';
 import { holds } from './demands.ts';
-import { type Ended, judged } from './judgement.ts';
-import type { Run } from './judges.ts';
+import { type Ended, type Judgement, judged } from './judgement.ts';
+import { type Run, resumedWithin } from './judges.ts';
 import type { Row } from './row.ts';
 import { rows } from './rows.ts';
 import { tableOf } from './table.ts';
@@ -44,7 +44,7 @@ const measured = {
 function run(figures: Partial<Figures> = {}, spoil: (counts: LoadCounts) => void = () => {}): Run {
   const counts = new LoadCounts();
   spoil(counts);
-  return { figures: { ...calm, ...figures }, counts, evidence: measured };
+  return { figures: { ...calm, ...figures }, counts, evidence: measured, busyMs: 0 };
 }
 
 /** The same with other evidence. */
@@ -306,7 +306,8 @@ describe('the judgement of a run', () => {
   const silence = { what: 'silence', measured: 1, is: 'at most', bound: 1 } as const;
   const records = tell({ topics: 2, subscribers: 4, messages: 12 });
   const evidence = { reconnects: 1 };
-  const ended: Ended = { records, counts: new LoadCounts(), evidence, stuck: [], perPhase: 96 };
+  const counts = new LoadCounts();
+  const ended: Ended = { records, counts, evidence, stuck: [], perPhase: 96, busyMs: 0 };
   const complaints = (changes: Partial<Ended>, of = row) =>
     judged(of, { ...ended, ...changes }).complaints;
 
@@ -337,6 +338,16 @@ describe('the judgement of a run', () => {
       [judged(row, ended), idle, stuck].map(({ provesNothing }) => provesNothing),
       [false, true, false],
     );
+  });
+
+  it('allows for a busy machine where the run says that it is one', () => {
+    const late = { ...row, judge: (of: Run) => resumedWithin(of, -1) };
+    const busy = judged(late, { ...ended, busyMs: 3_000 });
+    assert.deepEqual(busy.complaints, []);
+    assert.equal(judged(late, ended).complaints.length, 2);
+    const silence = ({ demands }: Judgement) =>
+      demands.find(({ what }) => what.startsWith('longest silence'))?.bound ?? Number.NaN;
+    assert.equal(silence(busy) - silence(judged(late, ended)), 3_000);
   });
 
   it('is shown with every figure beside its bound', () => {

@@ -33,7 +33,7 @@ export interface Judgement {
 export function judged(row: Row, { records, stuck, perPhase, ...run }: Ended): Judgement {
   const expect: Expectations = {
     ...strict,
-    silenceMs: 2 * heartbeatOf(row) + BUSY_MS,
+    silenceMs: 2 * heartbeatOf(row) + BUSY_MS + run.busyMs,
     perPhase,
     evidence: row.bites,
     ...row.expect,

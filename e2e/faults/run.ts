@@ -15,6 +15,8 @@ export interface RowOptions extends StageOptions {
   /** Deliveries in all, at least. */
   readonly deliveries: number;
   readonly progress?: (line: string) => void;
+  /** What others on this machine may add to every time, ms. Default: nothing. */
+  readonly busyMs?: number;
 }
 
 export interface RowResult extends Judgement {
@@ -55,6 +57,7 @@ async function runOnce(small: Row, options: RowOptions): Promise<RowResult> {
       evidence,
       stuck,
       perPhase: perPhase(shaped),
+      busyMs: options.busyMs ?? 0,
     });
     await keepHistory(stage, row, judgement.complaints);
     const seconds = (performance.now() - begin) / 1_000;
