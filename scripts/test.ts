@@ -12,7 +12,7 @@ import { runTests } from './testing/runner.ts';
 
 /** Test files at a time. Many wait more than they work, and few of those that work find room. */
 const LEAST = 2;
-const MOST = Math.max(6, availableParallelism());
+const MOST = Math.max(4, availableParallelism());
 const FILE_DEADLINE_MS = 480_000;
 
 const root = join(import.meta.dirname, '..');
