@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { freePort } from '../e2e/processes/redis-server.ts';
+import { freePort } from '../e2e/processes/free-port.ts';
 import type { Order, ReceiversSay, Usage } from './messages.ts';
 import { onOwnCore } from './pin.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { until, within } from '../e2e/deadline.ts';
 import { Child } from '../e2e/processes/child.ts';
-import { freePort } from '../e2e/processes/redis-server.ts';
+import { freePort } from '../e2e/processes/free-port.ts';
 import { TestClient } from './edge/testing/test-client.ts';
 
 const children: Child[] = [];

@@ -1,9 +1,8 @@
 import { pause, until } from '../deadline.ts';
 import type { ClientSubscriber } from '../load/client-subscriber.ts';
-import { ringOnBoard } from './board.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, ownersBy, PLACED_MS, patientMovers, returned } from './movers.ts';
+import { byName, movers, PLACED_MS, patientMovers, placed, returned } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -38,15 +37,13 @@ export const crowdRows: readonly Row[] = [
 async function crowds(stage: Stage): Promise<Evidence> {
   const { load } = stage;
   const { interrupted } = load.counts;
-  const ring = await ringOnBoard(stage);
   const guests: ClientSubscriber[] = [];
   for (let crowd = 0; crowd < CROWDS; crowd += 1) {
     const those = load.gather(CROWD);
     guests.push(...those);
-    const owners = ownersBy(ring, those, byName);
-    const astray = () => those.filter((one) => one.gateway !== owners.get(one)).length;
-    await until(() => astray() === 0 && those.every(({ begun }) => begun), {
-      for: () => `${astray()} of a crowd to be where they belong`,
+    await placed(stage, byName, those);
+    await until(() => those.every(({ begun }) => begun), {
+      for: 'everybody of a crowd to hear something',
       deadlineMs: PLACED_MS,
     });
     await pause(STAY_MS);
@@ -55,8 +52,7 @@ async function crowds(stage: Stage): Promise<Evidence> {
   }
   const disturbed = load.counts.interrupted - interrupted;
   const begin = performance.now();
-  const owners = ownersBy(ring, load.movers, byName);
-  const back = await returned(stage, load.movers, (one) => one.gateway === owners.get(one));
+  const back = await returned(stage, load.movers, () => placed(stage, byName));
   const backMs = Math.round(performance.now() - begin);
   await stage.recovered();
   return {

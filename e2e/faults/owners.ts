@@ -1,10 +1,12 @@
 import { SHARDS } from '../../protocol/ring.ts';
+import { until } from '../deadline.ts';
+import type { ClientSubscriber } from '../load/client-subscriber.ts';
 import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { ringOnBoard } from './board.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, ownersBy, patientMovers, placed, returned } from './movers.ts';
+import { byName, movers, ownersBy, PLACED_MS, patientMovers, placed, returned } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -43,10 +45,14 @@ async function divide(stage: Stage): Promise<Evidence> {
   const theirs = ownersBy(await ringOnBoard(stage), load.movers, byName);
   // Who is not at home by then tried in vain, and is not asked again so soon.
   const returning = load.movers.filter((one, at) => at % 2 === 0 || one.gateway !== its.get(one));
-  const { redirects, disturbed } = await returned(stage, returning, (one) => {
-    const owners = one.gateway === alone.name ? its : theirs;
-    return one.gateway === owners.get(one);
-  });
+  const isHome = (one: ClientSubscriber) =>
+    one.gateway === (one.gateway === alone.name ? its : theirs).get(one);
+  const { redirects, disturbed } = await returned(stage, returning, () =>
+    until(() => load.movers.every(isHome), {
+      for: () => `${load.movers.filter((one) => !isHome(one)).length} clients to be back at home`,
+      deadlineMs: PLACED_MS,
+    }),
+  );
   const still = await agreed(
     [alone],
     old.members.map(({ id }) => id),

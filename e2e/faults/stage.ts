@@ -7,6 +7,7 @@ import { Arbiter } from '../load/arbiter.ts';
 import { Load, type LoadShape } from '../load/load.ts';
 import type { Place } from '../load/subscriber.ts';
 import type { Target } from '../load/target.ts';
+import { freePort } from '../processes/free-port.ts';
 import {
   type GatewayOptions,
   GatewayProcess,
@@ -14,7 +15,7 @@ import {
   type SettingsTree,
 } from '../processes/gateway-process.ts';
 import { LossyWire } from '../processes/lossy-wire.ts';
-import { freePort, type RedisServer, startRedis } from '../processes/redis-server.ts';
+import { type RedisServer, startRedis } from '../processes/redis-server.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { type SentinelGroup, startSentinel } from '../processes/sentinel.ts';
 import { TcpProxy } from '../processes/tcp-proxy.ts';

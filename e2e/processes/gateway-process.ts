@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../deadline.ts';
 import { Child, type Exit } from './child.ts';
-import { freePort } from './redis-server.ts';
+import { freePort } from './free-port.ts';
 
 /** A setting's value, or a section of them. */
 export type SettingsTree = {

@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '../deadline.ts';
 import { Child } from './child.ts';
+import { freePort } from './free-port.ts';
 
 /** A Redis server of the test's own: free port, temporary directory, gone afterwards. */
 export interface RedisServer {
@@ -55,27 +56,6 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       if (attempt === 5 || !server.output.includes('in use')) throw error;
     }
   }
-}
-
-/** Below the ports that the kernel gives to outgoing connections, which come and go. */
-const PORTS = { from: 12_000, count: 20_000 };
-const PORT_TRIES = 50;
-
-/** A port that nothing listens on, and that no outgoing connection will take. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < PORT_TRIES; attempt += 1) {
-    const port = PORTS.from + Math.floor(Math.random() * PORTS.count);
-    if (await isFree(port)) return port;
-  }
-  throw new Error(`no free port in ${PORT_TRIES} tries`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }
 
 const temporary = () => mkdtemp(join(tmpdir(), 'wscluster-redis-'));

@@ -1,5 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from './redis-server.ts';
+import { freePort } from './free-port.ts';
 
 const SAID_BYTES = 512;
 

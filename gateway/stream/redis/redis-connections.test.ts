@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { pause, until } from '../../../e2e/deadline.ts';
-import { freePort } from '../../../e2e/processes/redis-server.ts';
+import { freePort } from '../../../e2e/processes/free-port.ts';
 import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings } from '../../settings/declaration.ts';
 import { Connection } from './redis-connections.ts';

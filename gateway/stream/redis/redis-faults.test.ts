@@ -3,8 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { pause, succeeds, until, within } from '../../../e2e/deadline.ts';
+import { freePort } from '../../../e2e/processes/free-port.ts';
 import {
-  freePort,
   type RedisOptions,
   type RedisServer,
   startRedis,
