@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { freePorts } from '../e2e/browser/embedded.ts';
+import { embeddedPorts } from '../e2e/browser/embedded.ts';
 import { until } from '../e2e/deadline.ts';
 import type { HeldRing } from '../gateway/ring/ring-keeper.ts';
 import { firstRing } from '../protocol/ring.ts';
@@ -63,7 +63,7 @@ describe('the fleet', () => {
   });
 
   async function start(count: number): Promise<{ fleet: Fleet; port: (id: number) => number }> {
-    const basePort = await freePorts();
+    const basePort = await embeddedPorts();
     const fleet = new Fleet({ launch, basePort, store: 'memory' });
     fleets.push(fleet);
     for (let i = 0; i < count; i += 1) await fleet.start();

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { freePorts } from '../e2e/browser/embedded.ts';
+import { embeddedPorts } from '../e2e/browser/embedded.ts';
 import type { FleetView } from './contract.ts';
 import { type Controlled, PageServer, pageOrigins, Refused } from './page-server.ts';
 
-const PORT = await freePorts();
+const PORT = await embeddedPorts();
 const ORIGIN = `http://127.0.0.1:${PORT}`;
 
 interface Answer {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { Embedded, freePorts } from '../e2e/browser/embedded.ts';
+import { Embedded, embeddedPorts } from '../e2e/browser/embedded.ts';
 import { Child } from '../e2e/processes/child.ts';
 
 interface Ended {
@@ -53,7 +53,7 @@ describe('npm start', () => {
   });
 
   it('says which port is taken and how to choose another', async () => {
-    const port = await freePorts();
+    const port = await embeddedPorts();
     await take(port + 2);
     const second = await run('--port', String(port));
     assert.equal(second.code, 2);
@@ -70,7 +70,7 @@ describe('npm start', () => {
 
   it('says in one line that Redis cannot be reached, without its password', async () => {
     const redis = 'redis://user:secret@127.0.0.1:1';
-    const { code, output } = await run('--port', String(await freePorts()), '--redis', redis);
+    const { code, output } = await run('--port', String(await embeddedPorts()), '--redis', redis);
     assert.equal(code, 1);
     assert.match(output, /^Connecting to Redis …\n[^\n]*Redis[^\n]*127\.0\.0\.1:1[^\n]*\n$/);
     assert.ok(!output.includes('secret'), output);

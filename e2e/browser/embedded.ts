@@ -1,10 +1,10 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { FleetView } from '../../embedded/contract.ts';
 import type { Ring } from '../../protocol/ring.ts';
 import { decodeRing } from '../../protocol/ring-document.ts';
 import { until } from '../deadline.ts';
 import { Child } from '../processes/child.ts';
+import { freePorts } from '../processes/free-port.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const START_MS = 30_000;
@@ -23,7 +23,7 @@ export class Embedded {
 
   /** Starts it and waits until it serves the page. */
   static async start(args: readonly string[] = []): Promise<Embedded> {
-    const port = await freePorts();
+    const port = await embeddedPorts();
     const main = join(ROOT, 'embedded', 'main.ts');
     const child = new Child({
       command: process.execPath,
@@ -72,25 +72,5 @@ export class Embedded {
   }
 }
 
-/** Below what the system gives to outgoing connections, where rows of free ports are rare. */
-const FIRST_PORT = 12_000;
-const LAST_PORT = 32_000;
-
 /** The first of as many free ports in a row as embedded mode may take. */
-export async function freePorts(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt += 1) {
-    const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    const all = Array.from({ length: PORTS }, (_, index) => first + index);
-    const free = await Promise.all(all.map(isFree));
-    if (free.every((isOne) => isOne)) return first;
-  }
-  throw new Error(`no ${PORTS} free ports in a row`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
+export const embeddedPorts = (): Promise<number> => freePorts(PORTS);

@@ -5,16 +5,22 @@ import { createServer } from 'node:net';
 const PORTS = { from: 12_000, count: 20_000 };
 const PORT_TRIES = 50;
 
+/** One of `freePorts`. */
+export const freePort = (): Promise<number> => freePorts(1);
+
 /**
- * A port that nothing listens on, and that nobody else who asks gets while this process lives: who
- * has it listens some time later, and other test files look for theirs meanwhile.
+ * The first of so many ports in a row that nothing listens on, and that nobody else who asks gets
+ * while this process lives: who has them listens some time later, and other test files look for
+ * theirs meanwhile.
  */
-export async function freePort(): Promise<number> {
+export async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < PORT_TRIES; attempt += 1) {
-    const port = PORTS.from + Math.floor(Math.random() * PORTS.count);
-    if ((await reserve(port)) && (await isFree(port))) return port;
+    const first = PORTS.from + Math.floor(Math.random() * (PORTS.count - count + 1));
+    const all = Array.from({ length: count }, (_, index) => first + index);
+    const mine = await Promise.all(all.map(async (port) => (await reserve(port)) && isFree(port)));
+    if (mine.every((isMine) => isMine)) return first;
   }
-  throw new Error(`no free port in ${PORT_TRIES} tries`);
+  throw new Error(`no ${count} free ports in a row in ${PORT_TRIES} tries`);
 }
 
 /** The UDP port of that number, which nothing else here uses, tells the others. */
