@@ -22,6 +22,7 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
   let gateways: readonly GatewayProcess[];
   let web: Server;
   let browser: Browser;
+  let publisher: Client | undefined;
   let origin = '';
 
   before(async () => {
@@ -34,6 +35,7 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
     browser = await Browser.open();
   });
   after(async () => {
+    await publisher?.close();
     await browser.close();
     await Promise.all(gateways.map((gateway) => gateway.kill()));
     web.close();
@@ -76,9 +78,10 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
     const other = gateways.find((gateway) => gateway !== home);
     const states = (await noted('shown')).length;
     const ending = new AbortController();
-    const publisher = new Client({ url: other?.url ?? '' });
-    await publisher.connect();
-    const sending = traffic('room', publisher, ending.signal);
+    const client = new Client({ url: other?.url ?? '' });
+    publisher = client;
+    await client.connect();
+    const sending = traffic('room', client, ending.signal);
     try {
       await renderedMore(SOME);
       assert.equal((await home.terminate(50_000))?.code, 0);
@@ -87,7 +90,6 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
       ending.abort();
     }
     const sent = await sending;
-    await publisher.close();
     const last = sent.at(-1);
     await until(async () => (await noted('rendered')).at(-1) === last, {
       for: `${last} to be rendered`,

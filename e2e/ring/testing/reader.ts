@@ -7,6 +7,8 @@ import { until } from '../../deadline.ts';
 const TOPICS = ['room.1', 'room.2'];
 /** Between two messages of a publisher. */
 const PAUSE_MS = 2;
+/** Far fewer than a client holds: on a slow machine a publisher slows down and is not refused. */
+const UNANSWERED = 100;
 
 /** A client of the package, what it received in each topic, and whether anybody could notice. */
 export class Reader {
@@ -40,7 +42,7 @@ export class Reader {
 /** One for each topic, which move too. */
 export const publishersAt = (url: string): Client[] => TOPICS.map(() => new Client({ url }));
 
-/** Publishes without a break until it is told to end. */
+/** Publishes until it is told to end; at most `UNANSWERED` wait for their answers. */
 export async function traffic(
   topic: string,
   client: Client,
@@ -50,7 +52,11 @@ export async function traffic(
   const texts: string[] = [];
   while (!during.aborted) {
     texts.push(`${topic} ${texts.length}`);
-    sent.push(client.publish(topic, texts.at(-1) ?? ''));
+    const written = client.publish(topic, texts.at(-1) ?? '');
+    // Told by whoever waits for it below; until then nobody does.
+    written.catch(() => {});
+    sent.push(written);
+    await sent.at(-UNANSWERED);
     await sleep(systemClock, PAUSE_MS);
   }
   await Promise.all(sent);
