@@ -1,5 +1,7 @@
 /** Waiting for a condition, never for a time. */
 
+import { Late } from '../scripts/testing/late.ts';
+
 export interface Wait {
   /** Says in the error what did not happen. */
   readonly for: string | (() => string);
@@ -42,9 +44,9 @@ export function within<T>(promise: Promise<T>, wait: Wait): Promise<T> {
   });
 }
 
-function late(wait: Wait): Error {
+function late(wait: Wait): Late {
   const what = typeof wait.for === 'string' ? wait.for : wait.for();
-  return new Error(`not within ${wait.deadlineMs ?? DEADLINE_MS} ms: ${what}`);
+  return new Late(`not within ${wait.deadlineMs ?? DEADLINE_MS} ms: ${what}`);
 }
 
 /** Lets time pass, where time itself is the fault: the length of an outage, a pace. */

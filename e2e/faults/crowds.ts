@@ -1,6 +1,6 @@
 import { pause, until } from '../deadline.ts';
 import type { ClientSubscriber } from '../load/client-subscriber.ts';
-import { atMost } from './demands.ts';
+import { atMost, atMostMs } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
 import { byName, movers, PLACED_MS, patientMovers, placed, returned } from './movers.ts';
 import type { Row } from './row.ts';
@@ -26,7 +26,7 @@ export const crowdRows: readonly Row[] = [
     inject: crowds,
     judge: (run) => [
       ...noGaps(run),
-      atMost('ms until all were at home again', run.evidence['backMs'] ?? Number.NaN, BACK_MS),
+      atMostMs('all were at home again after', run.evidence['backMs'] ?? Number.NaN, BACK_MS),
       atMost('redirects after one hello', run.evidence['redirects'] ?? Number.NaN, 1),
       atMost('disturbed otherwise', run.evidence['disturbed'] ?? Number.NaN, 0),
     ],

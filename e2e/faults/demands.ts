@@ -6,6 +6,8 @@ export interface Demand {
   readonly measured: number;
   readonly is: 'at least' | 'at most';
   readonly bound: number;
+  /** A time, to which a busy machine adds. */
+  readonly isTime?: true;
 }
 
 export const atLeast = (what: string, measured: number, bound: number): Demand => ({
@@ -20,6 +22,12 @@ export const atMost = (what: string, measured: number, bound: number): Demand =>
   measured,
   is: 'at most',
   bound,
+});
+
+/** Of a time, in ms; `what` says so. */
+export const atMostMs = (what: string, measuredMs: number, boundMs: number): Demand => ({
+  ...atMost(`${what} ms`, measuredMs, boundMs),
+  isTime: true,
 });
 
 export function holds({ measured, is, bound }: Demand): boolean {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { tell } from '../history/story.ts';
 import { type Figures, vacuity } from '../history/verdict.ts';
 import { LoadCounts } from '../load/counts.ts';
-import { holds } from './demands.ts';
+import { atMostMs, holds } from './demands.ts';
 import { type Ended, type Judgement, judged } from './judgement.ts';
 import { type Run, resumedWithin } from './judges.ts';
 import type { Row } from './row.ts';
@@ -307,7 +307,7 @@ describe('the judgement of a run', () => {
   const records = tell({ topics: 2, subscribers: 4, messages: 12 });
   const evidence = { reconnects: 1 };
   const counts = new LoadCounts();
-  const ended: Ended = { records, counts, evidence, stuck: [], perPhase: 96, busyMs: 0 };
+  const ended: Ended = { records, counts, evidence, stuck: [], late: [], perPhase: 96, busyMs: 0 };
   const complaints = (changes: Partial<Ended>, of = row) =>
     judged(of, { ...ended, ...changes }).complaints;
 
@@ -337,6 +337,27 @@ describe('the judgement of a run', () => {
     assert.deepEqual(
       [judged(row, ended), idle, stuck].map(({ provesNothing }) => provesNothing),
       [false, true, false],
+    );
+  });
+
+  it('proves nothing where something was too late and nothing else was wrong', () => {
+    const slow = { ...row, judge: () => [atMostMs('silence', 2, 1)] };
+    const silent = { ...row, expect: { silenceMs: -1 } };
+    const dropped = records.filter((record) => record.kind !== 'del' || record.seq !== 3);
+    const late = { ...ended, late: ['not within 1 ms: a ring'] };
+    const proves = (of: Row, run: Ended) => !judged(of, run).provesNothing;
+    assert.deepEqual(
+      [proves(row, late), proves(slow, ended), proves(silent, ended), proves(slow, late)],
+      [false, false, false, false],
+    );
+    assert.deepEqual(
+      [
+        proves(slow, { ...ended, records: dropped }),
+        proves(silent, { ...ended, records: dropped }),
+        proves({ ...slow, judge: () => [{ ...silence, bound: 0 }] }, late),
+        proves(slow, { ...late, stuck: ['a gateway ended'] }),
+      ],
+      [true, true, true, true],
     );
   });
 

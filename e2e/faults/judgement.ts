@@ -1,7 +1,7 @@
 import { check } from '../history/checker.ts';
 import type { HistoryRecord } from '../history/records.ts';
 import { type Expectations, strict, type Verdict } from '../history/verdict.ts';
-import { atLeast, atMost, type Demand, holds, textOf } from './demands.ts';
+import { atLeast, atMostMs, type Demand, holds, textOf } from './demands.ts';
 import type { Run } from './judges.ts';
 import type { Row } from './row.ts';
 import { heartbeatOf } from './settings.ts';
@@ -15,6 +15,8 @@ export interface Ended extends Omit<Run, 'figures'> {
   readonly records: readonly HistoryRecord[];
   /** What did not go as it must; the history is judged all the same. */
   readonly stuck: readonly string[];
+  /** What did not happen in time. */
+  readonly late: readonly string[];
   /** Deliveries before, during and after the fault, each, at least. */
   readonly perPhase: number;
 }
@@ -25,12 +27,15 @@ export interface Judgement {
   readonly demands: readonly Demand[];
   /** Invariants, vacuity and the row's own demands, in words; empty: it passed. */
   readonly complaints: readonly string[];
-  /** Nothing was wrong, but the fault did not bite as it was meant to. */
+  /**
+   * Nothing was lost, repeated or out of order, nor any bound broken but one of time: the fault did
+   * not bite as it was meant to, or something took too long. It may be the machine.
+   */
   readonly provesNothing: boolean;
 }
 
 /** Judges a run by the invariants, by what shows that the fault bit, and by the row's own judge. */
-export function judged(row: Row, { records, stuck, perPhase, ...run }: Ended): Judgement {
+export function judged(row: Row, { records, stuck, late, perPhase, ...run }: Ended): Judgement {
   const expect: Expectations = {
     ...strict,
     silenceMs: 2 * heartbeatOf(row) + BUSY_MS + run.busyMs,
@@ -40,19 +45,23 @@ export function judged(row: Row, { records, stuck, perPhase, ...run }: Ended): J
   };
   const verdict = check(records, expect);
   const own = row.judge?.({ ...run, figures: verdict.figures }) ?? [];
+  const broken = own.filter((demand) => !holds(demand));
   const complaints = [
-    ...stuck.map((reason) => `did not go as it must: ${reason}`),
+    ...[...stuck, ...late].map((reason) => `did not go as it must: ${reason}`),
     ...complaintsOf(verdict),
-    ...own.filter((demand) => !holds(demand)).map(textOf),
+    ...broken.map(textOf),
   ];
-  const vacuous = verdict.inconclusive.length;
+  const violations = verdict.violated.values().reduce((sum, times) => sum + times, 0);
+  const wrong = stuck.length + (violations - verdict.late) + broken.filter(isOfNoTime).length;
   return {
     verdict,
     demands: [...general(verdict, expect), ...bites(row, run.evidence), ...own],
     complaints,
-    provesNothing: vacuous > 0 && complaints.length === vacuous,
+    provesNothing: complaints.length > 0 && wrong === 0,
   };
 }
+
+const isOfNoTime = ({ isTime }: Demand) => isTime !== true;
 
 /** For the table; the checker itself complains about these. */
 function general({ figures }: Verdict, { perPhase, silenceMs, catchUpMs }: Expectations): Demand[] {
@@ -61,8 +70,8 @@ function general({ figures }: Verdict, { perPhase, silenceMs, catchUpMs }: Expec
     atLeast('deliveries before', before, perPhase),
     atLeast('deliveries during', during, perPhase),
     atLeast('deliveries after', after, perPhase),
-    atMost('longest silence ms', figures.longestSilenceMs, silenceMs ?? Number.POSITIVE_INFINITY),
-    atMost('level after ms', figures.catchUpMs, catchUpMs),
+    atMostMs('longest silence', figures.longestSilenceMs, silenceMs ?? Number.POSITIVE_INFINITY),
+    atMostMs('level after', figures.catchUpMs, catchUpMs),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { WORN } from '../history/hygiene.ts';
 import type { Figures } from '../history/verdict.ts';
 import type { LoadCounts } from '../load/counts.ts';
-import { atLeast, atMost, type Demand } from './demands.ts';
+import { atLeast, atMost, atMostMs, type Demand } from './demands.ts';
 
 /** What shows that a fault bit, counted. */
 export type Evidence = Readonly<Record<string, number>>;
@@ -45,8 +45,8 @@ export function backWithin(
   const after = ms + busyMs;
   const limit = (evidence[since] ?? Number.NaN) + after;
   return [
-    atMost(`publish outage ms (${since} + ${after})`, publishOutageMs, limit),
-    atMost(`recovery max ms (${since} + ${after})`, recoveryMs.max, limit),
+    atMostMs(`publish outage (${since} + ${after})`, publishOutageMs, limit),
+    atMostMs(`recovery max (${since} + ${after})`, recoveryMs.max, limit),
   ];
 }
 
@@ -54,8 +54,8 @@ export function backWithin(
 export function resumedWithin({ figures, busyMs }: Run, ms: number): Demand[] {
   const { catchUpMs, recoveryMs } = figures;
   return [
-    atMost('recovery p99 ms', recoveryMs.p99, ms + busyMs),
-    atMost('level after ms', catchUpMs, ms + busyMs),
+    atMostMs('recovery p99', recoveryMs.p99, ms + busyMs),
+    atMostMs('level after', catchUpMs, ms + busyMs),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { Late } from '../../scripts/testing/late.ts';
 import { until, within } from '../deadline.ts';
 import { nanoseconds } from '../history/recorder.ts';
 import { type Judgement, judged } from './judgement.ts';
@@ -33,11 +34,17 @@ export interface RowResult extends Judgement {
  * one on a machine that was too busy for the fault to bite, is done again, once: `again` says why.
  */
 export async function runRow(row: Row, options: RowOptions): Promise<RowResult> {
-  const first = await runOnce(row, options);
-  if (!first.provesNothing) return first;
-  const again = first.complaints.join('; ');
+  const first = await runOnce(row, options).catch(lateness);
+  if (!(first instanceof Late) && !first.provesNothing) return first;
+  const again = first instanceof Late ? first.message : first.complaints.join('; ');
   options.progress?.(`done again, since it proves nothing: ${again}`);
   return { ...(await runOnce(row, options)), again };
+}
+
+/** What came too late to begin or to end a run; any other error is thrown on. */
+function lateness(error: unknown): Late {
+  if (error instanceof Error && error.cause instanceof Late) return error.cause;
+  throw error;
 }
 
 async function runOnce(small: Row, options: RowOptions): Promise<RowResult> {
@@ -47,7 +54,7 @@ async function runOnce(small: Row, options: RowOptions): Promise<RowResult> {
   const shaped = { ...options, deliveries, shape: { ...options.shape, ...row.shape } };
   const stage = await Stage.open(row, shaped);
   try {
-    const { evidence, stuck } = await within(play(stage, row, shaped), {
+    const { evidence, stuck, late } = await within(play(stage, row, shaped), {
       for: `row ${row.row} to end`,
       deadlineMs: RUN_MS,
     });
@@ -56,6 +63,7 @@ async function runOnce(small: Row, options: RowOptions): Promise<RowResult> {
       counts: stage.load.counts,
       evidence,
       stuck,
+      late,
       perPhase: perPhase(shaped),
       busyMs: options.busyMs ?? 0,
     });
@@ -83,8 +91,9 @@ function enlarged({ large, ...row }: Row): Row {
 
 interface Played {
   readonly evidence: Evidence;
-  /** What did not happen in time; the history is judged all the same. */
+  /** As in `Ended`. */
   readonly stuck: readonly string[];
+  readonly late: readonly string[];
 }
 
 async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played> {
@@ -100,6 +109,7 @@ async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played
   const start = nanoseconds();
   const before = load.counts.deliveries;
   const stuck: string[] = [];
+  const late: string[] = [];
   let evidence: Evidence = {};
   try {
     evidence = await row.inject(stage);
@@ -110,11 +120,12 @@ async function play(stage: Stage, row: Row, options: RowOptions): Promise<Played
     progress(`recovered, ${load.counts.deliveries} deliveries, ${JSON.stringify(evidence)}`);
     await load.delivered(Math.max(options.deliveries, load.counts.deliveries + third), RUN_MS);
   } catch (error) {
-    stuck.push(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    (error instanceof Late ? late : stuck).push(message);
   }
   await load.quiet();
   await settle(stage);
-  return { evidence, stuck };
+  return { evidence, stuck, late };
 }
 
 /** Deliveries before, during and after the fault, each, at least. */

@@ -2,7 +2,7 @@ import { SHARDS } from '../../protocol/ring.ts';
 import { pause, until } from '../deadline.ts';
 import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
-import { atMost } from './demands.ts';
+import { atMost, atMostMs } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
 import { byName, movers, patientMovers, placed, SILENT_MS, undisturbed } from './movers.ts';
 import type { Row } from './row.ts';
@@ -41,8 +41,8 @@ export const stallRows: readonly Row[] = [
       ...undisturbed(run),
       atMost('reconnects', run.counts.reconnects, 0),
       atMost('changes of the ring', run.evidence['changes'] ?? Number.NaN, 0),
-      atMost(
-        'ms until it says that it lives',
+      atMostMs(
+        'it says that it lives after',
         run.evidence['aliveMs'] ?? Number.NaN,
         ALIVE_MS + run.busyMs,
       ),

@@ -62,12 +62,13 @@ class Checker {
   }
 
   verdict(): Verdict {
-    const { violations, violated } = this.#findings;
+    const { violations, violated, late } = this.#findings;
     const inconclusive = vacuity(this.#faults, this.#phases, this.#expect);
     return {
       passed: violated.size === 0 && inconclusive.length === 0,
       violations,
       violated,
+      late,
       inconclusive,
       figures: this.#figures(),
     };
@@ -225,7 +226,7 @@ class Checker {
     const limit = this.#expect.silenceMs;
     if (limit === undefined || silent <= limit) return;
     const detail = `heard nothing for ${Math.round(silent)} ms on an open connection`;
-    this.#findings.add({ invariant: 'I9', subscriber: record.subscriber, detail });
+    this.#findings.add({ invariant: 'I9', subscriber: record.subscriber, detail, late: true });
   }
 
   #held(record: HeldRecord): void {
@@ -251,7 +252,7 @@ class Checker {
     const catchUp = this.#catchUp / 1e6;
     if (catchUp <= this.#expect.catchUpMs) return;
     const detail = `the last one was level ${Math.round(catchUp)} ms after the fault`;
-    this.#findings.add({ invariant: 'I9', detail });
+    this.#findings.add({ invariant: 'I9', detail, late: true });
   }
 
   #judgeEnd(absent: ReadonlySet<string> = new Set()): void {

@@ -19,6 +19,8 @@ export interface Violation {
   readonly subscriber?: string;
   readonly topic?: string;
   readonly detail: string;
+  /** Only a time was too long; everything else is wrong on the fastest machine too. */
+  readonly late?: true;
 }
 
 /** What this kind of fault may do, and what must have happened for the run to prove anything. */
@@ -58,6 +60,8 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   /** How often each invariant was violated; `violations` holds only the first ones. */
   readonly violated: ReadonlyMap<Invariant, number>;
+  /** How many of the violations are `late`. */
+  readonly late: number;
   /** Why the run proves nothing; empty when it does. */
   readonly inconclusive: readonly string[];
   readonly figures: Figures;
@@ -88,6 +92,7 @@ export interface Figures extends Waits {
 export class Findings {
   readonly violations: Violation[] = [];
   readonly violated = new Map<Invariant, number>();
+  late = 0;
   readonly #kept: number;
 
   constructor(kept = 40) {
@@ -95,7 +100,8 @@ export class Findings {
   }
 
   add(violation: Violation): void {
-    const { invariant } = violation;
+    const { invariant, late } = violation;
+    if (late === true) this.late += 1;
     this.violated.set(invariant, (this.violated.get(invariant) ?? 0) + 1);
     if (this.violations.length < this.#kept) this.violations.push(violation);
   }

@@ -6,7 +6,10 @@ import type { TestEvent } from './runner.ts';
 const file = 'a.test.ts';
 const passed: TestEvent = { kind: 'passed', file, name: 'one', nesting: 0 };
 const skipped: TestEvent = { kind: 'skipped', file, name: 'two', nesting: 0, reason: 'no Redis' };
-const failed: TestEvent = { kind: 'failed', file, name: 'three', nesting: 0, error: 'boom' };
+const failed: TestEvent = {
+  ...{ kind: 'failed', file, name: 'three', nesting: 0 },
+  ...{ error: 'boom', late: false },
+};
 const ended: TestEvent = { kind: 'file-ended', file, durationMs: 1_500 };
 
 function report(events: readonly TestEvent[], skipsFail = false): { lines: string[]; bad: number } {
@@ -44,6 +47,14 @@ describe('the report of a test run', () => {
     const warned: TestEvent = { kind: 'warning', file, text: 'done again' };
     const { lines, bad } = report([warned, passed, ended]);
     assert.ok(lines.includes('! a.test.ts: done again'));
+    assert.equal(bad, 0);
+  });
+
+  it('tells at once why a file was late, and at the end that it ran twice', () => {
+    const late: TestEvent = { kind: 'late', file, errors: ['three: not within 1 ms\n at x'] };
+    const { lines, bad } = report([late, passed, ended]);
+    assert.match(lines[0] ?? '', /late {3}a\.test\.ts: .*\n {4}three: not within 1 ms\n {4} at x/);
+    assert.ok(lines.includes('! a.test.ts: was late, and ran twice: three: not within 1 ms'));
     assert.equal(bad, 0);
   });
 

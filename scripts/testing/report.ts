@@ -50,6 +50,9 @@ export class Report {
       case 'warning':
         this.#warnings.push(`! ${event.file}: ${event.text}`);
         return;
+      case 'late':
+        this.#late(event);
+        return;
       case 'start':
         this.#path.length = event.nesting;
         this.#path[event.nesting] = event.name;
@@ -90,6 +93,12 @@ export class Report {
   #keepOutput(file: string, text: string): void {
     const notes = this.#notes(file);
     notes.output = (notes.output + text).slice(-OUTPUT_LIMIT);
+  }
+
+  /** What its second run says is counted; this is not forgotten either. */
+  #late({ file, errors }: Extract<TestEvent, { kind: 'late' }>): void {
+    this.#write(`\nlate   ${file}: runs once more at the end\n${indent(errors.join('\n'))}\n`);
+    this.#warnings.push(`! ${file}: was late, and ran twice: ${errors[0]?.split('\n')[0]}`);
   }
 
   #settle(event: Extract<TestEvent, { kind: 'passed' | 'skipped' | 'failed' }>): void {

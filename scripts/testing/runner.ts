@@ -2,16 +2,20 @@ import { relative } from 'node:path';
 import { run } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
+import { isLate } from './late.ts';
 
 /** What happens during a run, reduced to what a report needs. */
 export type TestEvent =
   | { readonly kind: 'start'; readonly name: string; readonly nesting: number }
   | (Settled & { readonly kind: 'passed' })
   | (Settled & { readonly kind: 'skipped'; readonly reason: string })
-  | (Settled & { readonly kind: 'failed'; readonly error: string })
+  /** `late`: for time alone. */
+  | (Settled & { readonly kind: 'failed'; readonly error: string; readonly late: boolean })
   | { readonly kind: 'output'; readonly file: string; readonly text: string }
   /** A test passed or not, and somebody must know this besides. */
   | { readonly kind: 'warning'; readonly file: string; readonly text: string }
+  /** A file failed for time alone, and runs again later. */
+  | { readonly kind: 'late'; readonly file: string; readonly errors: readonly string[] }
   /** `problem`: the file itself failed, apart from its tests. */
   | {
       readonly kind: 'file-ended';
@@ -65,21 +69,33 @@ export interface AtOnce {
 /** What a diagnostic of a test begins with that must be seen even where all is well. */
 export const WARNING = 'warning: ';
 
+/** Files that may run again; more of them are no accident. */
+const MOST_LATE = 3;
+
 /** A file more takes about half a processor of two. */
 const ROOM = 0.25;
 /** A file that was begun shows in the processors' time by then. */
 const LOOK_MS = 1_000;
 
-/** Runs each file in a process of its own. `onEvent` hears of one file after the other. */
+/**
+ * Runs each file in a process of its own. `onEvent` hears of one file after the other. One that
+ * fails for time alone runs once more when all others have ended, and only that run counts: beside
+ * others it may have been kept waiting. What an assertion refuses is refused.
+ */
 export async function runTests(
   options: RunOptions,
   onEvent: (event: TestEvent) => void,
 ): Promise<void> {
   const running = new Set<Promise<void>>();
+  const late: FileRun[] = [];
   const begin = (file: string) => {
-    const run = runFile(file, options).then((events) => {
+    const run = runFile(file, options).then((ended) => {
       running.delete(run);
-      for (const event of events) onEvent(event);
+      const errors = latenessOf(ended);
+      if (errors.length > 0) {
+        late.push(ended);
+        onEvent({ kind: 'late', file: relative(options.root, file), errors });
+      } else ended.events.forEach(onEvent);
     });
     running.add(run);
   };
@@ -88,6 +104,26 @@ export async function runTests(
     begin(file);
   }
   await Promise.all(running);
+  const again = late.length <= MOST_LATE;
+  for (const first of late) {
+    const counted = again ? await runFile(first.file, options) : first;
+    counted.events.forEach(onEvent);
+  }
+}
+
+/** A file's events, and whether it was killed because it did not end. */
+interface FileRun {
+  readonly file: string;
+  readonly events: readonly TestEvent[];
+  readonly killed: boolean;
+}
+
+/** Why a file failed, where it was for time alone; else nothing. */
+function latenessOf({ events, killed }: FileRun): string[] {
+  const failures = events.filter((event) => event.kind === 'failed');
+  if (failures.some(({ late }) => !late)) return [];
+  const errors = failures.map(({ name, error }) => `${name}: ${error}`);
+  return killed ? [...errors, 'It did not end in time.'] : errors;
 }
 
 async function room(running: ReadonlySet<unknown>, { least, most, idle }: AtOnce): Promise<void> {
@@ -98,7 +134,7 @@ async function room(running: ReadonlySet<unknown>, { least, most, idle }: AtOnce
   }
 }
 
-async function runFile(file: string, options: RunOptions): Promise<TestEvent[]> {
+async function runFile(file: string, options: RunOptions): Promise<FileRun> {
   const started = performance.now();
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), options.fileDeadlineMs);
@@ -115,14 +151,15 @@ async function runFile(file: string, options: RunOptions): Promise<TestEvent[]> 
     else events.push(...translate(event, options.root));
   }
   clearTimeout(timer);
-  if (deadline.signal.aborted) problem = `It did not end within ${options.fileDeadlineMs} ms.`;
+  const killed = deadline.signal.aborted;
+  if (killed) problem = `It did not end within ${options.fileDeadlineMs} ms.`;
   events.push({
     kind: 'file-ended',
     file: relative(options.root, file),
     durationMs: performance.now() - started,
     ...(problem !== undefined && { problem }),
   });
-  return events;
+  return { file, events, killed };
 }
 
 /** The runner also reports each file as if it were a test. */
@@ -153,7 +190,7 @@ function* translate({ type, data }: RawEvent, root: string): Generator<TestEvent
 type Outcome =
   | { readonly kind: 'passed' }
   | { readonly kind: 'skipped'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly error: string };
+  | { readonly kind: 'failed'; readonly error: string; readonly late: boolean };
 
 function settle(type: string, data: RawEvent['data']): Outcome | undefined {
   const suite = data.details?.type === 'suite';
@@ -165,7 +202,7 @@ function settle(type: string, data: RawEvent['data']): Outcome | undefined {
   const error = data.details?.error;
   // A parent that failed only because of its children, which were reported themselves.
   if (failureType(error) === 'subtestsFailed') return undefined;
-  return { kind: 'failed', error: errorText(error) };
+  return { kind: 'failed', error: errorText(error), late: isLate(error) };
 }
 
 function failureType(error: unknown): unknown {
