@@ -88,6 +88,7 @@ const layers: readonly Layer[] = [
     'gateway/ring',
     'embedded/contract',
   ]),
+  layer('operator/kube', /^operator\/kube\//, ['protocol']),
   layer('e2e', /^e2e\//, ['*']),
   layer('bench', /^bench\//, ['*']),
   layer('scripts', /^scripts\//, ['*']),
@@ -124,7 +125,7 @@ export function isTestFile(path: string): boolean {
 
 /** In a folder of the product that holds what its tests share. */
 export function isTestSupport(path: string): boolean {
-  return /^(protocol|client|gateway|embedded)\/(.*\/)?testing\//.test(path);
+  return /^(protocol|client|gateway|operator|embedded)\/(.*\/)?testing\//.test(path);
 }
 
 /** Code that only tests load: by its name, its folder, or its import of node:test or fast-check. */

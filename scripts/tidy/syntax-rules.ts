@@ -99,7 +99,7 @@ const NODE_GLOBALS = new Map([
 ]);
 
 /** Folders whose code a simulation drives. */
-const SIMULATED = /^(client|gateway\/(stream|ring|hub|edge))\//;
+const SIMULATED = /^(client|gateway\/(stream|ring|hub|edge)|operator\/kube)\//;
 const BROWSER = /^(protocol|client)\//;
 /** Folders whose programs speak to a person on a terminal. */
 const TERMINAL = /^(scripts|embedded|e2e|bench)\//;
