@@ -8,9 +8,11 @@ import type { PodWire } from './ring/pod-wire.ts';
 import { RedisBoard } from './ring/redis/redis-board.ts';
 import { RedisWire } from './ring/redis/redis-wire.ts';
 import type { RedisSettings, Settings } from './settings/declaration.ts';
+import { withUser } from './settings/redis-url.ts';
 import type { Log } from './stream/log.ts';
 import { MemoryLog } from './stream/memory/memory-log.ts';
 import { MemoryStore } from './stream/memory/memory-store.ts';
+import type { RedisAccess, RedisCertificates } from './stream/redis/redis-access.ts';
 import { RedisLog } from './stream/redis/redis-log.ts';
 
 /** Where the messages are, and where gateways tell each other of themselves. */
@@ -32,22 +34,53 @@ export interface StoreParts {
   readonly redisFiles: RedisFiles;
 }
 
+/** With Sentinels a URL says only who we are, and which database. */
+const SENTINELS_SAY = 'redis://sentinels';
+
 /** What the settings name; memory when they name no Redis. */
 export function makeStore(settings: Settings, parts: StoreParts): Store {
   const { redis } = settings;
-  const { url: urlFile, sentinelPassword: passwordFile } = parts.redisFiles;
-  const url = urlFile?.value ?? redis.url;
-  if (url === undefined && redis.sentinels.length === 0) return memory(settings, parts);
-  const sentinelPassword = passwordFile?.value ?? redis.sentinelPassword;
-  const store = onRedis(settings, parts, { ...redis, url, sentinelPassword });
+  const files = parts.redisFiles;
+  const sentinelPassword = files.sentinelPassword?.value ?? redis.sentinelPassword;
+  const url = () => urlOf(redis, files);
+  const first = url();
+  if (first === undefined) return memory(settings, parts);
+  const certificates = certificatesOf(files);
+  const store = onRedis(settings, parts, { ...redis, url: first, sentinelPassword, certificates });
   const { log, board, wire } = store;
-  urlFile?.onChange((changed) => {
-    for (const each of [log, board, wire]) each.useUrl(changed);
-  });
-  passwordFile?.onChange((changed) => {
+  for (const file of [files.url, files.password]) {
+    file?.onChange(() => {
+      for (const each of [log, board, wire]) each.useUrl(url() ?? first);
+    });
+  }
+  files.sentinelPassword?.onChange((changed) => {
     for (const each of [log, board, wire]) each.useSentinelPassword(changed);
   });
   return { kind: 'redis', ...store };
+}
+
+/** Where Redis is and who we are there, as one URL; undefined: no setting names a Redis. */
+function urlOf(redis: RedisSettings, files: RedisFiles): string | undefined {
+  const password = files.password?.value ?? redis.password;
+  const url =
+    files.url?.value ?? redis.url ?? (redis.sentinels.length > 0 ? SENTINELS_SAY : undefined);
+  if (url === undefined || password === undefined) return url;
+  return withUser(url, { user: redis.user, password });
+}
+
+/** Its members are what the files hold when they are looked at. */
+function certificatesOf({ ca, certificate, key }: RedisFiles): RedisCertificates {
+  return {
+    get ca() {
+      return ca?.value;
+    },
+    get cert() {
+      return certificate?.value;
+    },
+    get key() {
+      return key?.value;
+    },
+  };
 }
 
 function memory({ stream, pod }: Settings, parts: StoreParts): Store {
@@ -58,7 +91,7 @@ function memory({ stream, pod }: Settings, parts: StoreParts): Store {
   return { kind: 'memory', log: new MemoryLog(shared, pod), board, wire };
 }
 
-function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: RedisSettings) {
+function onRedis({ stream, pod, ring }: Settings, parts: StoreParts, redis: RedisAccess) {
   const { clock, random, logger, metrics } = parts;
   const shared = { redis, pod, clock, random };
   const onOutage = (connection: string, reason: string) =>

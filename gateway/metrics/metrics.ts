@@ -29,6 +29,11 @@ export interface MetricSources {
   readonly proxied: () => Pick<EdgeStatus, 'proxied' | 'inTransit'>;
 }
 
+const redisFiles: Readonly<Record<RedisFile, true>> = {
+  ...{ url: true, password: true, sentinel_password: true },
+  ...{ ca: true, certificate: true, key: true },
+};
+
 /**
  * Every series of a gateway, declared here (those of the process, of tokens and keys and of the
  * ring in files beside it) and nowhere else, in a registry of the gateway's own: several run in one
@@ -61,9 +66,9 @@ export class Metrics {
     this.admin = adminCounts(make);
     this.redisFileReread = make.grid(
       'redis_file_rereads_total',
-      'Changes of files with the Redis URL and the password of the Sentinels.',
+      'Changes of files with URL, passwords and certificates of Redis and its Sentinels.',
       [
-        { label: 'file', values: allOf<RedisFile>({ url: true, sentinel_password: true }) },
+        { label: 'file', values: allOf<RedisFile>(redisFiles) },
         { label: 'outcome', values: ['changed', 'refused'] },
       ],
     );

@@ -59,6 +59,21 @@ const redisSettings = z.strictObject({
   urlFile: optional('File that holds the Redis URL; re-read when it changes.', {
     form: `a file that holds ${REDIS_URL_FORM}`,
   }),
+  user: optional('User at Redis, instead of the one in the URL.'),
+  password: optional('Password at Redis, instead of the one in the URL.', { secret: true }),
+  passwordFile: optional('File that holds that password; re-read when it changes.', {
+    form: 'a file that holds a password on one line',
+  }),
+  caFile: optional(
+    'File with the certificates by which servers and Sentinels are trusted; re-read on change.',
+    { form: 'a file with certificates (PEM)', absent: 'those that Node trusts' },
+  ),
+  certificateFile: optional('File with the certificate shown to them; re-read when it changes.', {
+    form: 'a file with a certificate (PEM) and those between it and its CA',
+  }),
+  keyFile: optional('File with the key of that certificate; re-read when it changes.', {
+    form: 'a file with a private key (PEM) without a passphrase',
+  }),
   sentinels: words('`host:port` of each Sentinel; then `sentinelName` is needed too.', hostAndPort),
   sentinelName: optional('Name of the master group that the Sentinels watch.'),
   sentinelUser: optional(

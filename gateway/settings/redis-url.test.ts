@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { readRedisUrl } from './redis-url.ts';
+import { readRedisUrl, withUser } from './redis-url.ts';
 
 function target(url: string) {
   const read = readRedisUrl(url);
@@ -30,6 +30,22 @@ describe('a Redis URL', () => {
     assert.deepEqual(target('redis://:a@b@h'), { ...plain, host: 'h', password: 'a@b' });
   });
 
+  it('is given another user', () => {
+    const password = 'p@/?#%:ä';
+    const of = (url: string, user?: string) => {
+      const { username, password: read, ...place } = target(withUser(url, { user, password }));
+      assert.equal(read, password);
+      const { username: _, password: __, ...before } = target(url);
+      assert.deepEqual(place, before);
+      return username;
+    };
+    assert.equal(of('redis://h'), undefined);
+    assert.equal(of('rediss://[::1]:7000/3', 'us:er'), 'us:er');
+    assert.equal(of('redis://old:x@y@h:1/2'), 'old');
+    assert.equal(of('redis://old:x@h:1', 'new@'), 'new@');
+    assert.equal(of('redis://:x@h'), undefined);
+  });
+
   const wrong: readonly (readonly [string, RegExp])[] = [
     ['http://h', /^it does not begin with redis/],
     ['', /^it does not begin/],
@@ -51,7 +67,7 @@ describe('a Redis URL', () => {
     ['redis://h/0?', /^it has a query/],
     ['redis://:can#ary@h', /it has a fragment/],
     ['redis://h\n', /space or a control/],
-    [`redis://${'h'.repeat(5_000)}`, /more than 4096/],
+    [`redis://${'h'.repeat(40_000)}`, /more than 32768/],
   ];
   for (const [url, expected] of wrong) {
     it(`is refused: ${JSON.stringify(url.slice(0, 40))}`, () => {

@@ -18,7 +18,8 @@ export type ReadRedisUrl =
 export const REDIS_URL_FORM =
   'redis://[[user]:password@]host[:port][/database], or rediss:// for TLS';
 const DEFAULT_PORT = 6_379;
-const MAX_LENGTH = 4_096;
+/** Room for tokens of cloud providers, which are whole URLs themselves. */
+const MAX_LENGTH = 32_768;
 const HOST = /^([\w.-]{1,255}|\[[0-9A-Fa-f:.%\w]{2,60}\])$/;
 
 /**
@@ -47,6 +48,19 @@ export function readRedisUrl(text: string): ReadRedisUrl {
   const { username, password } = user;
   const { host, port } = place;
   return { target: { tls: scheme.toLowerCase() === 'rediss', username, password, host, port, db } };
+}
+
+/** A URL that can be read, with another user (default: its own) and password. */
+export function withUser(url: string, { user, password }: RedisUser): string {
+  const [, scheme = '', own = '', place = ''] =
+    /^(\w+:\/\/)(?:([^:/?#]*):[^/?#]*@)?(.*)$/s.exec(url) ?? [];
+  const name = user === undefined ? own : encodeURIComponent(user);
+  return `${scheme}${name}:${encodeURIComponent(password)}@${place}`;
+}
+
+export interface RedisUser {
+  readonly user: string | undefined;
+  readonly password: string;
 }
 
 const hasBlanks = (text: string) => /[\s\p{Cc}]/u.test(text);

@@ -47,6 +47,21 @@ const relations: readonly Relation[] = [
     wanted: () => 'port + 1000 is above 65535: give an adminPort too',
   },
   exclusive(['redis.url', 'redis.urlFile'], ({ redis }) => [redis.url, redis.urlFile]),
+  exclusive(['redis.password', 'redis.passwordFile'], ({ redis }) => [
+    redis.password,
+    redis.passwordFile,
+  ]),
+  {
+    names: ['redis.user', 'redis.password', 'redis.passwordFile'],
+    holds: ({ redis }) =>
+      redis.user === undefined || (redis.password ?? redis.passwordFile) !== undefined,
+    wanted: () => 'needs redis.password or redis.passwordFile',
+  },
+  {
+    names: ['redis.certificateFile', 'redis.keyFile'],
+    holds: ({ redis }) => (redis.certificateFile === undefined) === (redis.keyFile === undefined),
+    wanted: () => 'redis.certificateFile and redis.keyFile are given together or not at all',
+  },
   {
     names: ['redis.sentinelName', 'redis.sentinels'],
     holds: ({ redis }) => redis.sentinels.length > 0 === (redis.sentinelName !== undefined),

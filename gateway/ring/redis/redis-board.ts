@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../../protocol/clock.ts';
-import type { RedisSettings } from '../../settings/declaration.ts';
 import { StoreDown } from '../../stream/log.ts';
 import { redisKeys } from '../../stream/redis/keys.ts';
+import type { RedisAccess } from '../../stream/redis/redis-access.ts';
 import { Connection } from '../../stream/redis/redis-connections.ts';
 import { judge, storeError } from '../../stream/redis/redis-errors.ts';
 import { luaScripts, type Script } from '../../stream/redis/redis-scripts.ts';
@@ -23,7 +23,7 @@ import {
 import { beatReply, encodeFacts, encodeLoad, offerReply, podsReply } from './board-replies.ts';
 
 export interface RedisBoardOptions {
-  readonly redis: RedisSettings;
+  readonly redis: RedisAccess;
   readonly cluster: string;
   /** Name of this pod; only for CLIENT LIST. */
   readonly pod: string;

@@ -1,13 +1,13 @@
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
-import type { RedisSettings } from '../../settings/declaration.ts';
 import { StoreDown } from '../../stream/log.ts';
 import { redisKeys } from '../../stream/redis/keys.ts';
+import type { RedisAccess } from '../../stream/redis/redis-access.ts';
 import { Connection } from '../../stream/redis/redis-connections.ts';
 import { storeError } from '../../stream/redis/redis-errors.ts';
 import { checkLength, type PodWire, WIRE_BYTES, type WireListener } from '../pod-wire.ts';
 
 export interface RedisWireOptions {
-  readonly redis: RedisSettings;
+  readonly redis: RedisAccess;
   readonly cluster: string;
   readonly pod: string;
   /** The connection that says something: the one that hears may not. */

@@ -3,6 +3,7 @@ import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
 import type { RedisSettings } from '../../settings/declaration.ts';
 import { type RedisTarget, readRedisUrl } from '../../settings/redis-url.ts';
 import { StoreDown, StoreRefused, StoreUnknown } from '../log.ts';
+import type { RedisAccess } from './redis-access.ts';
 import { endsConnection, isReplyError, leadsElsewhere, reasonOf } from './redis-errors.ts';
 import { Outage } from './redis-outage.ts';
 
@@ -21,7 +22,7 @@ export interface ConnectionOwner {
 }
 
 export interface ConnectionOptions {
-  readonly settings: RedisSettings;
+  readonly settings: RedisAccess;
   readonly clock: Clock;
   readonly random: Random;
   /** Appears in CLIENT LIST. */
@@ -47,6 +48,7 @@ export class Connection {
   readonly #clock: Clock;
   readonly #deadlineMs: number;
   readonly #name: string;
+  readonly #certificates: object;
   readonly #outage: Outage;
   /** The database; chosen by us, because the client only warns when it cannot have it. */
   #db: number;
@@ -72,6 +74,7 @@ export class Connection {
     this.#clock = clock;
     this.#deadlineMs = settings.socketTimeoutMs;
     this.#name = name;
+    this.#certificates = settings.certificates ?? {};
     this.#db = targetOf(settings.url)?.db ?? 0;
     this.redis = create(settings, {
       retryStrategy: (attempt) => {
@@ -128,7 +131,7 @@ export class Connection {
     const { host, port } = options.sentinels ? options : target;
     const elsewhere = this.#db !== target.db || host !== options.host || port !== options.port;
     this.#db = target.db;
-    Object.assign(options, credentials(target), { host, port });
+    Object.assign(options, credentials(target, this.#certificates), { host, port });
     return elsewhere;
   }
 
@@ -319,7 +322,7 @@ export class Connection {
   }
 }
 
-function create(settings: RedisSettings, own: RedisOptions): Redis {
+function create(settings: RedisAccess, own: RedisOptions): Redis {
   const options: RedisOptions = {
     ...own,
     lazyConnect: true,
@@ -336,9 +339,9 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     // `close` cuts. The client's timer would wait for the end of a stream that ended before.
     disconnectTimeout: 0,
   };
-  const { url, sentinels, sentinelName } = settings;
+  const { url, sentinels, sentinelName, certificates = {} } = settings;
   const target = targetOf(url);
-  const who = target === undefined ? {} : credentials(target);
+  const who = target === undefined ? {} : credentials(target, certificates);
   if (sentinels.length === 0 || sentinelName === undefined) {
     return new Redis({ ...options, ...who, ...(target === undefined ? {} : place(target)) });
   }
@@ -351,7 +354,7 @@ function create(settings: RedisSettings, own: RedisOptions): Redis {
     ...(settings.sentinelPassword === undefined
       ? {}
       : { sentinelPassword: settings.sentinelPassword }),
-    ...(settings.sentinelTls ? { sentinelTLS: {} } : {}),
+    ...(settings.sentinelTls ? { sentinelTLS: certificates } : {}),
     name: sentinelName,
     role: 'master',
     sentinelCommandTimeout: settings.socketTimeoutMs,
@@ -377,10 +380,11 @@ function targetOf(url: string | undefined): RedisTarget | undefined {
 const place = ({ host, port }: RedisTarget) => ({ host, port });
 
 /** With members that are undefined: what an older URL said is no longer so. */
-const credentials = ({ username, password, tls }: RedisTarget) => ({
+const credentials = ({ username, password, tls }: RedisTarget, certificates: object) => ({
   username,
   password,
-  tls: tls ? {} : undefined,
+  // The client reads the object's members whenever it connects.
+  tls: tls ? certificates : undefined,
   // Without it a connection that Sentinels name is never encrypted.
   enableTLSForSentinelMode: tls,
 });

@@ -1,5 +1,5 @@
 import type { Clock, Random, Timer } from '../../../protocol/clock.ts';
-import type { RedisSettings, StreamSettings } from '../../settings/declaration.ts';
+import type { StreamSettings } from '../../settings/declaration.ts';
 import {
   continueFrom,
   crossesChange,
@@ -20,6 +20,7 @@ import {
 } from '../log.ts';
 import type { CursorChanges, OpenedSession, Outcome, SaveResult, SessionKey } from '../stream.ts';
 import { type Keys, redisKeys } from './keys.ts';
+import type { RedisAccess } from './redis-access.ts';
 import { Agreement } from './redis-agreement.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 import { judge, storeError } from './redis-errors.ts';
@@ -51,7 +52,7 @@ export interface RedisLogCounts {
 export type ConnectionName = 'publish' | 'control' | 'bell' | 'ring' | 'wire';
 
 export interface RedisLogOptions {
-  readonly redis: RedisSettings;
+  readonly redis: RedisAccess;
   readonly stream: StreamSettings;
   /** Name of this pod; unlike that of every other one. */
   readonly pod: string;

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { RedisSettings } from '../../settings/declaration.ts';
+import type { RedisAccess } from './redis-access.ts';
 import { sentinelAddress, sentinelRetry } from './redis-connections.ts';
 import { reasonOf } from './redis-errors.ts';
 import { Outage } from './redis-outage.ts';
@@ -16,7 +16,8 @@ export interface SentinelWatchOptions {
 }
 
 type SentinelSettings = Pick<
-  RedisSettings,
+  RedisAccess,
+  | 'certificates'
   | 'sentinels'
   | 'sentinelName'
   | 'sentinelUser'
@@ -69,7 +70,7 @@ export class SentinelWatch {
       ...sentinelAddress(sentinel),
       ...(settings.sentinelUser === undefined ? {} : { username: settings.sentinelUser }),
       ...(settings.sentinelPassword === undefined ? {} : { password: settings.sentinelPassword }),
-      ...(settings.sentinelTls ? { tls: {} } : {}),
+      ...(settings.sentinelTls ? { tls: settings.certificates ?? {} } : {}),
       lazyConnect: true,
       enableOfflineQueue: false,
       enableReadyCheck: false,

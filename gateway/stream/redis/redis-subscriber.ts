@@ -1,12 +1,12 @@
 import type { Clock, Random } from '../../../protocol/clock.ts';
-import type { RedisSettings } from '../../settings/declaration.ts';
 import { type Bell, StoreDown } from '../log.ts';
 import { decodePodMessage, decodeTopicMessage } from './entry-codec.ts';
 import type { Keys } from './keys.ts';
+import type { RedisAccess } from './redis-access.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
 
 export interface SubscriberOptions {
-  readonly settings: RedisSettings;
+  readonly settings: RedisAccess;
   readonly clock: Clock;
   readonly random: Random;
   readonly keys: Keys;

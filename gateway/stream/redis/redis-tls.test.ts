@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,51 +7,21 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { freePort } from '../../../e2e/processes/free-port.ts';
 import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { startSentinel, talk } from '../../../e2e/processes/sentinel.ts';
+import { asArguments, makePair, tlsConfig, tlsProblem } from '../../../e2e/processes/tls.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import { gatewaySettings, type RedisSettings } from '../../settings/declaration.ts';
 import { Gateway, streamSettings, WAIT_MS } from '../testing/log-world.ts';
 import { RedisLog } from './redis-log.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'wscluster-tls-'));
-const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')];
-const SUBJECT = ['-subj', '/CN=wscluster', '-addext', 'subjectAltName=IP:127.0.0.1'];
-const MAKE = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...SUBJECT];
 const ours = getCACertificates();
 const UNTRUSTED = /self-signed certificate/;
-
-const withTls = (port: number) => ({
-  'tls-port': String(port),
-  'tls-cert-file': certificate,
-  'tls-key-file': key,
-  'tls-ca-cert-file': certificate,
-  'tls-auth-clients': 'no',
-});
-
-async function encrypted(port: number): Promise<RedisServer> {
-  const options = Object.entries(withTls(port)).flatMap(([name, value]) => [`--${name}`, value]);
-  return startRedis({ args: ['--save', '', '--appendonly', 'no', ...options] });
-}
-
-/** Makes the certificate. Why there can be none, or no server that takes it. */
-async function whatLacks(): Promise<string | false> {
-  try {
-    execFileSync('openssl', [...MAKE, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-  } catch {
-    return 'no openssl';
-  }
-  try {
-    await (await encrypted(await freePort())).stop();
-    return false;
-  } catch (error) {
-    // Before 7.2 the option is not known, later it is of no use.
-    const without = /Failed finding TLS support|>>> 'tls-port/.test(String(error));
-    if (without) return 'this redis-server has no TLS';
-    throw error;
-  }
-}
-
-const lacking = await whatLacks();
+const lacking = (await tlsProblem()) ?? false;
+const pair = lacking === false ? makePair(folder) : { certificate: '', key: '' };
 after(() => rmSync(folder, { recursive: true }));
+
+const encrypted = (port: number): Promise<RedisServer> =>
+  startRedis({ args: ['--save', '', '--appendonly', 'no', ...asArguments(tlsConfig(port, pair))] });
 
 describe('Over TLS', { skip: lacking }, () => {
   const open: { stop(): Promise<unknown> }[] = [];
@@ -62,7 +31,7 @@ describe('Over TLS', { skip: lacking }, () => {
     while (open.length > 0) await open.pop()?.stop();
   });
 
-  const trusted = () => setDefaultCACertificates([...ours, readFileSync(certificate, 'utf8')]);
+  const trusted = () => setDefaultCACertificates([...ours, readFileSync(pair.certificate, 'utf8')]);
 
   let outages: string[] = [];
 
@@ -98,7 +67,7 @@ describe('Over TLS', { skip: lacking }, () => {
 
   test('Sentinels are asked and heard, and tell of a failover', async () => {
     const port = await freePort();
-    const config = Object.entries(withTls(port)).map(([name, value]) => `${name} ${value}`);
+    const config = Object.entries(tlsConfig(port, pair)).map(([name, value]) => `${name} ${value}`);
     const group = await startSentinel({ config });
     open.push(group);
     const [plain = ''] = group.sentinels;
