@@ -17,12 +17,14 @@ import { Lifecycle, type Part } from './lifecycle.ts';
 import { listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { readiness } from './readiness.ts';
 import type { MemoryBoard } from './ring/memory-board.ts';
 import type { PodBoard } from './ring/pod-board.ts';
 import type { HeldRing } from './ring/ring-keeper.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import type { Settings } from './settings/declaration.ts';
 import { settingsWarnings } from './settings/relations.ts';
+import { StartWait } from './start-wait.ts';
 import { makeStore, type Store } from './store.ts';
 import type { MemoryStore } from './stream/memory/memory-store.ts';
 import type { StreamEvent } from './stream/stream.ts';
@@ -71,6 +73,7 @@ export class Gateway {
   /** Redis that cannot be reached at the start is tried again within this. */
   readonly #redisMs: number;
   readonly #lifecycle: Lifecycle;
+  readonly #wait: StartWait;
   readonly #admin: FastifyInstance;
   #secrets: Secrets | undefined;
   #commandTokens: CommandTokens | undefined;
@@ -86,6 +89,7 @@ export class Gateway {
     this.#redisMs = 2 * settings.redis.connectTimeoutMs;
     const startMs = this.#redisMs + START_MS;
     this.#lifecycle = new Lifecycle({ clock, logger, startMs, stopMs: STOP_MS });
+    this.#wait = new StartWait({ clock, logger, limitMs: settings.startWaitS * 1_000 });
     this.#cutOff = this.#makeCutOff();
     this.#admin = createAdmin({
       pod: settings.pod,
@@ -113,10 +117,10 @@ export class Gateway {
     for (const warning of settingsWarnings(this.#settings)) logger.warn({}, warning);
     let ports = { port: 0, adminPort: 0 };
     await this.#lifecycle.start([
-      this.#secretsPart(),
       this.#adminPart((adminPort) => {
         ports = { ...ports, adminPort };
       }),
+      this.#secretsPart(),
       this.#corePart(),
       this.#clientPart((port) => {
         ports = { ...ports, port };
@@ -150,40 +154,30 @@ export class Gateway {
 
   /** Stops everything in reverse order. Never rejects; who hangs is logged by name. */
   stop(): Promise<void> {
+    this.#wait.stop();
     return this.#lifecycle.stop();
   }
 
   /** The conditions of being ready. */
   checks(): readonly Check[] {
-    const running = this.#running;
-    const { connected = false, unsuitable = [] } = running?.stream.health ?? {};
-    return [
-      { name: 'started', ok: this.#started },
-      // Needed to become ready only: an outage of Redis must not empty the Service.
-      {
-        name: 'redis',
-        ok: this.#started || connected,
-        ...(connected ? worthKnowing(unsuitable) : { detail: 'cannot be reached now' }),
-      },
-      {
-        name: 'keys',
-        ok: running?.authenticator.ready === true,
-        ...(running?.authenticator.ready === false ? { detail: 'the JWK Set is not there' } : {}),
-      },
-      this.#drain.check(),
-      {
-        name: 'cut-off',
-        ok: !this.#cutOff.cutOff,
-        ...(this.#cutOff.cutOff ? { detail: 'peers reach Redis, this gateway does not' } : {}),
-      },
-    ];
+    const { stream, authenticator } = this.#running ?? {};
+    return readiness({
+      started: this.#started,
+      lacking: this.#wait.lacking,
+      stream: stream?.health,
+      keys: authenticator?.ready,
+      draining: this.#drain.check(),
+      cutOff: this.#cutOff.cutOff,
+    });
   }
 
   /** What `/admin/status` shows. */
   status(): object {
     const { pod } = this.#settings;
     const running = this.#running;
-    if (running === undefined) return { pod, started: false };
+    if (running === undefined) {
+      return { pod, started: false, lacking: this.#wait.lacking, checks: this.checks() };
+    }
     const { connected, downSince, unsuitable, lineage } = running.stream.health;
     const downMs = downSince === undefined ? undefined : this.#parts.clock.now() - downSince;
     return {
@@ -196,6 +190,11 @@ export class Gateway {
       stream: { kind: running.store.kind, connected, downMs, unsuitable, lineage },
       ring: running.ring.status(),
     };
+  }
+
+  /** For a part that waits for others. */
+  get #patientMs(): number {
+    return this.#settings.startWaitS * 1_000 + this.#redisMs + START_MS;
   }
 
   #makeCutOff(): CutOff {
@@ -225,10 +224,11 @@ export class Gateway {
   #secretsPart(): Part {
     return {
       name: 'the secrets',
+      startMs: this.#patientMs,
       start: async () => {
         const { clock, logger } = this.#parts;
         const parts = { clock, logger, counts: this.#metrics };
-        this.#secrets = await openSecrets(this.#settings, parts);
+        this.#secrets = await this.#wait.first(() => openSecrets(this.#settings, parts));
         const { adminKeys: keys } = this.#secrets;
         const { audience } = this.#settings.admin;
         this.#commandTokens = new CommandTokens({ keys, audience, clock });
@@ -250,22 +250,26 @@ export class Gateway {
   #corePart(): Part {
     return {
       name: 'the stream',
-      start: async () => {
-        if (this.#secrets === undefined) throw new Error('the secrets are not there');
-        const running = this.#assemble(this.#secrets);
-        this.#running = running;
-        this.#observe(running);
-        try {
-          await running.stream.start(this.#redisMs);
-        } catch (error) {
-          await this.#stopCore(running);
-          throw error;
-        }
-      },
+      startMs: this.#patientMs,
+      start: () => this.#wait.first(() => this.#startCore()),
       stop: async () => {
         if (this.#running !== undefined) await this.#stopCore(this.#running);
       },
     };
+  }
+
+  async #startCore(): Promise<void> {
+    if (this.#secrets === undefined) throw new Error('the secrets are not there');
+    const running = this.#assemble(this.#secrets);
+    this.#running = running;
+    this.#observe(running);
+    try {
+      await running.stream.start(this.#redisMs);
+    } catch (error) {
+      await this.#stopCore(running);
+      this.#running = undefined;
+      throw error;
+    }
   }
 
   async #stopCore({ hub, stream, authenticator, api }: Running): Promise<void> {
@@ -382,9 +386,4 @@ export class Gateway {
       this.#cutOff.streamIs(event.stale);
     }
   }
-}
-
-/** What of this Redis is no reason not to be ready, and weakens what is promised. */
-function worthKnowing(unsuitable: readonly string[]): Pick<Check, 'detail'> {
-  return unsuitable.length === 0 ? {} : { detail: unsuitable.join('; ') };
 }

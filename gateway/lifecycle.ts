@@ -6,6 +6,8 @@ export interface Part {
   /** For logs: who did not start, who hung. */
   readonly name: string;
   start(): Promise<void>;
+  /** Default: that of all parts. */
+  readonly startMs?: number;
   /** Called only after `start` succeeded. */
   stop(): Promise<void>;
 }
@@ -35,7 +37,11 @@ export class Lifecycle {
   async start(parts: readonly Part[]): Promise<void> {
     try {
       for (const part of parts) {
-        await this.#inTime(part.start(), `${part.name} did not start`, this.#options.startMs);
+        await this.#inTime(
+          part.start(),
+          `${part.name} did not start`,
+          part.startMs ?? this.#options.startMs,
+        );
         this.#started.push(part);
         if (this.#stopping !== undefined) throw new Error('stopped while it was starting');
       }

@@ -148,6 +148,18 @@ describe('the gateway’s process', () => {
     assert.deepEqual(messages.sort(), ['a new ring', 'draining', 'serving']);
   });
 
+  it('ends with 0 at SIGTERM while it waits for what it needs', async () => {
+    const wait = '--start-wait-s 60 --redis-url-file /none';
+    const child = start(`--port 0 --admin-port 0 ${wait}`);
+    await until(() => child.output.includes('it waits for what it lacks'), {
+      for: () => `the wait: ${child.output}`,
+      deadlineMs: 30_000,
+    });
+    assert.match(child.output, /redis\.urlFile.*\/none.*ENOENT/);
+    child.signal('SIGTERM');
+    assert.equal(await exit(child), 0, child.output);
+  });
+
   it('ends at once at the second signal', async () => {
     const { child } = await serving('--edge-drain-grace-ms 60000');
     child.signal('SIGTERM');

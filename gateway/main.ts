@@ -82,6 +82,8 @@ async function run(settings: Settings): Promise<void> {
   try {
     await gateway.start();
   } catch (error) {
+    // Told to leave while it was starting, it ends as whoever told it waits for.
+    if (leavingSince !== undefined) return;
     refuse(error);
   }
   logger.info({ host: settings.host, ...gateway.address }, 'serving');

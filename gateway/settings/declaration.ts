@@ -287,6 +287,11 @@ export const gatewaySettings = z.strictObject({
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .meta({ description: 'Lines below this level are not written.' }),
+  startWaitS: seconds(
+    0,
+    [0, 7 * DAY],
+    'How long a start waits, not ready, for files and a Redis that cannot be used yet; 0: it ends.',
+  ),
   redis: redisSettings.prefault({}),
   stream: streamSettings.prefault({}),
   hub: hubSettings.prefault({}),
