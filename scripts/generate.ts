@@ -1,11 +1,14 @@
 // `npm run generate`: writes what is made from the source. `-- --check` compares byte for byte
 // instead and names what differs.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { metricsDocument } from '../gateway/metrics/document.ts';
 import { settingsDocument } from '../gateway/settings/document.ts';
+import { customResourceDefinition } from '../operator/api/custom-resource-definition.ts';
+import { crdDocument } from '../operator/api/document.ts';
 import { withCodeTables } from './documents/codes.ts';
+import { manifest } from './documents/manifest.ts';
 
 interface GeneratedFile {
   readonly path: string;
@@ -17,6 +20,8 @@ const files: readonly GeneratedFile[] = [
   { path: 'docs/protocol.md', make: withCodeTables },
   { path: 'docs/settings.md', make: settingsDocument },
   { path: 'docs/metrics.md', make: metricsDocument },
+  { path: 'docs/crd.md', make: crdDocument },
+  { path: 'crds/wscluster.yaml', make: () => manifest(customResourceDefinition()) },
 ];
 
 const root = join(import.meta.dirname, '..');
@@ -39,6 +44,7 @@ for (const { path, make } of files) {
   stale += 1;
   if (check) process.stdout.write(`${path}: out of date; run \`npm run generate\`\n`);
   else {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), wanted);
     process.stdout.write(`${path}: written\n`);
   }

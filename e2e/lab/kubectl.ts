@@ -8,8 +8,12 @@ export interface Kubectl {
   attempt(...args: readonly string[]): Promise<Outcome>;
   /** `kubectl apply` of objects. Throws when the API server refuses one. */
   apply(...objects: readonly object[]): Promise<string>;
+  /** A command that reads an object with `-f -`. Throws when it fails. */
+  piped(args: readonly string[], object: object): Promise<string>;
   /** POSTs an object to a path of the API. Throws when the API server refuses it. */
   create(path: string, object: object): Promise<string>;
+  /** POSTs or PUTs one; what comes of it, with all that the API server says. Never rejects. */
+  send(verb: 'create' | 'replace', path: string, object: object): Promise<Outcome>;
   /** What `kubectl get -o json` says. */
   get(...args: readonly string[]): Promise<unknown>;
 }
@@ -27,8 +31,15 @@ export function kubectl(kubeconfig: string, program = 'kubectl'): Kubectl {
       const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
       return run(program, ['apply', '-f', '-'], { ...options, input });
     },
+    piped: (args: readonly string[], object: object) =>
+      run(program, args, { ...options, input: JSON.stringify(object) }),
     create: (path: string, object: object) =>
       run(program, ['create', '--raw', path, '-f', '-'], {
+        ...options,
+        input: JSON.stringify(object),
+      }),
+    send: (verb: 'create' | 'replace', path: string, object: object) =>
+      attempt(program, [verb, '--raw', path, '-f', '-'], {
         ...options,
         input: JSON.stringify(object),
       }),

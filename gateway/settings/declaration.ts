@@ -33,6 +33,7 @@ const address = (text: string) =>
     .meta({ form: 'an IP address or a host name', description: text });
 const origin = z
   .string()
+  .max(300)
   .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/?#,]{1,255})$/)
   .meta({ form: 'an origin such as https://app.example.com, or *' });
 const pattern = z
@@ -91,10 +92,12 @@ const redisSettings = z.strictObject({
   ),
   keyPrefix: z
     .string()
-    .regex(/^[\w./-]{1,128}$/)
+    .min(1)
+    .max(160)
+    .regex(/^[\w./-]+$/)
     .default('wscluster')
     .meta({
-      form: '1 to 128 of 0-9 A-Z a-z _ . / -',
+      form: '1 to 160 of 0-9 A-Z a-z _ . / -',
       description: 'Begins every key and channel. Two clusters on one Redis need two.',
     }),
   replicas: count(0, [0, 10], 'Replicas that a publish of level `replicas` waits for; 0: refused.'),

@@ -32,6 +32,7 @@ export const DAY = 86_400;
 
 export const hostAndPort = z
   .string()
+  .max(261)
   .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9]\d{0,4}$/)
   .refine((text) => isPort(Number(text.slice(text.lastIndexOf(':') + 1))))
   .meta({ form: 'host:port' });

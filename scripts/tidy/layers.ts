@@ -75,6 +75,8 @@ const layers: readonly Layer[] = [
     'gateway/edge',
     'gateway/http',
   ]),
+  // A field that becomes a gateway's setting has the bounds of that setting.
+  layer('operator/api', /^operator\/api\//, ['protocol', 'gateway/settings']),
   layer('embedded/page', /^embedded\/page\//, ['protocol', 'client', 'embedded/contract']),
   layer('embedded/contract', /^embedded\/contract\.ts$/, []),
   layer('embedded', /^embedded\//, [

@@ -1,0 +1,46 @@
+import { wsClusterSpec } from './spec.ts';
+import { wsClusterStatus } from './status.ts';
+import { declared, type StructuralSchema, structural } from './structural-schema.ts';
+import { columns, kind, objectRules, scale, versions } from './wscluster.ts';
+
+/** The whole of a WsCluster, as each version has it. */
+export function objectSchema(): StructuralSchema {
+  return {
+    description: kind.description,
+    type: 'object',
+    required: ['spec'],
+    properties: {
+      apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
+      kind: { type: 'string', description: 'WsCluster.' },
+      metadata: { type: 'object' },
+      spec: structural(declared(wsClusterSpec), 'spec'),
+      status: structural(declared(wsClusterStatus), 'status'),
+    },
+    'x-kubernetes-validations': objectRules,
+  };
+}
+
+/** The CustomResourceDefinition, as it is given to an API server. */
+export function customResourceDefinition() {
+  const schema = objectSchema();
+  const { group, listKind, plural, singular, shortNames, categories } = kind;
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      names: { kind: kind.kind, listKind, plural, singular, shortNames, categories },
+      scope: 'Namespaced',
+      conversion: { strategy: 'None' },
+      versions: versions.served.map((name) => ({
+        name,
+        served: true,
+        storage: name === versions.stored,
+        subresources: { status: {}, scale },
+        additionalPrinterColumns: columns,
+        schema: { openAPIV3Schema: schema },
+      })),
+    },
+  };
+}

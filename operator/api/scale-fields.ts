@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { ringLimits } from '../../protocol/ring.ts';
+import { integer, seconds } from './fields.ts';
+
+/** The parts of a WsCluster's spec that say how many gateways there are. */
+
+/** Half of what a ring holds: during a rollout there are gateways of two revisions. */
+export const GATEWAYS_MAX = ringLimits.members / 2;
+
+export const replicas = integer(
+  [0, GATEWAYS_MAX],
+  'Gateways that are wanted. `kubectl scale` and autoscalers set it. With 0 none runs and nobody ' +
+    'is served, until it is raised; an autoscaler leaves it alone then.',
+).default(3);
+
+export const autoscaling = z
+  .strictObject({
+    mode: z
+      .enum(['HPA', 'External', 'None'])
+      .default('HPA')
+      .meta({
+        description:
+          'Who sets `replicas`. `HPA`: a HorizontalPodAutoscaler that the operator makes. ' +
+          '`External`: an autoscaler of yours, such as KEDA’s. `None`: nobody. In each case they ' +
+          'are held between `minReplicas` and `maxReplicas`.',
+      }),
+    minReplicas: integer([1, GATEWAYS_MAX], 'Fewest gateways.').default(3),
+    maxReplicas: integer([1, GATEWAYS_MAX], 'Most gateways.'),
+    targetConnectionsPerPod: integer(
+      [1, 1_000_000],
+      'Connections per gateway to aim at, on average.',
+    ).default(20_000),
+    targetCPUUtilizationPercentage: integer(
+      [1, 100],
+      'CPU to aim at, in percent of what is requested, on average.',
+    )
+      .optional()
+      .meta({ absent: 'CPU does not count' }),
+    targetEventLoopUtilizationPercentage: integer(
+      [1, 100],
+      'Share of time in which the event loop is busy to aim at, in percent, on average.',
+    )
+      .optional()
+      .meta({ absent: 'it does not count' }),
+    scaleDownStabilizationSeconds: seconds(
+      [0, 3_600],
+      'For how long fewer gateways must have been enough before any is removed.',
+    ).default(600),
+  })
+  .meta({
+    description: 'Number of gateways by load.',
+    rules: [
+      {
+        rule: 'self.minReplicas <= self.maxReplicas',
+        message: 'autoscaling.minReplicas must not be above autoscaling.maxReplicas',
+      },
+    ],
+  });
