@@ -177,6 +177,19 @@ describe('a call', () => {
     assert.equal(given, 5);
   });
 
+  test('asks its caller at the last moment whether it is still to be sent', async () => {
+    let may = true;
+    const { api, transport } = connected(() => canned({ body: '{}' }));
+    const before = () => {
+      if (!may) throw new RangeError('not any more');
+    };
+    await api.call({ method: 'GET', path: PODS, before });
+    const late = api.call({ method: 'GET', path: PODS, before });
+    may = false;
+    await assert.rejects(late, /^RangeError: not any more/);
+    assert.equal(transport.requests.length, 1);
+  });
+
   test('that its caller gives up ends with the reason of the caller', async () => {
     const { api } = connected(({ signal }) => never(signal));
     const caller = new AbortController();

@@ -20,6 +20,8 @@ export interface Call {
   /** Milliseconds for everything: proof, connection, the whole answer. Default: `deadlineMs`. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Asked at the last moment before it is sent; what it throws, the call ends with. */
+  readonly before?: () => void;
 }
 
 export interface Watching {
@@ -133,6 +135,7 @@ export class Connection implements ApiServer {
     const headers = { ...proof.headers, accept: 'application/json', 'user-agent': userAgent };
     const type = `application/${patch ?? 'json'}`;
     const path = credentials.basePath + withQuery(call.path, call.query);
+    refuseUnless(call.before);
     const request = { method, path, tls: proof.tls, signal: limit.signal };
     try {
       const answer = await transport.send(
@@ -189,6 +192,17 @@ export class Connection implements ApiServer {
   }
 }
 
+/** What the caller's own `before` threw. */
+class Refused extends Error {}
+
+function refuseUnless(before: (() => void) | undefined): void {
+  try {
+    before?.();
+  } catch (error) {
+    throw new Refused('refused by the caller', { cause: error });
+  }
+}
+
 /** How long is waited for something, and who else may end the waiting. */
 class Patience {
   readonly #clock: Clock;
@@ -235,6 +249,7 @@ class Patience {
   /** What an error is to the caller: its own abort, or one of ours. */
   explain(error: unknown, what: string): unknown {
     const { signal } = this;
+    if (error instanceof Refused) return error.cause;
     if (signal.aborted) {
       if (!(signal.reason instanceof Unanswered)) return signal.reason;
       return failed('DeadlineExceeded', `${what}: ${signal.reason.message}`, signal.reason);

@@ -84,6 +84,7 @@ export class StandInApi implements ApiServer {
   async call(call: Call): Promise<unknown> {
     this.calls.push(call);
     call.signal?.throwIfAborted();
+    call.before?.();
     const fault = this.fault(call);
     if (fault !== undefined) throw fault;
     const { method, path } = call;
