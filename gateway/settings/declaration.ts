@@ -40,7 +40,9 @@ const pattern = z
   .string()
   .min(1)
   .max(256)
-  .meta({ form: 'a topic pattern of 1 to 256 characters such as room.*' });
+  // As a list is written: with a comma it would be two patterns, which allow something else.
+  .regex(/^[^,\s]([^,]*[^,\s])?$/)
+  .meta({ form: 'a topic pattern of 1 to 256 characters such as room.*, without commas' });
 
 const redisSettings = z.strictObject({
   url: z

@@ -36,6 +36,8 @@ you give again and again (Helm, Argo CD, \`kubectl apply\`) need not repeat defa
   the condition \`Ready\`, and pods that run are left alone.
 - **Scale.** \`kubectl scale wsc/chat --replicas=5\` sets \`spec.replicas\`, and so do
   autoscalers.
+- **Restart.** \`kubectl annotate wsc/chat wscluster.io/restarted-at="$(date)" --overwrite\`
+  replaces all gateways, as a rollout does.
 `;
 
 /** The whole of `docs/crd.md`. */

@@ -7,6 +7,16 @@ import { integer, seconds } from './fields.ts';
 /** Half of what a ring holds: during a rollout there are gateways of two revisions. */
 export const GATEWAYS_MAX = ringLimits.members / 2;
 
+const TARGET_DEFAULT = 20_000;
+/** Room above the target, for clients that come faster than gateways. */
+const ROOM = 1.5;
+
+/**
+ * What a gateway takes where the spec does not say it. The same without autoscaling as with what it
+ * aims at by default, so that turning it on replaces no gateway.
+ */
+export const connectionsFor = (target: number = TARGET_DEFAULT): number => Math.ceil(target * ROOM);
+
 export const replicas = integer(
   [0, GATEWAYS_MAX],
   'Gateways that are wanted. `kubectl scale` and autoscalers set it. With 0 none runs and nobody ' +
@@ -29,7 +39,7 @@ export const autoscaling = z
     targetConnectionsPerPod: integer(
       [1, 1_000_000],
       'Connections per gateway to aim at, on average.',
-    ).default(20_000),
+    ).default(TARGET_DEFAULT),
     targetCPUUtilizationPercentage: integer(
       [1, 100],
       'CPU to aim at, in percent of what is requested, on average.',

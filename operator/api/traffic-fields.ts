@@ -9,7 +9,7 @@ import {
   settings,
   settingWithoutDefault,
 } from './fields.ts';
-import { GATEWAYS_MAX } from './scale-fields.ts';
+import { connectionsFor, GATEWAYS_MAX } from './scale-fields.ts';
 
 /** The parts of a WsCluster's spec that say what gateways keep, allow and do to clients. */
 
@@ -55,8 +55,8 @@ export const limits = group(
       .optional()
       .meta({
         absent:
-          `${settings.edge.maxConnections.parse(undefined)}, or one and a half times ` +
-          '`autoscaling.targetConnectionsPerPod` where that is more',
+          'one and a half times `autoscaling.targetConnectionsPerPod`, or ' +
+          `${connectionsFor().toLocaleString('en')} without autoscaling`,
       }),
     topicsPerConnection: setting(settings.edge.maxTopics),
     topicsPerSession: setting(settings.edge.sessionTopics),

@@ -110,11 +110,18 @@ export const scale = {
   labelSelectorPath: '.status.selector',
 } as const;
 
+/** As JSON has it: what is not there is absent, never undefined. */
+type Stored<T> = T extends readonly (infer Item)[]
+  ? readonly Stored<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Stored<Exclude<T[Key], undefined>> }
+    : T;
+
 /** As the API server gives it: with every default. */
-export type WsClusterSpec = z.output<typeof wsClusterSpec>;
+export type WsClusterSpec = Stored<z.output<typeof wsClusterSpec>>;
 /** As somebody writes it. */
 export type WsClusterSpecInput = z.input<typeof wsClusterSpec>;
-export type WsClusterStatus = z.output<typeof wsClusterStatus>;
+export type WsClusterStatus = Stored<z.output<typeof wsClusterStatus>>;
 
 /** A WsCluster as the API server gives it. */
 export interface WsCluster {

@@ -90,6 +90,11 @@ const layers: readonly Layer[] = [
     'gateway/ring',
     'embedded/contract',
   ]),
+  layer('operator/reconcile', /^operator\/reconcile\//, [
+    'protocol',
+    'operator/api',
+    'operator/kube',
+  ]),
   layer('operator/kube', /^operator\/kube\//, ['protocol']),
   layer('e2e', /^e2e\//, ['*']),
   layer('bench', /^bench\//, ['*']),

@@ -1,4 +1,12 @@
-import type { WsClusterSpecInput, WsClusterStatus } from '../wscluster.ts';
+import { wsClusterSpec } from '../spec.ts';
+import {
+  kind,
+  versions,
+  type WsCluster,
+  type WsClusterSpec,
+  type WsClusterSpecInput,
+  type WsClusterStatus,
+} from '../wscluster.ts';
 
 /** The least that a WsCluster says. */
 export const minimal: WsClusterSpecInput = {
@@ -184,3 +192,21 @@ export const fullStatus: WsClusterStatus = {
 };
 
 export const samples = { minimal, full, withKeys } as const;
+
+/** A WsCluster as an API server gives it, with labels and annotations of whoever manages it. */
+export function stored(spec: WsClusterSpecInput): WsCluster {
+  return {
+    apiVersion: `${kind.group}/${versions.stored}`,
+    kind: kind.kind,
+    metadata: {
+      name: 'chat',
+      namespace: 'rooms',
+      uid: '0f7c2f0e-0b1c-4c53-9d6b-6f3a2f1f8f10',
+      generation: 1,
+      resourceVersion: '4711',
+      labels: { 'argocd.argoproj.io/instance': 'rooms' },
+      annotations: { 'argocd.argoproj.io/tracking-id': 'rooms:wscluster.io/WsCluster:rooms/chat' },
+    },
+    spec: wsClusterSpec.parse(spec) as WsClusterSpec,
+  };
+}
