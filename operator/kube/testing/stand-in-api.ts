@@ -90,6 +90,7 @@ export class StandInApi implements ApiServer {
     const { method, path } = call;
     if (method === 'POST') return this.#create(call);
     if (method === 'GET' && isCollection(path)) return this.#list(call);
+    if (path.endsWith('/status')) return this.#applyStatus(call);
     const was = this.#objects.get(path);
     if (method === 'PATCH') return this.#apply(call, was);
     if (was === undefined) throw this.#refuse(404, 'NotFound', path);
@@ -150,6 +151,14 @@ export class StandInApi implements ApiServer {
     const now = { ...was, ...fields, metadata: { ...was?.metadata, ...given } };
     if (was !== undefined && JSON.stringify(now) === JSON.stringify(was)) return was;
     return this.put(path, now);
+  }
+
+  #applyStatus({ path, body }: Call): KubeObject {
+    const at = path.slice(0, -'/status'.length);
+    const was = this.#objects.get(at);
+    if (was === undefined) throw this.#refuse(404, 'NotFound', at);
+    const status = isRecord(body) ? body['status'] : undefined;
+    return this.#apply({ method: 'PATCH', path: at, body: { status } }, was);
   }
 
   #delete({ path, body }: Call, was: KubeObject): KubeObject {
