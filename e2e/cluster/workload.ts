@@ -7,7 +7,7 @@ const SERVER = `require('node:http').createServer((request, response) => {
 }).listen(8080, () => console.log('listening'));`;
 
 /** What Pod Security `restricted` asks for. */
-const RESTRICTED = {
+export const RESTRICTED = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
   runAsNonRoot: true,

@@ -15,7 +15,9 @@ export interface Image {
 }
 
 const REGISTRY = 'lab.wscluster.io';
-const ARCHIVE = 'image.tar';
+export const ARCHIVE = 'image.tar';
+/** Certificates of authorities, where Debian has them. */
+export const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 const BUILD_MS = 20 * 60_000;
 
 interface BuildOptions {
@@ -30,7 +32,7 @@ interface BuildOptions {
 }
 
 /** Builds an image with buildah, and writes its archive. */
-async function buildImage(options: BuildOptions, archive: string): Promise<void> {
+export async function buildImage(options: BuildOptions, archive: string): Promise<void> {
   const { name, context, bases = [], args = [] } = options;
   await mkdir(LAB_FOLDER, { recursive: true });
   const storage = await mkdtemp(join(LAB_FOLDER, 'buildah-'));
@@ -149,10 +151,9 @@ async function fillNodeRoot(root: string, npm: string): Promise<void> {
   await writeAccounts(root, 'node:x:1000:1000::/home/node:/bin/sh');
   await mkdir(join(root, 'home/node'), { recursive: true });
   await mkdir(join(root, 'tmp'), { mode: 0o777 });
-  const authorities = '/etc/ssl/certs/ca-certificates.crt';
-  if (!existsSync(authorities)) return;
-  await mkdir(join(root, dirname(authorities)), { recursive: true });
-  await copyFile(authorities, join(root, authorities));
+  if (!existsSync(AUTHORITIES)) return;
+  await mkdir(join(root, dirname(AUTHORITIES)), { recursive: true });
+  await copyFile(AUTHORITIES, join(root, AUTHORITIES));
 }
 
 /** The npm that started this, or the one that the machine has. */

@@ -77,9 +77,9 @@ function checkCycles(edges: readonly ImportEdge[]): Offence[] {
   return offences;
 }
 
-const NAMING_TEXT = /(\.html|\.lua|package\.json|^\.ci\/run)$/;
+const NAMING_TEXT = /(\.html|\.lua|package\.json|^\.ci\/run|^Dockerfile)$/;
 
-/** Files that pages, Lua scripts, manifests and the CI script name. */
+/** Files that pages, Lua scripts, manifests, the Dockerfile and the CI script name. */
 function mentionsInTexts({ files }: SourceTree): Mention[] {
   const mentions: Mention[] = [];
   for (const { path, text } of files) {
@@ -99,7 +99,9 @@ function mentionsInTexts({ files }: SourceTree): Mention[] {
 /** Started by hand, by npm or by a test runner: where reaching begins. */
 function isRoot(path: string): boolean {
   return (
-    /\.(test|e2e)\.ts$/.test(path) || isMain(path) || /(\.html|package\.json|\.ci\/run)$/.test(path)
+    /\.(test|e2e)\.ts$/.test(path) ||
+    isMain(path) ||
+    /(\.html|package\.json|\.ci\/run|^Dockerfile)$/.test(path)
   );
 }
 

@@ -22,6 +22,8 @@ const KNOWN = new Set([
 ]);
 const NAMES_WITHOUT_ENDING = new Set([
   'LICENSE',
+  'Dockerfile',
+  '.dockerignore',
   '.ci/run',
   '.editorconfig',
   '.gitattributes',

@@ -1,0 +1,42 @@
+# The images: `npm run images`, or `docker build --target gateway .`. Nothing in them but Node, what it
+# loads, the packages and the sources: no shell, no package manager, no root. A stack trace names lines
+# of the sources here.
+ARG NODE=node:26-slim
+
+FROM ${NODE} AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY client/package.json client/
+COPY operator/package.json operator/
+COPY scripts/images/ scripts/images/
+
+# Scripts of packages are not run; what is compiled comes compiled. The operator's packages stay out.
+FROM packages AS gateway-packages
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --workspace=client --include-workspace-root \
+  && node scripts/images/sbom.ts . > sbom.spdx.json \
+  && node scripts/images/prune.ts node_modules
+
+# The system of the image: the node binary, the libraries that it has loaded, and a user for it.
+FROM ${NODE} AS system
+COPY scripts/images/system.ts /
+RUN node /system.ts /image
+
+FROM scratch AS runtime
+COPY --from=system /image /
+WORKDIR /app
+ENV PATH=/usr/local/bin NODE_ENV=production
+USER 65532:65532
+LABEL org.opencontainers.image.title="WsCluster" \
+  org.opencontainers.image.licenses="Apache-2.0"
+COPY package.json LICENSE ./
+COPY protocol/ protocol/
+
+FROM runtime AS gateway
+COPY --from=gateway-packages /app/sbom.spdx.json ./
+COPY --from=gateway-packages /app/node_modules/ node_modules/
+COPY gateway/ gateway/
+# In a container loopback is nobody.
+ENV WSCLUSTER_HOST=:: WSCLUSTER_ADMIN_HOST=::
+EXPOSE 8001 9001
+# Many connections make much short-lived garbage: small semi-spaces keep the memory low.
+ENTRYPOINT ["node", "--max-semi-space-size=4", "gateway/main.ts"]
