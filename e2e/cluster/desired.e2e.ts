@@ -13,7 +13,7 @@ import { deployment } from '../../operator/reconcile/desired/deployment.ts';
 import { disruptionBudget } from '../../operator/reconcile/desired/disruption-budget.ts';
 import { headlessService } from '../../operator/reconcile/desired/headless-service.ts';
 import { networkPolicy } from '../../operator/reconcile/desired/network-policy.ts';
-import { revisionOf } from '../../operator/reconcile/desired/revision.ts';
+import { revisionOf, TEMPLATE_VERSION } from '../../operator/reconcile/desired/revision.ts';
 import { service } from '../../operator/reconcile/desired/service.ts';
 import { serviceAccount } from '../../operator/reconcile/desired/service-account.ts';
 import { until } from '../deadline.ts';
@@ -24,7 +24,7 @@ const FILE = join(import.meta.dirname, '..', '..', 'crds', 'wscluster.yaml');
 const CRD = `crd/${kind.plural}.${kind.group}`;
 const NAMESPACE = `desired-${process.pid}`;
 const APPLY = ['apply', '--server-side', '--field-manager=wscluster-operator', '-f', '-'] as const;
-const defaults = { image: 'example.com/gateway:0.1.0' };
+const basis = { image: 'example.com/gateway:0.1.0', templateVersion: TEMPLATE_VERSION };
 const operator = { namespace: 'wscluster-system', labels: { app: 'operator' } };
 
 describe('what is made for a WsCluster, on an API server', () => {
@@ -87,14 +87,14 @@ describe('what is made for a WsCluster, on an API server', () => {
 
 /** All of them; no pod runs. */
 function childrenOf(cluster: WsCluster): { readonly kind?: string }[] {
-  const revision = revisionOf(cluster, defaults);
+  const revision = revisionOf(cluster, basis);
   const policy = networkPolicy(cluster, operator);
   return [
     serviceAccount(cluster),
     service(cluster),
     headlessService(cluster),
     configuration(cluster, revision),
-    deployment(cluster, { revision, replicas: 0, paused: true }, defaults),
+    deployment(cluster, { revision, replicas: 0, paused: true }, basis),
     disruptionBudget(cluster, cluster.spec.replicas),
     ...(policy === undefined ? [] : [policy]),
   ];

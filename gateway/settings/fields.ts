@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { isPort } from './redis-url.ts';
 
 /** The kinds of settings, each with its unit, bounds and text. */
 
@@ -33,6 +32,11 @@ export const DAY = 86_400;
 export const hostAndPort = z
   .string()
   .max(261)
-  .regex(/^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):[1-9]\d{0,4}$/)
-  .refine((text) => isPort(Number(text.slice(text.lastIndexOf(':') + 1))))
+  .regex(
+    new RegExp(
+      /^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):/.source +
+        // 1 to 65535. As a pattern, and not in code, it binds a CRD's field too.
+        /([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/.source,
+    ),
+  )
   .meta({ form: 'host:port' });

@@ -108,4 +108,4 @@ function readPlace(text: string) {
   return { host: host.replace(/^\[|\]$/g, ''), port, problems };
 }
 
-export const isPort = (port: number): boolean => port >= 1 && port <= 65_535;
+const isPort = (port: number): boolean => port >= 1 && port <= 65_535;

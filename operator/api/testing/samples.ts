@@ -95,7 +95,7 @@ export const full: WsClusterSpecInput = {
   },
   retention: { ageSeconds: 600, entriesPerTopic: 1_000 },
   limits: {
-    connectionsPerPod: 30_000,
+    connectionsPerPod: 25_000,
     topicsPerConnection: 50,
     topicsPerSession: 100,
     sessionsPerIdentity: 10,
@@ -159,7 +159,7 @@ export const full: WsClusterSpecInput = {
   },
   networkPolicy: { enabled: true, clientsFrom: peers, metricsFrom: peers, egressTo: peers },
   metrics: {
-    podMonitor: { enabled: false, intervalSeconds: 15, labels: { release: 'prometheus' } },
+    podMonitor: { enabled: true, intervalSeconds: 15, labels: { release: 'prometheus' } },
   },
 };
 

@@ -24,7 +24,7 @@ export function configuration(cluster: WsCluster, revision: string): Raw<V1Confi
 const START_WAIT_S = 604_800;
 
 /** Environment variables by name, sorted. Nothing secret is in it. */
-export function variables(cluster: WsCluster): Readonly<Record<string, string>> {
+function variables(cluster: WsCluster): Readonly<Record<string, string>> {
   const { namespace, name, uid } = cluster.metadata;
   const settings: readonly (readonly [string, string])[] = [
     // All addresses, of both IP families.
@@ -44,6 +44,7 @@ export function variables(cluster: WsCluster): Readonly<Record<string, string>> 
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function connectionsPerPod({ spec: { limits, autoscaling } }: WsCluster): number {
+/** What `limits.connectionsPerPod` comes to. */
+export function connectionsPerPod({ spec: { limits, autoscaling } }: WsCluster): number {
   return limits.connectionsPerPod ?? connectionsFor(autoscaling?.targetConnectionsPerPod);
 }

@@ -2,7 +2,8 @@ import type { V1Deployment } from '@kubernetes/client-node';
 import type { WsCluster } from '../../api/wscluster.ts';
 import type { Raw } from '../../kube/objects.ts';
 import { metadataOf, names, REVISION_LABEL, revisionSelectorOf } from './names.ts';
-import { type Defaults, podTemplate } from './pod-template.ts';
+import { podTemplate } from './pod-template.ts';
+import type { Basis } from './revision.ts';
 
 /** What changes in a Deployment while its revision lives. */
 export interface DeploymentState {
@@ -16,7 +17,7 @@ export interface DeploymentState {
 export function deployment(
   cluster: WsCluster,
   { revision, replicas, paused }: DeploymentState,
-  defaults: Defaults,
+  basis: Basis,
 ): Raw<V1Deployment> {
   const metadata = metadataOf(cluster, names.deployment(cluster, revision));
   return {
@@ -30,7 +31,7 @@ export function deployment(
       revisionHistoryLimit: 0,
       progressDeadlineSeconds: cluster.spec.rollout.progressDeadlineSeconds,
       selector: { matchLabels: revisionSelectorOf(cluster, revision) },
-      template: podTemplate(cluster, revision, defaults),
+      template: podTemplate(cluster, revision, basis),
     },
   };
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { loadSettings } from '../../../gateway/settings/load.ts';
 import { manifest } from '../../../scripts/documents/manifest.ts';
+import { type Saying, said } from '../../api/said.ts';
+import { wsClusterSpec } from '../../api/spec.ts';
 import { full, minimal, samples, stored } from '../../api/testing/samples.ts';
 import type { WsCluster, WsClusterSpecInput } from '../../api/wscluster.ts';
 import { configuration } from './configuration.ts';
@@ -11,12 +14,13 @@ import { disruptionBudget } from './disruption-budget.ts';
 import { headlessService } from './headless-service.ts';
 import { DRAINING_LABEL, REVISION_LABEL, selectorText } from './names.ts';
 import { networkPolicy } from './network-policy.ts';
+import { podMonitor } from './pod-monitor.ts';
 import { podTemplate } from './pod-template.ts';
-import { RESTART_ANNOTATION, revisionOf } from './revision.ts';
+import { RESTART_ANNOTATION, revisionOf, TEMPLATE_VERSION } from './revision.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 
-const defaults = { image: 'ghcr.io/wscluster/gateway:0.1.0' };
+const basis = { image: 'ghcr.io/wscluster/gateway:0.1.0', templateVersion: TEMPLATE_VERSION };
 const operator = {
   namespace: 'wscluster-system',
   labels: { 'app.kubernetes.io/name': 'wscluster-operator' },
@@ -30,8 +34,9 @@ const objects = {
   'headless-service': headlessService,
   configuration: (cluster: WsCluster) => configuration(cluster, REVISION),
   deployment: (cluster: WsCluster) =>
-    deployment(cluster, { revision: REVISION, replicas: 3, paused: true }, defaults),
+    deployment(cluster, { revision: REVISION, replicas: 3, paused: true }, basis),
   'disruption-budget': (cluster: WsCluster) => disruptionBudget(cluster, cluster.spec.replicas),
+  'pod-monitor': podMonitor,
   'network-policy': (cluster: WsCluster) => networkPolicy(cluster, operator),
 } as const;
 
@@ -55,8 +60,9 @@ describe('what is made for a WsCluster', () => {
       const cluster = stored(spec);
       for (const make of Object.values(objects)) {
         const object = make(cluster);
+        if (object === undefined) continue;
         assert.ok(!JSON.stringify(object).includes('argocd'));
-        const [owner, ...others] = object?.metadata?.ownerReferences ?? [];
+        const [owner, ...others] = object.metadata?.ownerReferences ?? [];
         assert.deepEqual([owner?.uid, owner?.controller], [cluster.metadata.uid, true]);
         assert.deepEqual(others, []);
       }
@@ -107,7 +113,7 @@ describe('the settings of gateways', () => {
     const cluster = stored(full);
     const data = configuration(cluster, REVISION).data ?? {};
     const named = Object.values(data).filter((value) => value.startsWith('/etc/wscluster/secrets'));
-    const [secrets] = podTemplate(cluster, REVISION, defaults).spec?.volumes ?? [];
+    const [secrets] = podTemplate(cluster, REVISION, basis).spec?.volumes ?? [];
     const mounted = secrets?.projected?.sources?.map(({ secret }) => {
       assert.equal(secret?.optional, true);
       return `/etc/wscluster/secrets/${secret?.items?.[0]?.path}`;
@@ -118,7 +124,7 @@ describe('the settings of gateways', () => {
 });
 
 describe('the pods of a cluster', () => {
-  const specOf = (cluster: WsCluster) => podTemplate(cluster, REVISION, defaults).spec;
+  const specOf = (cluster: WsCluster) => podTemplate(cluster, REVISION, basis).spec;
 
   it('are of one revision in every selector, whatever labels the spec adds', () => {
     for (const spec of [minimal, full]) {
@@ -161,7 +167,7 @@ describe('the pods of a cluster', () => {
 });
 
 describe('a revision', () => {
-  const of = (cluster: WsCluster) => revisionOf(cluster, defaults);
+  const of = (cluster: WsCluster) => revisionOf(cluster, basis);
   const unchanged = of(stored(minimal));
 
   it('is a part of names, and the same for the same', () => {
@@ -174,48 +180,68 @@ describe('a revision', () => {
     assert.equal(of(labels(['a', 'b'])), of(labels(['b', 'a'])));
   });
 
-  const others: readonly Partial<WsClusterSpecInput>[] = [
-    { image: 'other:1' },
-    { imagePullSecrets: [{ name: 'registry' }] },
-    { redis: { urlSecretRef: { name: 'other' } } },
-    { auth: { keysSecretRef: { name: 'keys' } } },
-    { heartbeat: { intervalSeconds: 20 } },
-    { retention: { ageSeconds: 60 } },
-    { limits: { topicsPerConnection: 7 } },
-    { disruption: { drainDeadlineSeconds: 60 } },
-    { resources: { limits: { memory: '2Gi' } } },
-    { spread: [] },
-    { pod: { priorityClassName: 'high' } },
+  /** Everything of pods that is not their revision. */
+  const podsOf = (cluster: WsCluster) => [
+    podTemplate(cluster, REVISION, basis),
+    configuration(cluster, REVISION).data,
   ];
-  for (const part of others) {
-    it(`is another for other pods: ${JSON.stringify(part)}`, () => {
-      assert.notEqual(of(also(part)), unchanged);
+
+  /** `full` with one field as it would be had nobody said anything, or else of it. */
+  function variant([path, value]: Saying): WsCluster {
+    const spec = structuredClone(full) as Record<string, unknown>;
+    const names = path.split('.');
+    const last = names.pop() ?? '';
+    const holder = names.reduce((inner, name) => inner[name] as Record<string, unknown>, spec);
+    delete holder[last];
+    const silent = wsClusterSpec.safeParse(spec);
+    // What is required is changed instead.
+    if (!silent.success) holder[last] = otherThan(value);
+    return stored(wsClusterSpec.parse(spec));
+  }
+
+  /** About the number of pods, or about other objects. */
+  const elsewhere =
+    /^(replicas|autoscaling|rollout|service|networkPolicy|metrics)\b|^disruption\.maxUnavailable$/;
+
+  const whole = stored(full);
+  for (const saying of said(whole.spec)) {
+    const [path] = saying;
+    it(`is another, and so are pods, if the field is about them: ${path}`, () => {
+      const other = variant(saying);
+      assert.notDeepEqual(other.spec, whole.spec);
+      assert.equal(isDeepStrictEqual(podsOf(other), podsOf(whole)), elsewhere.test(path));
+      assert.equal(of(other) === of(whole), elsewhere.test(path));
     });
   }
 
-  const same: readonly Partial<WsClusterSpecInput>[] = [
-    { replicas: 7 },
-    { service: { type: 'NodePort' } },
-    { networkPolicy: { enabled: false } },
-    { metrics: { podMonitor: { enabled: false } } },
-    { rollout: { maxSurge: 1 } },
-    { disruption: { maxUnavailable: 2 } },
-    { autoscaling: { maxReplicas: 9 } },
-  ];
-  for (const part of same) {
-    it(`is the same where pods stay: ${JSON.stringify(part)}`, () => {
-      assert.equal(of(also(part)), unchanged);
-    });
-  }
+  it('is the same for what is said and what would be so anyway', () => {
+    const whole = stored(minimal).spec;
+    assert.deepEqual(said(whole), [
+      ['redis.urlSecretRef.name', 'chat-redis'],
+      ['auth.anonymous', true],
+    ]);
+    assert.equal(of(stored({ ...whole, image: basis.image } as WsClusterSpecInput)), unchanged);
+    assert.equal(of(also({ heartbeat: { intervalSeconds: 15 } })), unchanged);
+    assert.equal(of(also({ autoscaling: { maxReplicas: 9 } })), unchanged);
+    assert.notEqual(of(also({ resources: {} })), unchanged);
+  });
 
-  it('is another for another default image, and after a restart was asked for', () => {
-    assert.notEqual(revisionOf(stored(minimal), { image: 'other:2' }), unchanged);
+  it('is another on another basis, and after a restart was asked for', () => {
+    assert.notEqual(revisionOf(stored(minimal), { ...basis, image: 'other:2' }), unchanged);
+    assert.notEqual(revisionOf(stored(minimal), { ...basis, templateVersion: 2 }), unchanged);
+    const named = also({ image: 'own:1' });
+    assert.equal(revisionOf(named, { ...basis, image: 'other:2' }), of(named));
     const cluster = stored(minimal);
     const annotations = { [RESTART_ANNOTATION]: '2026-01-01T00:00:00Z' };
     const metadata = { ...cluster.metadata, annotations };
     assert.notEqual(of({ ...cluster, metadata }), unchanged);
   });
 });
+
+function otherThan(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value, ...value];
+  return typeof value === 'number' ? value + 1 : `${value}x`;
+}
 
 describe('what protects gateways', () => {
   it('is a budget for those that do not drain, never below none', () => {
@@ -228,8 +254,12 @@ describe('what protects gateways', () => {
     assert.deepEqual(expression, { key: DRAINING_LABEL, operator: 'DoesNotExist' });
   });
 
-  it('is no network policy where none is wanted', () => {
-    const none = also({ networkPolicy: { enabled: false } });
+  it('is no network policy, and what reads metrics no monitor, where none is wanted', () => {
+    const none = also({
+      networkPolicy: { enabled: false },
+      metrics: { podMonitor: { enabled: false } },
+    });
     assert.equal(networkPolicy(none, operator), undefined);
+    assert.equal(podMonitor(none), undefined);
   });
 });

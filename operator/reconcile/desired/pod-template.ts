@@ -9,12 +9,7 @@ import type { WsCluster } from '../../api/wscluster.ts';
 import type { Raw } from '../../kube/objects.ts';
 import { volumeMounts, volumes } from './mounts.ts';
 import { names, PORTS, podLabelsOf, revisionSelectorOf } from './names.ts';
-
-/** What an operator brings to every cluster. */
-export interface Defaults {
-  /** Image of gateways of clusters that name none. */
-  readonly image: string;
-}
+import type { Basis } from './revision.ts';
 
 /** After the drain's own deadline: to save what is left, and to end. */
 const GRACE_AFTER_DRAIN_S = 30;
@@ -23,7 +18,7 @@ const GRACE_AFTER_DRAIN_S = 30;
 export function podTemplate(
   cluster: WsCluster,
   revision: string,
-  defaults: Defaults,
+  basis: Basis,
 ): Raw<V1PodTemplateSpec> {
   const { pod = {}, disruption, imagePullSecrets, spread } = cluster.spec;
   const { annotations, nodeSelector, affinity, priorityClassName } = pod;
@@ -50,13 +45,13 @@ export function podTemplate(
         nodeTaintsPolicy: 'Honor',
         labelSelector: { matchLabels: revisionSelectorOf(cluster, revision) },
       })),
-      containers: [container(cluster, revision, defaults)],
+      containers: [container(cluster, revision, basis)],
       volumes: volumes(cluster),
     },
   };
 }
 
-function container(cluster: WsCluster, revision: string, { image }: Defaults): Raw<V1Container> {
+function container(cluster: WsCluster, revision: string, { image }: Basis): Raw<V1Container> {
   const { spec } = cluster;
   return {
     name: 'gateway',
