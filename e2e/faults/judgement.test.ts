@@ -361,6 +361,17 @@ describe('the judgement of a run', () => {
     );
   });
 
+  it('holds a busy machine to the invariants, and to bounds when it is asked twice', () => {
+    const tooMuch = { ...row, judge: () => [{ ...silence, bound: 0 }] };
+    const dropped = records.filter((record) => record.kind !== 'del' || record.seq !== 3);
+    const proves = (changes: Partial<Ended>) =>
+      !judged(tooMuch, { ...ended, ...changes }).provesNothing;
+    assert.deepEqual(
+      [proves({}), proves({ busyMs: 1 }), proves({ busyMs: 1, records: dropped })],
+      [true, false, true],
+    );
+  });
+
   it('allows for a busy machine where the run says that it is one', () => {
     const late = { ...row, judge: (of: Run) => resumedWithin(of, -1) };
     const busy = judged(late, { ...ended, busyMs: 3_000 });
