@@ -17,6 +17,7 @@ import { networkPolicy } from './network-policy.ts';
 import { podMonitor } from './pod-monitor.ts';
 import { podTemplate } from './pod-template.ts';
 import { RESTART_ANNOTATION, revisionOf, TEMPLATE_VERSION } from './revision.ts';
+import { ringConfigMap } from './ring-config-map.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 
@@ -36,6 +37,8 @@ const objects = {
   deployment: (cluster: WsCluster) =>
     deployment(cluster, { revision: REVISION, replicas: 3, paused: true }, basis),
   'disruption-budget': (cluster: WsCluster) => disruptionBudget(cluster, cluster.spec.replicas),
+  'ring-config-map': (cluster: WsCluster) =>
+    ringConfigMap(cluster, { ring: '{"format":1}', operatorKeys: '{"keys":[]}' }),
   'pod-monitor': podMonitor,
   'network-policy': (cluster: WsCluster) => networkPolicy(cluster, operator),
 } as const;

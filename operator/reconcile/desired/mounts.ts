@@ -13,7 +13,7 @@ const SECRETS = '/etc/wscluster/secrets';
 const RING = '/etc/wscluster/ring';
 
 /** In the ring's ConfigMap: keys, and so names of files. */
-const RING_KEYS = { ring: 'ring.json', operatorKeys: 'operator-keys.json' } as const;
+export const RING_KEYS = { ring: 'ring.json', operatorKeys: 'operator-keys.json' } as const;
 
 interface SecretFile {
   /** The gateway's setting that says where the file is. */
