@@ -10,7 +10,7 @@ import { kubeconfig } from '../../operator/kube/kubeconfig.ts';
 import { isRecord } from '../../operator/kube/objects.ts';
 import { pathOf } from '../../operator/kube/resource.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
-import { until } from '../deadline.ts';
+import { until, within } from '../deadline.ts';
 import { configMap, configMaps, connect, kubeconfigOf } from './kube-target.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -182,6 +182,29 @@ describe('the connection to an API server', () => {
       for: 'an answer after the thaw',
       deadlineMs: 30_000,
     });
+    await transport.close();
+  });
+
+  test('is ended when nobody answers its PINGs, whatever goes over it', async (t) => {
+    const lab = labOf(target, t, 'have its API server frozen');
+    if (lab === undefined) return;
+    const { api, transport } = await connect(target);
+    await api.call({ method: 'GET', path: NAMESPACES });
+    const { signal } = new AbortController();
+    const query = { resourceVersion: '1' };
+    // A watch that would wait for ten minutes.
+    const watching = { path: NAMESPACES, query, idleMs: 600_000, signal };
+    const watch = (async () => {
+      for await (const _ of api.watch(watching));
+    })();
+    const ended = assert.rejects(watch, /no PING was answered for 45000 ms/);
+    const apiServer = lab.component('kube-apiserver');
+    apiServer.freeze();
+    try {
+      await within(ended, { for: 'the end of the watch', deadlineMs: 75_000 });
+    } finally {
+      apiServer.thaw();
+    }
     await transport.close();
   });
 

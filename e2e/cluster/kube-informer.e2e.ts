@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import type { ApiServer } from '../../operator/kube/connection.ts';
+import type { ApiServer, Call } from '../../operator/kube/connection.ts';
 import { Informer, type InformerOptions } from '../../operator/kube/informer.ts';
 import { failed, isGone } from '../../operator/kube/kube-error.ts';
 import type { Log } from '../../operator/kube/log.ts';
@@ -8,12 +8,21 @@ import type { KubeObject } from '../../operator/kube/objects.ts';
 import { pathOf } from '../../operator/kube/resource.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
 import { until } from '../deadline.ts';
+import { run } from '../lab/command.ts';
 import { type Connected, configMap, configMaps, connect } from './kube-target.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
 
 interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
+}
+
+/** Keeps the errors of what is logged. */
+function logOf(keep: (error: Error) => void): Log {
+  const note = (fields: object) => {
+    if ('err' in fields && fields.err instanceof Error) keep(fields.err);
+  };
+  return { debug: () => {}, info: note, warn: note, error: note };
 }
 
 describe('an informer of a real API server', () => {
@@ -28,22 +37,18 @@ describe('an informer of a real API server', () => {
   let lists = 0;
   let watches = 0;
   let unreachable = false;
+  /** Done before a list is asked for. */
+  let between: (call: Call) => Promise<void> = async () => {};
 
-  const log: Log = {
-    debug: () => {},
-    info: (fields) => note(fields),
-    warn: (fields) => note(fields),
-    error: (fields) => note(fields),
-  };
-  const note = (fields: object) => {
-    if ('err' in fields && fields.err instanceof Error) errors.push(fields.err);
-  };
+  const log = logOf((error) => errors.push(error));
 
   /** What the informer asks, counted, and cut off when the test says. */
   const observed = ({ api }: Connected): ApiServer => ({
-    call: (call) => {
+    call: async (call) => {
       lists += 1;
-      return unreachable ? Promise.reject(failed('Unreachable', 'cut off')) : api.call(call);
+      await between(call);
+      if (unreachable) throw failed('Unreachable', 'cut off');
+      return api.call(call);
     },
     watch: (watching) => {
       watches += 1;
@@ -51,7 +56,6 @@ describe('an informer of a real API server', () => {
       return api.watch(watching);
     },
   });
-
   const start = async (options: Partial<InformerOptions<ConfigMap>> = {}) => {
     [told, errors, lists, watches, unreachable] = [[], [], 0, 0, false];
     connected = await connect(target);
@@ -85,6 +89,7 @@ describe('an informer of a real API server', () => {
     await target.kubectl.apply(namespace(NAMESPACE));
   });
   afterEach(async () => {
+    between = async () => {};
     await informer.stop();
     await connected.transport.close();
   });
@@ -188,6 +193,40 @@ describe('an informer of a real API server', () => {
     assert.ok(watches < 30, `${watches} watches: client-node #1933 asked tens of times a second`);
   });
 
+  test('lists all at once when etcd compacts away the rest of its pages', async (t) => {
+    const lab = labOf(target, t, 'have its etcd compacted');
+    if (lab === undefined) return;
+    const names = Array.from({ length: 600 }, (_, index) => `page-${index}`);
+    for (let from = 0; from < names.length; from += 50) {
+      await Promise.all(names.slice(from, from + 50).map((name) => write(name, '1')));
+    }
+    const limits: unknown[] = [];
+    between = async ({ query }) => {
+      limits.push(query?.['limit']);
+      if (query?.['continue'] === undefined) return;
+      // What is compacted is what is older than the newest.
+      await write('since', String(limits.length));
+      await compact(lab.component('etcd').pid);
+      // An API server that saw the list remembers its pages; another one must ask etcd.
+      await lab.component('kube-apiserver').kill();
+      await lab.component('kube-apiserver').start();
+      await until(
+        () =>
+          write('since', 'then').then(
+            () => true,
+            () => false,
+          ),
+        {
+          for: 'the new API server to take a write',
+          deadlineMs: 60_000,
+        },
+      );
+    };
+    await start();
+    assert.deepEqual(limits, [500, 500, undefined]);
+    assert.equal(informer.list().filter(({ data }) => data?.['v'] === '1').length >= 600, true);
+  });
+
   test('lists anew when its version is not kept any more, and tells what it missed', async (t) => {
     const lab = labOf(target, t, 'lose its history');
     if (lab === undefined) return;
@@ -221,3 +260,18 @@ describe('an informer of a real API server', () => {
     assert.deepEqual(told.toSorted(), [`${NAMESPACE}/goes 1 undefined`, `${NAMESPACE}/stays 1 20`]);
   });
 });
+
+/** Forgets all history, now, through etcd's own door, in its network. */
+async function compact(pid: number | undefined): Promise<void> {
+  const post = `const post = async (path, body) => {
+    const sent = { method: 'POST', body: JSON.stringify(body) };
+    const answer = await fetch('http://127.0.0.1:2379/v3/kv/' + path, sent);
+    if (!answer.ok) throw new Error(await answer.text());
+    return answer.json();
+  };`;
+  const script = `${post}
+    const { header } = await post('range', { key: 'eA==' });
+    await post('compaction', { revision: header.revision, physical: true });`;
+  const node = [process.execPath, '--input-type=module', '-e', script];
+  await run('nsenter', ['--target', String(pid), '--net', ...node], { deadlineMs: 20_000 });
+}

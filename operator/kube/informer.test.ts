@@ -160,6 +160,20 @@ describe('an informer', () => {
     assert.ok(api.watches.length < 12, `${api.watches.length} watches in a minute`);
   });
 
+  test('is not behind by more than a moment when its watches are cut as they tell', async () => {
+    make();
+    await start();
+    for (let count = 0; count < 100; count += 1) {
+      put('one', String(count));
+      await turn();
+      api.cut(failed('Unreachable', 'reset'));
+      await clock.advance(800);
+    }
+    assert.equal(informer.get('a/one')?.data?.['v'], '99');
+    assert.ok(informer.state.ageMs <= 800, `${informer.state.ageMs} ms old`);
+    assert.equal(lists(), 1);
+  });
+
   test('goes on at once from the last version when the server ends a watch in peace', async () => {
     make();
     await start();

@@ -59,6 +59,8 @@ export class Reflector {
   #heardAt: number | undefined;
   #synced = false;
   #error: Error | undefined;
+  /** The watch told something that was new: it was not in vain either, however short. */
+  #told = false;
   /** In a row, and how many of them at the version that is held. */
   #failures = 0;
   #failuresOfVersion = 0;
@@ -96,7 +98,7 @@ export class Reflector {
       const error = await this.#once();
       if (signal.aborted) return;
       const lasted = clock.now() - began >= LASTING_MS;
-      if (lasted) this.#failures = 0;
+      if (lasted || this.#told) this.#failures = 0;
       this.#note(error);
       // The server ends every watch after some minutes: nothing is wrong, and nobody is to wait.
       if (lasted && error === undefined) continue;
@@ -107,6 +109,7 @@ export class Reflector {
 
   /** Lists if it must, then watches until that ends. What it ended with; undefined: in peace. */
   async #once(): Promise<Error | undefined> {
+    this.#told = false;
     try {
       this.#version ??= await this.#list();
       await this.#watch(this.#version);
@@ -137,6 +140,7 @@ export class Reflector {
     const { signal } = this.#stopping;
     for await (const event of api.watch({ path: collectionOf(scope), query, idleMs, signal })) {
       this.#take(event);
+      this.#told = true;
       this.#heard();
       this.#failuresOfVersion = 0;
     }
