@@ -18,6 +18,8 @@ const FROZEN = 'wscluster_doubts_total{cause="frozen"}';
 const TAKEN = 'wscluster_ring_documents_total{outcome="newer"}';
 /** Each way to Redis: what a gateway has read by then is not answered so soon. */
 const SLOW_MS = 250;
+/** After the stall: time enough to give the connection up. */
+const LATER_MS = 300;
 /** Publishes, when it stalls. */
 const UNDER_WAY = 3;
 /** It answers at once; the rest is a busy machine. */
@@ -80,13 +82,16 @@ async function stall(stage: Stage): Promise<Evidence> {
   const before = { ...(await counted()), again: counts.duplicateAnswers };
   const earlier = stage.recorder.records.length;
   const begin = performance.now();
+  // Redis hears what is under way, and its answers come after the stall: else a gateway may read
+  // them first when it goes on, and nothing is unknown.
+  stage.proxy(stage.gateways.indexOf(victim)).holdAnswers(STALL_MS + LATER_MS);
   victim.freeze();
   const [lived] = await Promise.all([victim.lives(), pause(STALL_MS)]);
   victim.thaw();
   const thawed = performance.now();
+  for (const proxy of stage.proxies) proxy.delay(0);
   await until(() => victim.lives(), { for: 'it to say that it lives', deadlineMs: PATIENCE_MS });
   const aliveMs = Math.round(performance.now() - thawed);
-  for (const proxy of stage.proxies) proxy.delay(0);
   await agreed(stage.gateways);
   await stage.recovered();
   const after = await counted();

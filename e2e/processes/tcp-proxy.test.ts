@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Redis, type RedisOptions } from 'ioredis';
-import { pause, within } from '../deadline.ts';
+import { pause, until, within } from '../deadline.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
@@ -82,6 +82,25 @@ describe('a proxy that breaks connections', () => {
     proxy.delay(0);
     const texts = await Promise.all([late, redis.echo('early')]);
     assert.deepEqual(texts, ['late', 'early']);
+    redis.disconnect();
+  });
+
+  it('holds answers, also those on their way, and no request', async () => {
+    const redis = through();
+    await redis.ping();
+    proxy.delay(100);
+    const first = redis.set('held', '1');
+    await until(async () => (await direct.get('held')) === '1', { for: 'the first to be heard' });
+    const begin = performance.now();
+    proxy.holdAnswers(400);
+    proxy.delay(0);
+    const second = redis.set('held', '2');
+    const answered = Promise.race([first, second]).then(() => performance.now() - begin);
+    await until(async () => (await direct.get('held')) === '2', { for: 'the second to be heard' });
+    const soonest = await answered;
+    assert.ok(soonest >= 390, `${soonest} ms`);
+    assert.deepEqual(await Promise.all([first, second]), ['OK', 'OK']);
+    assert.equal(await redis.ping(), 'PONG');
     redis.disconnect();
   });
 

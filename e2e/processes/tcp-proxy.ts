@@ -24,6 +24,8 @@ export class TcpProxy {
   #refusing = false;
   #swallowing = false;
   #delayMs = 0;
+  /** By performance.now(). */
+  #heldUntil = 0;
   #trap: Trap | undefined;
   #unwanted: string | undefined;
 
@@ -84,6 +86,11 @@ export class TcpProxy {
     this.#delayMs = ms;
   }
 
+  /** What the target answers, also what is on its way, arrives when `ms` have passed, in order. */
+  holdAnswers(ms: number): void {
+    this.#heldUntil = performance.now() + ms;
+  }
+
   /**
    * The next `times` requests that hold `text` reach the target; of the answer `bytes` bytes come
    * back, then the connection is reset.
@@ -123,7 +130,7 @@ export class TcpProxy {
     this.counts.accepted += 1;
     const target = connect(this.#target, '127.0.0.1');
     this.#watch(target);
-    const link = new Link(client, target);
+    const link = new Link(client, target, () => this.#heldUntil);
     this.#links.add(link);
     client.once('close', () => this.#closed(link, target));
     target.once('close', () => {
@@ -201,13 +208,14 @@ class Link {
   said = '';
   /** The two ways. */
   readonly there = new Way((data) => this.toTarget(data));
-  readonly back = new Way((data) => this.toClient(data));
+  readonly back: Way;
   readonly #client: Socket;
   readonly #target: Socket;
 
-  constructor(client: Socket, target: Socket) {
+  constructor(client: Socket, target: Socket, answersHeldUntil: () => number) {
     this.#client = client;
     this.#target = target;
+    this.back = new Way((data) => this.toClient(data), answersHeldUntil);
     for (const socket of [client, target]) {
       socket.setNoDelay(true);
       // A close follows, and what ended one side is for the other to notice.
@@ -234,13 +242,17 @@ class Link {
 class Way {
   readonly #waiting: { readonly data: Buffer; readonly due: number }[] = [];
   readonly #arrive: (data: Buffer) => void;
+  readonly #heldUntil: () => number;
 
-  constructor(arrive: (data: Buffer) => void) {
+  /** `heldUntil`: by performance.now(). */
+  constructor(arrive: (data: Buffer) => void, heldUntil: () => number = () => 0) {
     this.#arrive = arrive;
+    this.#heldUntil = heldUntil;
   }
 
   pass(data: Buffer, delayMs: number): void {
-    if (delayMs === 0 && this.#waiting.length === 0) {
+    const held = performance.now() < this.#heldUntil();
+    if (delayMs === 0 && !held && this.#waiting.length === 0) {
       this.#arrive(data);
       return;
     }
@@ -251,11 +263,18 @@ class Way {
   #wait(): void {
     const [next] = this.#waiting;
     if (next === undefined) return;
-    setTimeout(() => {
-      this.#waiting.shift();
-      this.#arrive(next.data);
-      this.#wait();
-    }, next.due - performance.now());
+    const waitMs = Math.max(next.due, this.#heldUntil()) - performance.now();
+    setTimeout(
+      () => {
+        // Held meanwhile.
+        if (performance.now() >= this.#heldUntil()) {
+          this.#waiting.shift();
+          this.#arrive(next.data);
+        }
+        this.#wait();
+      },
+      Math.max(0, waitMs),
+    );
   }
 }
 
