@@ -56,6 +56,19 @@ beforeEach(() => {
 });
 
 describe('server-side apply', () => {
+  test('writes what is made of what was observed only while that is so', async () => {
+    await apply(web({ replicas: 3 }));
+    const observed = server.get(PATH);
+    const at = (desired: Deployment) => {
+      const application = { resource: deployments, desired, observed, isOurs, signal };
+      return applier.apply({ ...application, asObserved: true });
+    };
+    assert.equal((await at(web({ replicas: 4 }))).outcome, 'changed');
+    await assert.rejects(at(web({ replicas: 5 })), isConflict);
+    assert.deepEqual((server.get(PATH) as Deployment).spec, { replicas: 4 });
+    assert.equal(await apply(web({ replicas: 5 })), 'changed');
+  });
+
   test('creates, and then costs nothing while nothing differs', async () => {
     const desired = web({ replicas: 3, field: { ofTomorrow: [1] } });
     assert.equal(await apply(desired), 'created');
@@ -204,4 +217,7 @@ test('a projection holds what is spoken of, and what stands in its way', () => {
   assert.deepEqual(project({ list: [] }, { list: [{ name: 'a' }] }), { list: [undefined] });
   assert.deepEqual(project({ list: [1] }, { list: [] }), { list: [1] });
   assert.equal(project('text', { a: 1 }), 'text');
+  // A label that somebody added to a selector hides everything from it.
+  const selector = { app: 'ours', more: 'x' };
+  assert.deepEqual(project({ selector }, { selector: { app: 'ours' } }), { selector });
 });

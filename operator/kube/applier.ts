@@ -20,6 +20,8 @@ export interface Application {
   readonly observed: KubeObject | undefined;
   /** Whether an object of that name is ours to change. */
   readonly isOurs: (object: KubeObject) => boolean;
+  /** Only if nobody wrote since it was observed; else `Conflict`. Default: false. */
+  readonly asObserved?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -73,7 +75,7 @@ export class Applier {
    * that no informer shows is asked for once before it is created: it may be somebody else's.
    */
   async apply(application: Application): Promise<Applied> {
-    const { resource, desired, isOurs, signal } = application;
+    const { resource, desired, isOurs, asObserved = false, signal } = application;
     const path = pathOf(resource, placeOf(resource, desired));
     const { body, hash } = this.#bodyOf(resource, desired);
     const { observed } = application;
@@ -86,8 +88,9 @@ export class Applier {
     }
     const present = observed ?? (await this.#read(path, signal));
     if (present !== undefined && !isOurs(present)) return { outcome: 'foreign', object: present };
-    const uid = present?.metadata.uid;
-    const object = await this.#write({ path, body, uid, signal });
+    const { uid, resourceVersion } = present?.metadata ?? {};
+    const as = asObserved ? { uid, resourceVersion } : { uid };
+    const object = await this.#write({ path, body, as, signal });
     this.#settle(path, { body, hash, object, basis: observed?.metadata.resourceVersion });
     return { outcome: outcomeOf(present, object), object };
   }
@@ -105,7 +108,7 @@ export class Applier {
     if (this.#isSettled(path, { body, hash, observed })) {
       return { outcome: 'unchanged', object: observed };
     }
-    const object = await this.#write({ path, body, uid, signal });
+    const object = await this.#write({ path, body, as: { uid }, signal });
     this.#settle(path, { body, hash, object, basis: observed.metadata.resourceVersion });
     return { outcome: outcomeOf(observed, object), object };
   }
@@ -164,20 +167,20 @@ export class Applier {
   }
 
   /** With its uid, it is refused when another object has taken the name meanwhile, or none has. */
-  async #write({ path, body, uid, signal }: Write): Promise<KubeObject> {
+  async #write({ path, body, as, signal }: Write): Promise<KubeObject> {
     const { api, fieldManager } = this.#options;
     const patch = 'apply-patch+yaml' as const;
     const query = { fieldManager, force: true };
-    const sent = { ...body, metadata: { ...body.metadata, uid } };
+    const sent = { ...body, metadata: { ...body.metadata, ...as } };
     try {
       const call = { method: 'PATCH', path, query, body: sent, patch, signal } as const;
       return readObject(await api.call(call), path);
     } catch (error) {
       // For another uid the API server says `Invalid`, as for every field that never changes.
       const invalid = error instanceof KubeError && error.status === 422;
-      if (!invalid || uid === undefined) throw error;
+      if (!invalid || as.uid === undefined) throw error;
       const is = await this.#read(path.replace(/\/status$/, ''), signal);
-      if (is?.metadata.uid === uid) throw error;
+      if (is?.metadata.uid === as.uid) throw error;
       const conflict = {
         verdict: 'expected',
         reason: 'Conflict',
@@ -192,8 +195,8 @@ export class Applier {
 interface Write {
   readonly path: string;
   readonly body: KubeObject;
-  /** Of the object that is meant; undefined: there is none. */
-  readonly uid: string | undefined;
+  /** The object that is meant, and its version if it must be that one; undefined: none. */
+  readonly as: { readonly uid: string | undefined; readonly resourceVersion?: string | undefined };
   readonly signal: AbortSignal;
 }
 

@@ -12,9 +12,17 @@ export function project(observed: unknown, desired: unknown): unknown {
   }
   if (!isRecord(desired) || !isRecord(observed)) return observed;
   return Object.fromEntries(
-    Object.keys(desired).map((key) => [key, project(observed[key], desired[key])]),
+    Object.keys(desired).map((key) => [
+      key,
+      ATOMIC.has(key) ? observed[key] : project(observed[key], desired[key]),
+    ]),
   );
 }
+
+/** Belong to one owner as a whole: with one label more, a selector finds nothing. */
+const ATOMIC: ReadonlySet<string> = new Set([
+  ...['selector', 'labelSelector', 'podSelector', 'namespaceSelector', 'nodeSelector'],
+]);
 
 function projectList(observed: readonly unknown[], desired: readonly unknown[]): unknown[] {
   const names = desired.map(nameOf);

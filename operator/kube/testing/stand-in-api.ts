@@ -56,6 +56,11 @@ export class StandInApi implements ApiServer {
     return this.#objects.get(path);
   }
 
+  /** Of a collection, as they are. */
+  all(collection: string): KubeObject[] {
+    return [...this.#objects].filter(([path]) => isWithin(path, collection)).map(([, one]) => one);
+  }
+
   /** History up to now is not kept any more, and the rest of lists neither. */
   compact(): void {
     this.#version += 1;
@@ -147,7 +152,10 @@ export class StandInApi implements ApiServer {
   /** Fields of others stay; owners of fields are not kept. What changes nothing has no version. */
   #apply({ path, body }: Call, was: KubeObject | undefined): KubeObject {
     const fields = isRecord(body) ? body : {};
-    const given = isRecord(fields['metadata']) ? fields['metadata'] : {};
+    const { resourceVersion, ...given } = isRecord(fields['metadata']) ? fields['metadata'] : {};
+    if (resourceVersion !== undefined && resourceVersion !== was?.metadata.resourceVersion) {
+      throw this.#refuse(409, 'Conflict', path);
+    }
     const now = { ...was, ...fields, metadata: { ...was?.metadata, ...given } };
     if (was !== undefined && JSON.stringify(now) === JSON.stringify(was)) return was;
     return this.put(path, now);
@@ -177,7 +185,7 @@ export class StandInApi implements ApiServer {
       .filter((part) => part !== '')
       .map(Number);
     if (at < this.#compacted) throw this.#refuse(410, 'Expired', path);
-    const all = [...this.#objects].filter(([key]) => isWithin(key, path)).map(([, one]) => one);
+    const all = this.all(path);
     const limit = Number(query['limit'] ?? all.length);
     const items = all.slice(from, from + limit).map(({ kind: _, apiVersion: __, ...one }) => one);
     const next = from + limit < all.length ? `${at}:${from + limit}` : '';
