@@ -60,7 +60,7 @@ const ring = z
 const revision = z
   .strictObject({
     name: text(63, 'Name of the revision, as the label of its pods says it.'),
-    image: text(512, 'Image of its gateways.'),
+    image: text(512, 'Image of its gateways, where the spec names none.'),
     templateVersion: integer(
       [1, 2 ** 31 - 1],
       'Which version of the operator’s pod template they were made from. A new operator keeps ' +

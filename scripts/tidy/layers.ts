@@ -98,6 +98,16 @@ const layers: readonly Layer[] = [
   ]),
   layer('operator/gateways', /^operator\/gateways\//, ['protocol']),
   layer('operator/kube', /^operator\/kube\//, ['protocol']),
+  layer('operator/settings', /^operator\/settings\//, ['protocol', 'gateway/settings']),
+  // The program: it alone knows all parts.
+  layer('operator', /^operator\/(testing\/)?[^/]+\.ts$/, [
+    'protocol',
+    'operator/api',
+    'operator/gateways',
+    'operator/kube',
+    'operator/reconcile',
+    'operator/settings',
+  ]),
   layer('e2e', /^e2e\//, ['*']),
   layer('bench', /^bench\//, ['*']),
   layer('scripts', /^scripts\//, ['*']),

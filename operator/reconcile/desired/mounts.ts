@@ -58,6 +58,14 @@ export function fileSettings(cluster: WsCluster): [string, string][] {
   ];
 }
 
+/** The Secret, and the key in it, from which a gateway's setting comes. */
+export function secretOf(
+  cluster: WsCluster,
+  setting: string,
+): { readonly secret: string; readonly key: string } | undefined {
+  return secretFiles(cluster).find((file) => file.setting === setting);
+}
+
 /** Never with `subPath`: the kubelet would not bring changes into it. */
 export const volumeMounts: Raw<V1VolumeMount>[] = [
   { name: 'secrets', mountPath: SECRETS, readOnly: true },

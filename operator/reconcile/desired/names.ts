@@ -4,7 +4,7 @@ import type { OwnerReference } from '../../kube/objects.ts';
 /** How what is made for a WsCluster is called, labelled and owned. */
 
 /** The cluster that a pod belongs to. Everything that is made has it: watches filter by it. */
-const CLUSTER_LABEL = `${kind.group}/cluster`;
+export const CLUSTER_LABEL = `${kind.group}/cluster`;
 /** The revision that a pod has. */
 export const REVISION_LABEL = `${kind.group}/revision`;
 /** Pods that were told to drain have it; its value says nothing. */

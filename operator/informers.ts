@@ -1,0 +1,101 @@
+import type { WsCluster } from './api/wscluster.ts';
+import { Informer, type InformerOptions } from './kube/informer.ts';
+import type { ChangeHandler } from './kube/object-cache.ts';
+import type { KubeObject } from './kube/objects.ts';
+import type { Resource } from './kube/resource.ts';
+import {
+  type Copies,
+  clusterKeyOf,
+  type ObservedPod,
+  type ReplicaSet,
+} from './reconcile/copies.ts';
+import { CLUSTER_LABEL } from './reconcile/desired/names.ts';
+import {
+  type ChildKind,
+  childKinds,
+  pods,
+  replicaSets,
+  wsClusters,
+} from './reconcile/resources.ts';
+
+export interface OperatorInformersOptions
+  extends Pick<InformerOptions<KubeObject>, 'api' | 'namespaces' | 'clock' | 'random' | 'log'> {
+  /** Whether Prometheus' operator is there. */
+  readonly podMonitors: boolean;
+  /** Something about a WsCluster, or made for it, changed. `namespace/name`. */
+  readonly onChange: (key: string) => void;
+  /** It is gone, for good. */
+  readonly onGone: (uid: string) => void;
+}
+
+/** Copies of all that the operator reads: WsClusters, and what has the label of one. */
+export class OperatorInformers {
+  readonly copies: Copies;
+  readonly #clusters: Informer<WsCluster>;
+  readonly #all: readonly Pick<Informer<KubeObject>, 'start' | 'stop' | 'synced' | 'state'>[];
+
+  constructor(options: OperatorInformersOptions) {
+    const { podMonitors, onChange, onGone, ...shared } = options;
+    const labelled = <T extends KubeObject>(resource: Resource) =>
+      new Informer<T>({
+        ...{ ...shared, resource, labelSelector: CLUSTER_LABEL },
+        handlers: [tellOwner(onChange)],
+      });
+    this.#clusters = new Informer<WsCluster>({
+      ...{ ...shared, resource: wsClusters },
+      handlers: [
+        ({ key, was, is }) => {
+          if (was !== undefined && was.metadata.uid !== is?.metadata.uid) onGone(was.metadata.uid);
+          onChange(key);
+        },
+      ],
+    });
+    const ofPods = labelled<ObservedPod>(pods);
+    const ofReplicaSets = labelled<ReplicaSet>(replicaSets);
+    const kinds = Object.keys(childKinds) as ChildKind[];
+    const children = kinds.map((kind) => {
+      const known = kind !== 'podMonitors' || podMonitors;
+      return [kind, known ? labelled<KubeObject>(childKinds[kind]) : undefined] as const;
+    });
+    this.#all = [
+      ...[this.#clusters, ofPods, ofReplicaSets],
+      ...children.flatMap(([, informer]) => informer ?? []),
+    ];
+    this.copies = {
+      clusters: this.#clusters,
+      pods: ofPods,
+      replicaSets: ofReplicaSets,
+      children: Object.fromEntries(children) as Copies['children'],
+    };
+  }
+
+  start(): void {
+    for (const informer of this.#all) informer.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.map((informer) => informer.stop()));
+  }
+
+  /** Resolves once everything was listed; rejects with the signal's reason. */
+  async synced(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#all.map((informer) => informer.synced(signal)));
+  }
+
+  get areSynced(): boolean {
+    return this.#all.every(({ state }) => state.synced);
+  }
+
+  /** `namespace/name` of every WsCluster. */
+  keys(): string[] {
+    return this.#clusters.list().map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  }
+}
+
+/** Also the one whose label it had. */
+function tellOwner<T extends KubeObject>(onChange: (key: string) => void): ChangeHandler<T> {
+  return ({ was, is }) => {
+    const keys = [was, is].flatMap((object) => (object && clusterKeyOf(object)) ?? []);
+    for (const key of new Set(keys)) onChange(key);
+  };
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { foregroundClock as clock } from '../protocol/clock.ts';
+import { Connection } from './kube/connection.ts';
+import type { Credentials } from './kube/credentials.ts';
+import { inCluster, isInCluster } from './kube/in-cluster.ts';
+import { KubeMetrics } from './kube/metrics.ts';
+import { UndiciTransport } from './kube/undici-transport.ts';
+import { NAMES, Operator } from './operator.ts';
+import type { OperatorSettings } from './settings/declaration.ts';
+import { operatorHelp } from './settings/document.ts';
+import { loadOperatorSettings, OperatorSettingsError } from './settings/load.ts';
+
+// The operator as a process. Exit codes: 0 told to end; 1 failed; 2 told something impossible.
+
+/** A terminal signals the launcher and us, and the launcher passes it on: that is one signal. */
+const SAME_SIGNAL_MS = 500;
+const NAMESPACE = 'wscluster-system';
+
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(operatorHelp());
+} else await run(settingsOrExit());
+
+function settingsOrExit(): OperatorSettings {
+  try {
+    return loadOperatorSettings(process.env);
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+/** Says why; with a stack only when it is our mistake. */
+function refuse(error: unknown): never {
+  const theirs = error instanceof OperatorSettingsError;
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(theirs ? 2 : 1);
+}
+
+async function run(settings: OperatorSettings): Promise<void> {
+  const { logLevel, watchNamespaces, host, port, workers } = settings;
+  const { version } = JSON.parse(
+    readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8'),
+  ) as { version: string };
+  const identity = `${settings.identity ?? hostname()}_${randomUUID()}`;
+  const log = pino({ level: logLevel, base: { identity } });
+  const credentials = await credentialsOf(settings).catch(refuse);
+  const metrics = new KubeMetrics({
+    host: new URL(credentials.origin).host,
+    ...{ controllers: [NAMES.controller], leases: [NAMES.lease] },
+  });
+  const transport = new UndiciTransport({ origin: credentials.origin, clock });
+  const userAgent = `wscluster-operator/${version}`;
+  const counts = metrics.requests;
+  const api = new Connection({ credentials, transport, clock, userAgent, counts });
+  const namespace = settings.namespace ?? credentials.namespace ?? NAMESPACE;
+  const gatewayImage = settings.gatewayImage ?? `ghcr.io/wscluster/gateway:${version}`;
+  const operator = new Operator(
+    { host, port, workers, namespace, watchNamespaces, gatewayImage, identity },
+    { api, metrics, clock, random: Math.random, log },
+  );
+  let leavingSince: number | undefined;
+  const leave = (code: number) => {
+    leavingSince = performance.now();
+    process.exitCode = code;
+    operator
+      .stop()
+      .then(() => transport.close())
+      .then(() => process.exit(code), refuse);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (leavingSince === undefined) {
+        log.info({ signal }, 'ending; a second signal ends it now');
+        leave(0);
+      } else if (performance.now() - leavingSince > SAME_SIGNAL_MS) process.exit(1);
+    });
+  }
+  const broken = (error: unknown) => {
+    log.error({ err: error }, 'a mistake of ours: this operator ends');
+    if (leavingSince === undefined) leave(1);
+  };
+  process.on('unhandledRejection', broken);
+  process.on('uncaughtException', broken);
+  try {
+    const address = await operator.start();
+    log.info({ ...address, namespace, watchNamespaces, gatewayImage }, 'started');
+  } catch (error) {
+    // Told to leave while it was starting, it ends as whoever told it waits for.
+    if (leavingSince !== undefined) return;
+    refuse(error);
+  }
+}
+
+async function credentialsOf({
+  kubeconfig: file,
+  context,
+}: OperatorSettings): Promise<Credentials> {
+  if (file === undefined && context === undefined && isInCluster()) return inCluster({ clock });
+  // Loaded late: it costs 80 MB, which a pod need not pay.
+  const { kubeconfig } = await import('./kube/kubeconfig.ts');
+  const given = {
+    ...(file === undefined ? {} : { file }),
+    ...(context === undefined ? {} : { context }),
+  };
+  return kubeconfig({ clock, ...given });
+}

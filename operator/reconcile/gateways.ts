@@ -1,0 +1,115 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { GatewayPod, GatewayStatus } from '../gateways/gateway-client.ts';
+import type { GatewayReport } from '../gateways/gateway-reports.ts';
+import type { Raw } from '../kube/objects.ts';
+import { DRAINING_LABEL, PORTS, REVISION_LABEL } from './desired/names.ts';
+
+export type Pod = Raw<V1Pod>;
+
+/** A pod, as far as it matters. */
+export interface GatewayView {
+  readonly name: string;
+  readonly uid: string;
+  readonly revision: string;
+  readonly ip: string | undefined;
+  readonly zone: string;
+  readonly createdAt: number;
+  /**
+   * `waiting`: its program does not run, or not yet. `leaving`: it was told to drain, or is being
+   * deleted. `over`: it ended, and will not come back.
+   */
+  readonly phase: 'waiting' | 'running' | 'leaving' | 'over';
+  readonly ready: boolean;
+  /** When `ready` became what it is; milliseconds since 1970. */
+  readonly readySince: number;
+  /** Why it waits; undefined: it is on its way. */
+  readonly trouble: Trouble | undefined;
+  readonly report: GatewayReport | undefined;
+}
+
+export type TroubleKind = 'ImagePullFailed' | 'GatewayCrashes' | 'CannotStart' | 'Unschedulable';
+
+export interface Trouble {
+  readonly kind: TroubleKind;
+  /** As Kubernetes says it. */
+  readonly message: string;
+}
+
+const ZONE_LABEL = 'topology.kubernetes.io/zone';
+
+export function gatewayOf(pod: Pod, report?: GatewayReport): GatewayView {
+  const { metadata = {}, status = {} } = pod;
+  const ready = status.conditions?.find(({ type }) => type === 'Ready');
+  const created = timeOf(metadata.creationTimestamp);
+  return {
+    name: metadata.name ?? '',
+    uid: metadata.uid ?? '',
+    revision: metadata.labels?.[REVISION_LABEL] ?? '',
+    ip: status.podIP,
+    // Kubernetes copies it from the node.
+    zone: metadata.labels?.[ZONE_LABEL] ?? '',
+    createdAt: created,
+    phase: phaseOf(pod, report),
+    ready: ready?.status === 'True',
+    readySince:
+      ready?.lastTransitionTime === undefined ? created : timeOf(ready.lastTransitionTime),
+    trouble: troubleOf(pod),
+    report,
+  };
+}
+
+/** Its admin port; undefined where nobody would answer. */
+export function adminPortOf({ metadata, status = {} }: Pod): GatewayPod | undefined {
+  const { podIP: ip, phase, containerStatuses } = status;
+  const isUp = phase === 'Running' && containerStatuses?.[0]?.state?.running !== undefined;
+  if (!isUp || ip === undefined || metadata?.uid === undefined) return undefined;
+  return { uid: metadata.uid, ip, adminPort: PORTS.admin };
+}
+
+function phaseOf(pod: Pod, report: GatewayReport | undefined): GatewayView['phase'] {
+  const { metadata = {}, status = {} } = pod;
+  if (status.phase === 'Succeeded' || status.phase === 'Failed') return 'over';
+  if (metadata.deletionTimestamp !== undefined) return 'leaving';
+  if (metadata.labels?.[DRAINING_LABEL] !== undefined) return 'leaving';
+  const said = report !== undefined && 'status' in report ? report.status.edge?.drain : undefined;
+  if (said !== undefined && said !== 'serving') return 'leaving';
+  return adminPortOf(pod) === undefined ? 'waiting' : 'running';
+}
+
+const PULLS = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+]);
+const REFUSALS = new Set([
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+]);
+
+function troubleOf({ status = {} }: Pod): Trouble | undefined {
+  const container = status.containerStatuses?.[0];
+  const { reason = '', message = '' } = container?.state?.waiting ?? {};
+  if (PULLS.has(reason)) return { kind: 'ImagePullFailed', message: message || reason };
+  if (reason === 'CrashLoopBackOff') {
+    const last = container?.lastState?.terminated;
+    const words = last?.message?.trim().split('\n').at(-1);
+    return { kind: 'GatewayCrashes', message: words ?? `exit code ${last?.exitCode ?? 'unknown'}` };
+  }
+  if (REFUSALS.has(reason)) return { kind: 'CannotStart', message: message || reason };
+  const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status === 'False' && scheduled.reason === 'Unschedulable') {
+    return { kind: 'Unschedulable', message: scheduled.message ?? 'no node takes it' };
+  }
+  return undefined;
+}
+
+/** Times of the API, of JSON. 0 for none. */
+export function timeOf(text: string | undefined): number {
+  const at = Date.parse(text ?? '');
+  return Number.isNaN(at) ? 0 : at;
+}
+
+export const statusOf = ({ report }: GatewayView): GatewayStatus | undefined =>
+  report !== undefined && 'status' in report ? report.status : undefined;

@@ -1,0 +1,46 @@
+import type { WsClusterStatus } from '../api/wscluster.ts';
+import type { Happening } from '../kube/event-recorder.ts';
+import type { ConditionType } from './conditions.ts';
+
+const ACTION = 'Reconcile';
+
+/** What is to be said of a change of the status, as Events: what became wrong, and what right. */
+export function happeningsOf(was: WsClusterStatus | undefined, is: WsClusterStatus): Happening[] {
+  const changed = (type: ConditionType) => {
+    const before = conditionIn(was, type);
+    const now = conditionIn(is, type);
+    if (now === undefined) return undefined;
+    const same =
+      before?.status === now.status &&
+      before.reason === now.reason &&
+      (now.status !== 'True' || before.message === now.message);
+    return same ? undefined : { before, now };
+  };
+  const happenings: Happening[] = [];
+  const say = (type: Happening['type'], reason: string, note: string) =>
+    happenings.push({ type, reason, action: ACTION, note });
+  const degraded = changed('Degraded');
+  if (degraded?.now.status === 'True') say('Warning', degraded.now.reason, degraded.now.message);
+  if (degraded?.now.status === 'False' && degraded.before?.status === 'True') {
+    say('Normal', 'Recovered', `no more: ${degraded.before.message}`);
+  }
+  const suitable = changed('RedisSuitable');
+  if (suitable?.now.reason === 'RedisUnsuitable') {
+    say('Warning', suitable.now.reason, suitable.now.message);
+  }
+  const progressing = changed('Progressing');
+  if (progressing?.now.status === 'False') {
+    say('Warning', progressing.now.reason, progressing.now.message);
+  }
+  if (was?.revision !== undefined && was.revision.name !== is.revision?.name) {
+    say('Normal', 'RollingOut', `gateways of revision ${is.revision?.name} replace the others`);
+  }
+  const ready = changed('Ready');
+  if (ready?.now.status === 'True' && ready.before?.status !== 'True') {
+    say('Normal', 'Ready', ready.now.message);
+  }
+  return happenings;
+}
+
+const conditionIn = (status: WsClusterStatus | undefined, type: ConditionType) =>
+  status?.conditions?.find((condition) => condition.type === type);

@@ -1,0 +1,205 @@
+import type { Clock } from '../../protocol/clock.ts';
+import { decodeRing, ringDigest } from '../../protocol/ring-document.ts';
+import type { WsCluster } from '../api/wscluster.ts';
+import type { GatewayClient } from '../gateways/gateway-client.ts';
+import type { GatewayReports } from '../gateways/gateway-reports.ts';
+import { pushRing, type RingReceiver } from '../gateways/ring-push.ts';
+import type { Reconcile, Reconciled } from '../kube/controller.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import type { Log } from '../kube/log.ts';
+import { remove } from '../kube/remove.ts';
+import { childrenOf } from './children.ts';
+import { type Observed, observe } from './copies.ts';
+import { RING_KEYS } from './desired/mounts.ts';
+import { names } from './desired/names.ts';
+import type { OperatorPods } from './desired/network-policy.ts';
+import type { Basis } from './desired/revision.ts';
+import { adminPortOf, type GatewayView, gatewayOf, statusOf } from './gateways.ts';
+import { happeningsOf } from './happenings.ts';
+import { type Made, type MakeOptions, make } from './make.ts';
+import { membersOf } from './members.ts';
+import { type Plan, planOf } from './plan.ts';
+import { problemsOf } from './problems.ts';
+import { childKinds } from './resources.ts';
+import { type RingDecision, ringToBe } from './ring.ts';
+import { abandonedConfigMaps, notCreated, superseded } from './rollout.ts';
+import { statusToBe } from './status.ts';
+import type { StatusWriter } from './status-writer.ts';
+
+export interface ReconcilerParts extends MakeOptions {
+  readonly statuses: StatusWriter;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly reports: Pick<GatewayReports, 'of'>;
+  readonly gateways: Pick<GatewayClient, 'pushRing'>;
+  /** Public keys by which gateways know the operator, as a JWK Set. */
+  readonly operatorKeys: string;
+  /** What gateways are made from where nobody said something else. */
+  readonly basis: Basis;
+  readonly operator: OperatorPods;
+  readonly clock: Pick<Clock, 'wall'>;
+  readonly log: Log;
+}
+
+/** Gateways tell nothing by themselves: they are asked, more often while something goes on. */
+const LOOK_AGAIN_MS = { settled: 15_000, unsettled: 2_000, refused: 30_000 } as const;
+
+/**
+ * Makes of a WsCluster what its spec says: looks at what is, makes what is to be, tells gateways
+ * their ring, and writes down what came of it. Nothing is remembered from one time to the next but
+ * what was written. A WsCluster that is deleted takes with it what it owns.
+ */
+export function reconciler(parts: ReconcilerParts): Reconcile {
+  return async (key, signal) => {
+    const stored = parts.copies.clusters.get(key);
+    if (stored === undefined || stored.metadata.deletionTimestamp !== undefined) return {};
+    const status = parts.statuses.current(stored);
+    const cluster = status === undefined ? stored : { ...stored, status };
+    const plan = planOf(cluster, parts.basis);
+    const seen = await look(parts, cluster, signal);
+    const ring = ringOf(parts, cluster, seen);
+    const ringContent = {
+      ring: ring.kind === 'none' ? undefined : ring.document,
+      operatorKeys: parts.operatorKeys,
+    };
+    const { operator } = parts;
+    const children = childrenOf({ cluster, plan, operator, ringContent, observed: seen.observed });
+    const made = await make(parts, { cluster, children }, signal);
+    await removeOld(parts, { cluster, plan, seen }, signal);
+    const unsynced = await push(parts, { cluster, ring, made, seen }, signal);
+    return conclude(parts, { stored, cluster, plan, seen, ring, made, unsynced }, signal);
+  };
+}
+
+interface Seen {
+  readonly observed: Observed;
+  readonly gateways: readonly GatewayView[];
+}
+
+async function look(
+  { copies, reports }: ReconcilerParts,
+  cluster: WsCluster,
+  signal: AbortSignal,
+): Promise<Seen> {
+  const observed = observe(copies, cluster);
+  const said = await reports.of(
+    observed.pods.flatMap((pod) => adminPortOf(pod) ?? []),
+    signal,
+  );
+  const gateways = observed.pods.map((pod) => gatewayOf(pod, said.get(pod.metadata.uid ?? '')));
+  return { observed, gateways };
+}
+
+function ringOf(
+  { copies, clock }: ReconcilerParts,
+  cluster: WsCluster,
+  { gateways }: Seen,
+): RingDecision {
+  const { namespace, uid } = cluster.metadata;
+  const key = `${namespace}/${names.ringConfigMap(cluster)}`;
+  const held = ringIn(copies.children.configMaps?.get(key));
+  const reported = gateways.flatMap((gateway) => {
+    const { version, digest } = statusOf(gateway)?.ring ?? {};
+    return version === undefined || digest === undefined ? [] : [{ version, digest }];
+  });
+  const members = membersOf(gateways, idsIn(held), clock.wall());
+  return ringToBe({ cluster: uid, held, reported, members });
+}
+
+function ringIn(configMap: object | undefined): string | undefined {
+  if (configMap === undefined || !('data' in configMap)) return undefined;
+  const data = configMap.data as Readonly<Record<string, string>> | undefined;
+  return data?.[RING_KEYS.ring];
+}
+
+function idsIn(document: string | undefined): ReadonlySet<string> {
+  try {
+    return new Set(decodeRing(document ?? '').members.map(({ id }) => id));
+  } catch {
+    // What is none is written over.
+    return new Set();
+  }
+}
+
+async function removeOld(
+  { api }: ReconcilerParts,
+  { cluster, plan, seen }: { cluster: WsCluster; plan: Plan; seen: Seen },
+  signal: AbortSignal,
+): Promise<void> {
+  const { observed, gateways } = seen;
+  for (const object of superseded(plan, observed.deployments, gateways)) {
+    await remove(api, { resource: childKinds.deployments, object, signal });
+  }
+  for (const object of abandonedConfigMaps(cluster, plan, observed)) {
+    await remove(api, { resource: childKinds.configMaps, object, signal });
+  }
+}
+
+/** To all that serve, also those that are leaving: they pass clients on by it. */
+async function push(
+  { gateways: client }: ReconcilerParts,
+  { cluster, ring, made, seen }: { cluster: WsCluster; ring: RingDecision; made: Made; seen: Seen },
+  signal: AbortSignal,
+) {
+  const configMap = names.ringConfigMap(cluster);
+  const unwritten = [...made.foreign, ...made.leftOver, ...made.refused];
+  // The ConfigMap comes first: what it does not hold, nobody is told.
+  if (ring.kind === 'none' || unwritten.some(({ name }) => name === configMap)) return [];
+  const { pods } = seen.observed;
+  const receivers = pods.flatMap((pod): RingReceiver[] => {
+    const gateway = seen.gateways.find(({ uid }) => uid === pod.metadata.uid);
+    const port = adminPortOf(pod);
+    if (gateway === undefined || port === undefined) return [];
+    const started = statusOf(gateway)?.started ?? gateway.ready;
+    const digest = statusOf(gateway)?.ring?.digest;
+    return started ? [{ ...port, name: gateway.name, digest }] : [];
+  });
+  const { document } = ring;
+  const ringToPush = { document, digest: ringDigest(document), receivers };
+  const unsynced = await pushRing(client, ringToPush, signal);
+  // One that ends does not answer any more at some point: nothing is wrong with that.
+  const leaving = seen.gateways.filter(({ phase }) => phase === 'leaving');
+  return unsynced.filter((one) => !leaving.some(({ name }) => name === one.name));
+}
+
+interface Outcome {
+  /** As the informer holds it. */
+  readonly stored: WsCluster;
+  readonly cluster: WsCluster;
+  readonly plan: Plan;
+  readonly seen: Seen;
+  readonly ring: RingDecision;
+  readonly made: Made;
+  readonly unsynced: Awaited<ReturnType<typeof push>>;
+}
+
+/** Writes what came of it, and says when to look again. */
+async function conclude(
+  { statuses, events, clock, log }: ReconcilerParts,
+  { stored, cluster, plan, seen, ring, made, unsynced }: Outcome,
+  signal: AbortSignal,
+): Promise<Reconciled> {
+  const { gateways, observed } = seen;
+  const refused = made.refused.map(({ error, ...about }) => ({ ...about, message: error.message }));
+  const problems = problemsOf({
+    ...{ cluster, gateways, foreign: made.foreign, refused },
+    notCreated: notCreated(observed.replicaSets),
+  });
+  const known = ring.kind === 'none' ? undefined : ring.ring;
+  const version = known && `${known.version.generation}.${known.version.counter}`;
+  const situation = {
+    ...{ cluster, plan, gateways, problems, wallMs: clock.wall() },
+    ring: version === undefined ? undefined : { version, unsynced },
+  };
+  const status = statusToBe(situation, known, cluster.status);
+  const write = await statuses.write(stored, status, signal);
+  if (write.kind === 'written') {
+    for (const happening of happeningsOf(write.was, status)) events.record(stored, happening);
+  }
+  for (const { kind, name, error } of made.refused) {
+    log.warn({ cluster: cluster.metadata.name, kind, name, err: error }, 'refused');
+  }
+  const ready = status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  const pace = made.refused.length > 0 ? 'refused' : ready ? 'settled' : 'unsettled';
+  const again = LOOK_AGAIN_MS[pace];
+  return { againAfterMs: write.kind === 'later' ? Math.min(again, write.inMs) : again };
+}
