@@ -57,7 +57,7 @@ async function run(settings: OperatorSettings): Promise<void> {
   const counts = metrics.requests;
   const api = new Connection({ credentials, transport, clock, userAgent, counts });
   const namespace = settings.namespace ?? credentials.namespace ?? NAMESPACE;
-  const gatewayImage = settings.gatewayImage ?? `ghcr.io/wscluster/gateway:${version}`;
+  const gatewayImage = settings.gatewayImage ?? `wscluster/gateway:${version}`;
   const operator = new Operator(
     { host, port, workers, namespace, watchNamespaces, gatewayImage, identity },
     { api, metrics, clock, random: Math.random, log },

@@ -25,7 +25,7 @@ export const operatorSettings = z.strictObject({
     .meta({
       description: 'Image of gateways of WsClusters that name none.',
       form: 'an image, with a tag or a digest',
-      absent: '`ghcr.io/wscluster/gateway` of the same version',
+      absent: '`wscluster/gateway` of the same version',
     }),
   identity: optional('Name of this process in the Lease and in Events.', {
     absent: 'host name',

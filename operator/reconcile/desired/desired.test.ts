@@ -21,7 +21,7 @@ import { ringConfigMap } from './ring-config-map.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 
-const basis = { image: 'ghcr.io/wscluster/gateway:0.1.0', templateVersion: TEMPLATE_VERSION };
+const basis = { image: 'wscluster/gateway:0.1.0', templateVersion: TEMPLATE_VERSION };
 const operator = {
   namespace: 'wscluster-system',
   labels: { 'app.kubernetes.io/name': 'wscluster-operator' },
