@@ -1,4 +1,5 @@
-import { catalogue, type Field } from './catalogue.ts';
+import { catalogue } from './catalogue.ts';
+import type { Field } from './field-catalogue.ts';
 
 const COLUMNS = 100;
 const INDENT = ' '.repeat(6);

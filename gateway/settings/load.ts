@@ -1,12 +1,13 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { catalogue, type Field } from './catalogue.ts';
+import { catalogue } from './catalogue.ts';
 import {
   type GivenSettings,
   gatewaySettings,
   type Settings,
   type SettingsInput,
 } from './declaration.ts';
+import type { Field } from './field-catalogue.ts';
 import { type Problem, SettingsError, shown } from './problem.ts';
 import { brokenRelations } from './relations.ts';
 import { type Given, readArguments, readEnvironment } from './sources.ts';

@@ -1,4 +1,5 @@
-import { catalogue, type Field, VARIABLE_PREFIX } from './catalogue.ts';
+import { catalogue, VARIABLE_PREFIX } from './catalogue.ts';
+import type { Field } from './field-catalogue.ts';
 import { nearest } from './nearest.ts';
 import { type Problem, shown } from './problem.ts';
 

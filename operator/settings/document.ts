@@ -1,4 +1,5 @@
-import { catalogue, type Field } from './catalogue.ts';
+import type { Field } from '../../gateway/settings/field-catalogue.ts';
+import { catalogue } from './catalogue.ts';
 
 const HEAD = `# Settings of the operator
 

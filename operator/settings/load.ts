@@ -1,5 +1,6 @@
+import type { Field } from '../../gateway/settings/field-catalogue.ts';
 import { nearest } from '../../gateway/settings/nearest.ts';
-import { catalogue, type Field, VARIABLE_PREFIX } from './catalogue.ts';
+import { catalogue, VARIABLE_PREFIX } from './catalogue.ts';
 import { type OperatorSettings, operatorSettings } from './declaration.ts';
 
 /** The settings cannot be used: a line for each thing that is wrong, with what would be right. */
