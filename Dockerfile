@@ -1,6 +1,6 @@
-# The images: `npm run images`, or `docker build --target gateway .`. Nothing in them but Node, what it
-# loads, the packages and the sources: no shell, no package manager, no root. A stack trace names lines
-# of the sources here.
+# The images: `npm run images`, or `docker build --target gateway .`, `--target operator`. Nothing in
+# them but Node, what it loads, the packages and the sources: no shell, no package manager, no root. A
+# stack trace names lines of the sources here.
 ARG NODE=node:26-slim
 
 FROM ${NODE} AS packages
@@ -13,7 +13,12 @@ COPY scripts/images/ scripts/images/
 # Scripts of packages are not run; what is compiled comes compiled. The operator's packages stay out.
 FROM packages AS gateway-packages
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --workspace=client --include-workspace-root \
-  && node scripts/images/sbom.ts . > sbom.spdx.json \
+  && node scripts/images/sbom.ts . gateway > sbom.spdx.json \
+  && node scripts/images/prune.ts node_modules
+
+FROM packages AS operator-packages
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund --workspace=operator --include-workspace-root \
+  && node scripts/images/sbom.ts . operator > sbom.spdx.json \
   && node scripts/images/prune.ts node_modules
 
 # The system of the image: the node binary, the libraries that it has loaded, and a user for it.
@@ -40,3 +45,12 @@ ENV WSCLUSTER_HOST=:: WSCLUSTER_ADMIN_HOST=::
 EXPOSE 8001 9001
 # Many connections make much short-lived garbage: small semi-spaces keep the memory low.
 ENTRYPOINT ["node", "--max-semi-space-size=4", "gateway/main.ts"]
+
+FROM runtime AS operator
+COPY --from=operator-packages /app/sbom.spdx.json ./
+COPY --from=operator-packages /app/node_modules/ node_modules/
+COPY gateway/settings/ gateway/settings/
+COPY operator/ operator/
+ENV WSCLUSTER_OPERATOR_HOST=::
+EXPOSE 9002
+ENTRYPOINT ["node", "operator/main.ts"]

@@ -13,7 +13,7 @@ const BUILD_MS = 30 * 60_000;
 const HELP = `Usage: npm run images [-- options]
 
   --tag TAG            default: the version of package.json
-  --prefix PREFIX      before /gateway; default: wscluster
+  --prefix PREFIX      before /gateway and /operator; default: wscluster
   --platform LIST      linux/amd64,linux/arm64; default: that of this machine
   --builder NAME       docker, podman or buildah; default: the first that works
   --node IMAGE         image of Node to begin from; default: that of the Dockerfile

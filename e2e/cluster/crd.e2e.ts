@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { objectSchema } from '../../operator/api/custom-resource-definition.ts';
 import { wsClusterSpec } from '../../operator/api/spec.ts';
@@ -11,7 +10,6 @@ import {
   type WsCluster,
   type WsClusterSpecInput,
 } from '../../operator/api/wscluster.ts';
-import { until } from '../deadline.ts';
 import type { Outcome } from '../lab/command.ts';
 import { type RuleCase, ruleCases } from './crd-rules.ts';
 import {
@@ -23,11 +21,10 @@ import {
   type Violation,
   violationsIn,
 } from './crd-violations.ts';
+import { DEFINITION, DEFINITION_FILE, established, refuseDefinition } from './definition.ts';
 import { startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
 
-const FILE = join(import.meta.dirname, '..', '..', 'crds', 'wscluster.yaml');
-const CRD = `crd/${kind.plural}.${kind.group}`;
 const NAMESPACE = `crd-${process.pid}`;
 const [OLDER, NEWER] = versions.served;
 const schema = objectSchema();
@@ -37,15 +34,6 @@ describe('the definition of WsCluster on an API server', () => {
   const kubectl = (...args: readonly string[]) => target.kubectl(...args);
   const get = async <T>(path: string) => JSON.parse(await kubectl('get', '--raw', path)) as T;
   const inNamespace = (...args: readonly string[]) => kubectl('-n', NAMESPACE, ...args);
-  /** `kubectl wait` fails at once on one that is too young to have a status. */
-  const established = () =>
-    until(
-      async () => {
-        const wait = ['wait', CRD, '--for=condition=Established', '--timeout=10s'] as const;
-        return (await target.kubectl.attempt(...wait)).code === 0;
-      },
-      { for: `${CRD} to be established`, deadlineMs: 60_000 },
-    );
   const pathOf = (version: string, rest = '') =>
     `/apis/${kind.group}/${version}/namespaces/${NAMESPACE}/${kind.plural}${rest}`;
   /** What the API server would say. */
@@ -58,30 +46,29 @@ describe('the definition of WsCluster on an API server', () => {
 
   before(async () => {
     target = await startTarget({ nodes: 1 });
-    const there = await target.kubectl.attempt('get', CRD);
-    assert.notEqual(there.code, 0, `${CRD} is there already, and would be deleted with all it has`);
+    await refuseDefinition(target.kubectl);
     await target.kubectl.apply(namespace(NAMESPACE));
   });
 
   after(async () => {
     await kubectl('delete', 'namespace', NAMESPACE, '--wait=true', '--timeout=120s');
-    await kubectl('delete', CRD, '--ignore-not-found', '--timeout=60s');
+    await kubectl('delete', DEFINITION, '--ignore-not-found', '--timeout=60s');
     await target.stop();
   });
 
   test('is installed by client-side apply, and again without a change', async () => {
-    assert.match(await kubectl('apply', '-f', FILE), /created/);
-    await established();
-    assert.match(await kubectl('apply', '-f', FILE), /unchanged/);
-    await kubectl('delete', CRD, '--timeout=60s');
+    assert.match(await kubectl('apply', '-f', DEFINITION_FILE), /created/);
+    await established(target.kubectl, DEFINITION);
+    assert.match(await kubectl('apply', '-f', DEFINITION_FILE), /unchanged/);
+    await kubectl('delete', DEFINITION, '--timeout=60s');
   });
 
   test('is installed by server-side apply, and again without a change', async () => {
-    await kubectl('apply', '--server-side', '-f', FILE);
-    await established();
-    const before = (await target.kubectl.get(CRD)) as Definition;
-    await kubectl('apply', '--server-side', '-f', FILE);
-    const after = (await target.kubectl.get(CRD)) as Definition;
+    await kubectl('apply', '--server-side', '-f', DEFINITION_FILE);
+    await established(target.kubectl, DEFINITION);
+    const before = (await target.kubectl.get(DEFINITION)) as Definition;
+    await kubectl('apply', '--server-side', '-f', DEFINITION_FILE);
+    const after = (await target.kubectl.get(DEFINITION)) as Definition;
     assert.equal(after.metadata.resourceVersion, before.metadata.resourceVersion);
     const conditions = after.status.conditions.map(({ type, status }) => `${type} ${status}`);
     assert.deepEqual(conditions.toSorted(), ['Established True', 'NamesAccepted True']);

@@ -4,12 +4,12 @@ import { until } from '../deadline.ts';
 import { redisImage } from '../lab/images.ts';
 import { productImage } from '../lab/product-images.ts';
 import { ADMIN_PORT, CLIENT_PORT, gateways, SECRET } from './gateways.ts';
+import { assertBare, assertSmall, assertTold } from './image-claims.ts';
 import { startTarget, type Target } from './target.ts';
 import { type Visited, visitor } from './visitor/pod.ts';
 import { namespace, redis } from './workload.ts';
 
 const NAMESPACE = `image-${process.pid}`;
-const MOST_BYTES = 250 * 1024 * 1024;
 const CLIENTS = 12;
 
 describe('the image of the gateway, in pods that are restricted', () => {
@@ -21,6 +21,10 @@ describe('the image of the gateway, in pods that are restricted', () => {
     const list = await target.kubectl.get('pods', '-n', NAMESPACE, '-l', 'app=gateway');
     return (list as { items: Pod[] }).items;
   };
+  const somePod = async () => ({
+    namespace: NAMESPACE,
+    name: (await pods())[0]?.metadata.name ?? '',
+  });
   const statusOf = async ({ metadata: { name } }: Pod): Promise<Status> => {
     const path = `/api/v1/namespaces/${NAMESPACE}/pods/${name}:${ADMIN_PORT}/proxy/admin/status`;
     return JSON.parse(await target.kubectl('get', '--raw', path));
@@ -48,18 +52,7 @@ describe('the image of the gateway, in pods that are restricted', () => {
     await target.stop();
   });
 
-  test('is small', async () => {
-    // A kubelet tells of its images now and then.
-    const bytes = await until(
-      async () => {
-        const [node] = ((await target.kubectl.get('nodes')) as { items: Node[] }).items;
-        return node?.status.images.find(({ names }) => names.includes(image))?.sizeBytes;
-      },
-      { for: `the node to have ${image}`, deadlineMs: 60_000, everyMs: 500 },
-    );
-    console.log(`${bytes} bytes`);
-    assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
-  });
+  test('is small', () => assertSmall(target.kubectl, image));
 
   test('starts without the Secret that it needs, and says so', async () => {
     const three = await until(
@@ -94,35 +87,11 @@ describe('the image of the gateway, in pods that are restricted', () => {
   });
 
   test('has no shell, no root, and nothing that it can write to', async () => {
-    const [pod] = await pods();
-    const exec = (...command: readonly string[]) =>
-      target.kubectl.attempt('-n', NAMESPACE, 'exec', pod?.metadata.name ?? '', '--', ...command);
-    assert.match((await exec('/bin/sh', '-c', 'true')).stderr, /no such file or directory/);
-    const script = `
-      const { readdirSync, writeFileSync } = require('node:fs');
-      const refused = (path) => {
-        try { writeFileSync(path, ''); return 'written'; } catch ({ code }) { return code; }
-      };
-      const programs = readdirSync('/usr/local/bin').join();
-      console.log(JSON.stringify([process.getuid(), programs, refused('/app/x'), refused('/x')]));`;
-    const { stdout, stderr } = await exec('node', '-e', script);
-    assert.equal(stdout.trim(), '[65532,"node","EROFS","EROFS"]', stderr);
+    await assertBare(target.kubectl, await somePod());
   });
 
   test('says what it is made of', async () => {
-    const [pod] = await pods();
-    const script = `
-      const { readFileSync } = require('node:fs');
-      const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
-      const told = new Set(json('sbom.spdx.json').packages.map(({ name }) => name));
-      const there = Object.keys(json('node_modules/.package-lock.json').packages)
-        .filter((path) => path.startsWith('node_modules/') && !path.includes('@wscluster'))
-        .map((path) => path.split('node_modules/').at(-1));
-      const untold = there.filter((name) => !told.has(name));
-      console.log(JSON.stringify([there.includes('ws'), told.has('node'), untold]));`;
-    const name = pod?.metadata.name ?? '';
-    const said = await inNamespace('exec', name, '--', 'node', '-e', script);
-    assert.equal(said.trim(), '[true,true,[]]');
+    await assertTold(target.kubectl, await somePod(), 'ws');
   });
 
   test('carries clients of the package through the deletion of a pod', async () => {
@@ -178,12 +147,6 @@ interface Pod {
       readonly restartCount: number;
       readonly state: { readonly running?: object };
     }[];
-  };
-}
-
-interface Node {
-  readonly status: {
-    readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
   };
 }
 

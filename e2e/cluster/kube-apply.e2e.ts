@@ -9,6 +9,7 @@ import { remove } from '../../operator/kube/remove.ts';
 import { pathOf, type Resource } from '../../operator/kube/resource.ts';
 import { foregroundClock } from '../../protocol/clock.ts';
 import { until } from '../deadline.ts';
+import { established } from './definition.ts';
 import { type Connected, configMap, configMaps, connect } from './kube-target.ts';
 import { startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -103,7 +104,7 @@ describe('writes to a real API server', () => {
   before(async () => {
     target = await startTarget({ nodes: 1 });
     await target.kubectl.apply(namespace(NAMESPACE), definition);
-    await target.kubectl('wait', 'crd/things.kube.test', '--for=condition=Established');
+    await established(target.kubectl, 'crd/things.kube.test');
   });
   beforeEach(async () => {
     connected = await connect(target);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { kind, type WsCluster } from '../../operator/api/wscluster.ts';
@@ -8,12 +7,11 @@ import { until } from '../deadline.ts';
 import { redisImage } from '../lab/images.ts';
 import { productImage } from '../lab/product-images.ts';
 import { callsOf } from './audit-log.ts';
+import { DEFINITION, installDefinition, refuseDefinition } from './definition.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace, redis } from './workload.ts';
 
-const FILE = join(import.meta.dirname, '..', '..', 'crds', 'wscluster.yaml');
-const CRD = `crd/${kind.plural}.${kind.group}`;
 const NAMESPACE = `operator-${process.pid}`;
 const SYSTEM = `operator-system-${process.pid}`;
 const LABEL = `${kind.group}/cluster=chat`;
@@ -77,14 +75,12 @@ describe('the operator on a cluster', () => {
 
   before(async () => {
     target = await startTarget({ nodes: 1 });
-    const there = await target.kubectl.attempt('get', CRD);
-    assert.notEqual(there.code, 0, `${CRD} is there already, and would be deleted with all it has`);
+    await refuseDefinition(target.kubectl);
     const made = await productImage('gateway');
     image = made.name;
     await target.lab?.loadImage(await made.archive((line) => console.log(line)));
     await target.kubectl.apply(namespace(NAMESPACE), namespace(SYSTEM));
-    await target.kubectl('apply', '--server-side', '-f', FILE);
-    await target.kubectl('wait', CRD, '--for=condition=Established', '--timeout=60s');
+    await installDefinition(target.kubectl);
     const account = ['-n', NAMESPACE, 'get', 'sa', 'default'] as const;
     await until(async () => (await target.kubectl.attempt(...account)).code === 0, {
       for: 'the default service account',
@@ -97,7 +93,7 @@ describe('the operator on a cluster', () => {
 
   after(async () => {
     await operator?.stop();
-    await target.kubectl('delete', CRD, '--ignore-not-found', '--timeout=60s');
+    await target.kubectl('delete', DEFINITION, '--ignore-not-found', '--timeout=60s');
     for (const name of [NAMESPACE, SYSTEM]) {
       await target.kubectl('delete', 'namespace', name, '--ignore-not-found', '--wait=false');
     }

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Target as ProductTarget } from '../../scripts/images/builders.ts';
 import { type Artefact, build } from './artefacts.ts';
 import { run } from './command.ts';
 import { ARCHIVE, AUTHORITIES, buildImage, type Image, nodeImage } from './images.ts';
@@ -13,7 +14,7 @@ const CONTEXT = ['Dockerfile', '.dockerignore', 'LICENSE', 'package*.json', '*/p
 const SOURCES = ['protocol', 'gateway', 'operator', 'scripts/images'];
 
 /** The product's image, from the Dockerfile; a stand-in takes the place of the image of Node. */
-export async function productImage(target: 'gateway'): Promise<Image> {
+export async function productImage(target: ProductTarget): Promise<Image> {
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
   const name = `docker.io/wscluster/${target}:${version}`;
   const node = await nodeImage();

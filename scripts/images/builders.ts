@@ -14,7 +14,7 @@ export const builders: readonly Builder[] = [
 ];
 
 /** Targets of the Dockerfile. */
-export const targets = ['gateway'] as const;
+export const targets = ['gateway', 'operator'] as const;
 export type Target = (typeof targets)[number];
 
 export interface ImageOptions {

@@ -1,6 +1,6 @@
-// `node sbom.ts <folder with node_modules>`: writes the bill of materials of what npm has installed
-// there, and of this Node, as SPDX 2.3. npm's own `sbom` tells of what the lock file could have for
-// other machines and leaves out what hangs on a package of ours (npm 11, `--omit=dev` with
+// `node sbom.ts <folder with node_modules> <image>`: writes the bill of materials of what npm has
+// installed there, and of this Node, as SPDX 2.3. npm's own `sbom` tells of what the lock file has
+// for other machines and leaves out what hangs on a package of ours (npm 11, `--omit=dev` with
 // workspaces).
 
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ interface Installed {
   readonly link?: boolean;
 }
 
-const [folder = '.'] = process.argv.slice(2);
+const [folder = '.', image = ''] = process.argv.slice(2);
 const product = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 const lock = JSON.parse(readFileSync(join(folder, 'node_modules/.package-lock.json'), 'utf8'));
 const installed = Object.entries(lock.packages as Record<string, Installed>)
@@ -57,6 +57,7 @@ function described({ name, version, license, integrity, purl }: Entry): object {
   };
 }
 
+const document = `${product.name}-${image}-${product.version}`;
 const node = process.versions.node;
 const entries: Entry[] = [
   ...installed.map((each) => ({ ...each, purl: npm(each) })),
@@ -71,8 +72,8 @@ process.stdout.write(
       spdxVersion: 'SPDX-2.3',
       dataLicense: 'CC0-1.0',
       SPDXID: 'SPDXRef-DOCUMENT',
-      name: `${product.name}-${product.version}`,
-      documentNamespace: `https://wscluster.io/spdx/${product.name}-${product.version}`,
+      name: document,
+      documentNamespace: `https://wscluster.io/spdx/${document}`,
       creationInfo: {
         created: created.toISOString().replace(/\.\d+Z$/, 'Z'),
         creators: ['Tool: scripts/images/sbom.ts'],

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { until } from '../deadline.ts';
+import type { Kubectl } from '../lab/kubectl.ts';
+
+/** What holds for every image of ours. */
+
+const MOST_BYTES = 250 * 1024 * 1024;
+
+interface Node {
+  readonly status: {
+    readonly images: readonly { readonly names: readonly string[]; readonly sizeBytes: number }[];
+  };
+}
+
+/** A pod that runs the image. */
+export interface PodName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Runs a script in the pod, with its Node; resolves to what it writes. */
+export async function inPod(kubectl: Kubectl, pod: PodName, script: string): Promise<string> {
+  const { namespace, name } = pod;
+  return (await kubectl('-n', namespace, 'exec', name, '--', 'node', '-e', script)).trim();
+}
+
+export async function assertSmall(kubectl: Kubectl, image: string): Promise<void> {
+  // A kubelet tells of its images now and then.
+  const bytes = await until(
+    async () => {
+      const [node] = ((await kubectl.get('nodes')) as { items: Node[] }).items;
+      return node?.status.images.find(({ names }) => names.includes(image))?.sizeBytes;
+    },
+    { for: `the node to have ${image}`, deadlineMs: 60_000, everyMs: 500 },
+  );
+  console.log(`${bytes} bytes`);
+  assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
+}
+
+/** No shell, no root, nothing to write to. */
+export async function assertBare(kubectl: Kubectl, pod: PodName): Promise<void> {
+  const { namespace, name } = pod;
+  const shell = await kubectl.attempt('-n', namespace, 'exec', name, '--', '/bin/sh');
+  assert.match(shell.stderr, /no such file or directory/);
+  const script = `
+    const { readdirSync, writeFileSync } = require('node:fs');
+    const refused = (path) => {
+      try { writeFileSync(path, ''); return 'written'; } catch ({ code }) { return code; }
+    };
+    const programs = readdirSync('/usr/local/bin').join();
+    console.log(JSON.stringify([process.getuid(), programs, refused('/app/x'), refused('/x')]));`;
+  assert.equal(await inPod(kubectl, pod, script), '[65532,"node","EROFS","EROFS"]');
+}
+
+/** Its bill of materials names Node and every package that is there; `known` is one of these. */
+export async function assertTold(kubectl: Kubectl, pod: PodName, known: string): Promise<void> {
+  const script = `
+    const { readFileSync } = require('node:fs');
+    const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
+    const told = new Set(json('sbom.spdx.json').packages.map(({ name }) => name));
+    const there = Object.keys(json('node_modules/.package-lock.json').packages)
+      .filter((path) => path.startsWith('node_modules/') && !path.includes('@wscluster'))
+      .map((path) => path.split('node_modules/').at(-1));
+    const untold = there.filter((name) => !told.has(name));
+    console.log(JSON.stringify([there.includes('${known}'), told.has('node'), untold]));`;
+  assert.equal(await inPod(kubectl, pod, script), '[true,true,[]]');
+}
