@@ -22,6 +22,8 @@ class Candidate {
   before: (call: Call) => Promise<void> | void = () => {};
   /** Asked after a call had its effect. */
   after: (call: Call) => void = () => {};
+  /** The same, and waits. */
+  late: ((call: Call) => Promise<void>) | undefined;
   term: Term | undefined;
   signal: AbortSignal | undefined;
   terms = 0;
@@ -45,6 +47,7 @@ class Candidate {
         await this.before(call);
         const answer = await this.#server.call(call);
         this.after(call);
+        await this.late?.(call);
         return answer;
       },
       watch: (watching) => this.#server.watch(watching),
@@ -129,6 +132,28 @@ describe('an election', () => {
     await clock.advance(2_300);
     assert.equal(second.acts, true);
     assert.equal(spec(server)['leaseTransitions'], 1);
+    await second.election.stop();
+  });
+
+  test('releases what its last renewal made, also one that was under way at the stop', async () => {
+    const clock = new ManualClock();
+    const { server, first, second } = candidates(2, clock);
+    await clock.advance(5_000);
+    // Its answer comes after the stop: until then nobody knows which version the Lease has.
+    const answer = Promise.withResolvers<void>();
+    first.late = async ({ method }) => {
+      if (method !== 'PUT') return;
+      first.late = undefined;
+      await answer.promise;
+    };
+    await clock.until('a renewal', () => first.late === undefined);
+    const stopping = first.election.stop();
+    await turn();
+    answer.resolve();
+    await stopping;
+    assert.equal(spec(server)['holderIdentity'], '', first.log.lines.join('\n'));
+    await clock.advance(2_300);
+    assert.equal(second.acts, true);
     await second.election.stop();
   });
 

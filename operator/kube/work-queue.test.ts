@@ -57,6 +57,19 @@ describe('a work queue', () => {
     assert.deepEqual(await takeAll(queue), ['y', 'x']);
   });
 
+  test('gives every other turn to one without a reason that has waited for long', async () => {
+    const { queue, clock } = queueOf();
+    for (const key of ['r1', 'r2', 'r3']) queue.add(key, 'low');
+    await clock.advance(29_999);
+    for (const key of ['x1', 'x2', 'x3', 'x4']) queue.add(key);
+    assert.equal(await queue.take(), 'x1');
+    await clock.advance(1);
+    const taken = [await queue.take(), await queue.take(), await queue.take(), await queue.take()];
+    assert.deepEqual(taken, ['r1', 'x2', 'r2', 'x3']);
+    queue.add('r4', 'low');
+    assert.deepEqual(await takeAll(queue), ['r3', 'x4', 'r4']);
+  });
+
   test('gives to who waits, in the order in which they came to wait', async () => {
     const { queue } = queueOf();
     const takers = [queue.take(), queue.take()];

@@ -20,6 +20,8 @@ export type Added = 'queued' | 'known' | 'full' | 'closed';
 const BASE_MS = 100;
 const CAP_MS = 120_000;
 const LIMIT = 100_000;
+/** Longer than this nobody of `low` waits behind those of `high` that keep coming. */
+const PATIENCE_MS = 30_000;
 
 interface Waiting {
   readonly since: number;
@@ -37,7 +39,8 @@ interface Later {
  *
  * - A key stands in it once, however often it is added, and is given out to one worker at a time:
  *   what is added while it is worked on comes again when that is done.
- * - First come, first served, all of `high` before any of `low`.
+ * - First come, first served, all of `high` before any of `low`; but where one of `low` has waited
+ *   for half a minute, every other one is of `low`: something may always be urgent.
  * - A key that is given out takes with it what was planned for later: whoever works on it sees
  *   everything, and plans anew.
  */
@@ -54,6 +57,8 @@ export class WorkQueue {
   readonly #running = new Map<string, { readonly since: number; again?: Priority }>();
   readonly #failures = new Map<string, number>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
+  /** The last one given was of `low`, past those of `high`. */
+  #favoursLow = false;
   #closed = false;
 
   constructor(options: WorkQueueOptions) {
@@ -161,7 +166,11 @@ export class WorkQueue {
 
   #give(): string | undefined {
     const now = this.#options.clock.now();
-    for (const ready of [this.#ready.high, this.#ready.low]) {
+    const { high, low } = this.#ready;
+    const [oldest] = low.values();
+    const starves = oldest !== undefined && now - oldest.since >= PATIENCE_MS;
+    this.#favoursLow = starves && !this.#favoursLow;
+    for (const ready of this.#favoursLow ? [low, high] : [high, low]) {
       for (const [key, { since }] of ready) {
         ready.delete(key);
         this.#later.get(key)?.timer.cancel();

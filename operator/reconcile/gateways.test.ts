@@ -50,10 +50,44 @@ describe('a pod, as far as it matters', () => {
       ...{ kind: 'GatewayCrashes', message: 'WSCLUSTER_PORT: wrong' },
     });
     assert.equal(waiting('CrashLoopBackOff')?.message, 'exit code unknown');
+    const line = { level: 60, time: 1_767_225_600_000, msg: 'ending', err: { message: 'EACCES' } };
+    const logged = { exitCode: 1, message: `${JSON.stringify(line)}\n` };
+    assert.equal(
+      waiting('CrashLoopBackOff', { lastState: { terminated: logged } })?.message,
+      'ending: EACCES',
+    );
+    const stamped = { exitCode: 1, message: '2026-01-01T00:00:00.123Z no space left' };
+    assert.equal(
+      waiting('CrashLoopBackOff', { lastState: { terminated: stamped } })?.message,
+      'no space left',
+    );
     const conditions = [
       { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'm' },
     ];
     const unscheduled = gatewayOf(pod({ phase: 'Pending', containerStatuses: [], conditions }));
     assert.deepEqual(unscheduled.trouble, { kind: 'Unschedulable', message: 'm' });
+  });
+
+  it('is in the same trouble between its crashes, until it is ready', () => {
+    const trouble = (is: Partial<Container>) =>
+      gatewayOf(
+        pod({
+          containerStatuses: [
+            container({
+              ...{ state: { running: {} }, lastState: { terminated: { exitCode: 7 } } },
+              ...is,
+            }),
+          ],
+        }),
+      ).trouble?.message;
+    assert.equal(trouble({ restartCount: 1 }), undefined, 'once may be chance');
+    assert.equal(trouble({ restartCount: 2 }), 'exit code 7');
+    assert.equal(
+      trouble({ restartCount: 2, state: { terminated: { exitCode: 7 } } }),
+      'exit code 7',
+    );
+    assert.equal(trouble({ restartCount: 2, ready: true }), undefined);
+    const ended = { terminated: { exitCode: 0 } };
+    assert.equal(trouble({ restartCount: 2, lastState: ended }), undefined);
   });
 });

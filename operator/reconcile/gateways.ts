@@ -1,4 +1,5 @@
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
+import { z } from 'zod';
 import type { GatewayPod, GatewayStatus } from '../gateways/gateway-client.ts';
 import type { GatewayReport } from '../gateways/gateway-reports.ts';
 import type { Raw } from '../kube/objects.ts';
@@ -92,10 +93,12 @@ function troubleOf({ status = {} }: Pod): Trouble | undefined {
   const container = status.containerStatuses?.[0];
   const { reason = '', message = '' } = container?.state?.waiting ?? {};
   if (PULLS.has(reason)) return { kind: 'ImagePullFailed', message: message || reason };
-  if (reason === 'CrashLoopBackOff') {
-    const last = container?.lastState?.terminated;
-    const words = last?.message?.trim().split('\n').at(-1);
-    return { kind: 'GatewayCrashes', message: words ?? `exit code ${last?.exitCode ?? 'unknown'}` };
+  if (reason === 'CrashLoopBackOff' || isBetweenCrashes(container)) {
+    const last = container?.state?.terminated ?? container?.lastState?.terminated;
+    return {
+      kind: 'GatewayCrashes',
+      message: lastWords(last?.message) ?? `exit code ${last?.exitCode ?? 'unknown'}`,
+    };
   }
   if (REFUSALS.has(reason)) return { kind: 'CannotStart', message: message || reason };
   const scheduled = status.conditions?.find(({ type }) => type === 'PodScheduled');
@@ -103,6 +106,38 @@ function troubleOf({ status = {} }: Pod): Trouble | undefined {
     return { kind: 'Unschedulable', message: scheduled.message ?? 'no node takes it' };
   }
   return undefined;
+}
+
+/** One that ends again and again runs now and then: nothing is right before it is ready. */
+const CRASHES = 2;
+
+function isBetweenCrashes(container: Raw<V1ContainerStatus> | undefined): boolean {
+  const { ready = false, restartCount = 0, lastState, state } = container ?? {};
+  const last = state?.terminated ?? lastState?.terminated;
+  return !ready && restartCount >= CRASHES && last !== undefined && last.exitCode !== 0;
+}
+
+/** Of a line of the log, what is the same at each crash: it becomes a condition, and an Event. */
+function lastWords(message: string | undefined): string | undefined {
+  const line = message?.trim().split('\n').at(-1)?.trim() ?? '';
+  const said = saidIn(line) ?? line.replace(TIME, '');
+  return said === '' ? undefined : said;
+}
+
+const TIME = /^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?\]?\s*/;
+const logLine = z.object({
+  msg: z.string(),
+  err: z.object({ message: z.string() }).optional(),
+});
+
+/** Gateways log JSON. */
+function saidIn(line: string): string | undefined {
+  try {
+    const { msg, err } = logLine.parse(JSON.parse(line));
+    return err === undefined ? msg : `${msg}: ${err.message}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Times of the API, of JSON. 0 for none. */
