@@ -28,11 +28,17 @@ export interface OperatorInformersOptions
   readonly onGone: (uid: string) => void;
 }
 
+/** Undefined where a kind is not known. */
+type Children = { [Kind in ChildKind]: Informer<KubeObject> | undefined };
+type AnyInformer = Pick<Informer<KubeObject>, 'start' | 'stop' | 'synced' | 'state'>;
+
 /** Copies of all that the operator reads: WsClusters, and what has the label of one. */
 export class OperatorInformers {
   readonly copies: Copies;
   readonly #clusters: Informer<WsCluster>;
-  readonly #all: readonly Pick<Informer<KubeObject>, 'start' | 'stop' | 'synced' | 'state'>[];
+  readonly #all: AnyInformer[];
+  readonly #children: Children;
+  readonly #ofChild: (kind: ChildKind) => Informer<KubeObject>;
 
   constructor(options: OperatorInformersOptions) {
     const { podMonitors, onChange, onGone, ...shared } = options;
@@ -52,20 +58,22 @@ export class OperatorInformers {
     });
     const ofPods = labelled<ObservedPod>(pods);
     const ofReplicaSets = labelled<ReplicaSet>(replicaSets);
+    this.#ofChild = (kind) => labelled<KubeObject>(childKinds[kind]);
     const kinds = Object.keys(childKinds) as ChildKind[];
     const children = kinds.map((kind) => {
       const known = kind !== 'podMonitors' || podMonitors;
-      return [kind, known ? labelled<KubeObject>(childKinds[kind]) : undefined] as const;
+      return [kind, known ? this.#ofChild(kind) : undefined] as const;
     });
     this.#all = [
       ...[this.#clusters, ofPods, ofReplicaSets],
       ...children.flatMap(([, informer]) => informer ?? []),
     ];
+    this.#children = Object.fromEntries(children) as Children;
     this.copies = {
       clusters: this.#clusters,
       pods: ofPods,
       replicaSets: ofReplicaSets,
-      children: Object.fromEntries(children) as Copies['children'],
+      children: this.#children,
     };
   }
 
@@ -80,6 +88,24 @@ export class OperatorInformers {
   /** Resolves once everything was listed; rejects with the signal's reason. */
   async synced(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#all.map((informer) => informer.synced(signal)));
+  }
+
+  /**
+   * Prometheus' operator came later. Resolves when its objects are known; rejects with the signal's
+   * reason, and they are not then.
+   */
+  async addPodMonitors(signal: AbortSignal): Promise<void> {
+    const informer = this.#ofChild('podMonitors');
+    informer.start();
+    try {
+      await informer.synced(signal);
+    } catch (error) {
+      await informer.stop();
+      throw error;
+    }
+    this.#all.push(informer);
+    // Only now: what is not in it does not exist.
+    this.#children.podMonitors = informer;
   }
 
   get areSynced(): boolean {

@@ -13,6 +13,7 @@ import { foreignRing, NAMESPACE, StandInWorld } from './testing/stand-in-world.t
 
 const CORE = `/api/v1/namespaces/${NAMESPACE}`;
 const CONFIG_MAPS = `${CORE}/configmaps`;
+const MONITORING = '/apis/monitoring.coreos.com/v1';
 const IMAGE = 'example.com/gateway:1';
 
 interface Deployed extends KubeObject {
@@ -124,7 +125,8 @@ describe('the operator', () => {
     const calls = world.api.calls.filter(({ path }) => !path.includes('/leases'));
     assert.deepEqual(
       calls.map(({ method, path }) => `${method} ${path}`),
-      [],
+      // Once in five minutes: a kind that is not there.
+      [`GET ${MONITORING}`],
     );
   });
 
@@ -350,6 +352,19 @@ describe('the operator', () => {
       ring().members.map(({ id }) => id),
       ['chat-0', 'chat-1', 'chat-2'],
     );
+  });
+
+  it('makes PodMonitors for those that want one when their kind comes later', async () => {
+    world.cluster({ metrics: { podMonitor: { enabled: true } } });
+    await running();
+    await until('Ready', 'True');
+    const monitors = () => world.api.all(`${MONITORING}/namespaces/${NAMESPACE}/podmonitors`);
+    assert.deepEqual(monitors(), []);
+    world.api.put(MONITORING, { kind: 'APIResourceList', resources: [{ name: 'podmonitors' }] });
+    await clock.until('a PodMonitor', () => monitors().length === 1, 6 * 60_000);
+    const [monitor] = monitors();
+    world.api.remove(`${MONITORING}/namespaces/${NAMESPACE}/podmonitors/${monitor?.metadata.name}`);
+    await clock.until('another one', () => monitors().length === 1);
   });
 
   it('leaves what it made to the garbage collector when a cluster is deleted', async () => {

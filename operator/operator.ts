@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../protocol/clock.ts';
+import { type Clock, type Random, sleep } from '../protocol/clock.ts';
 import { commandKey } from './command-key-secret.ts';
 import type { CommandKey } from './gateways/command-key.ts';
 import { GatewayClient } from './gateways/gateway-client.ts';
@@ -52,6 +52,8 @@ export interface OperatorOptions extends Pick<OperatorSettings, 'host' | 'port' 
 
 /** How long the start waits for the API server to have told everything. */
 const SYNC_MS = 60_000;
+/** Between two looks for a kind that is not there: one question, which everybody may ask. */
+const DISCOVERY_MS = 5 * 60_000;
 
 /**
  * The operator: copies that every replica keeps, an election, and the leader's work. The only place
@@ -63,6 +65,8 @@ export class Operator {
   readonly #health: HealthServer;
   #informers: OperatorInformers | undefined;
   #election: Election | undefined;
+  readonly #stopping = new AbortController();
+  #discovery: Promise<void> | undefined;
   #lead: { readonly controller: Controller; readonly statuses: StatusWriter } | undefined;
 
   constructor(options: OperatorOptions, parts: OperatorParts) {
@@ -94,6 +98,7 @@ export class Operator {
       await this.#informers.synced(late.signal);
       this.#election = this.#makeElection(this.#informers);
       this.#election.start();
+      if (!podMonitors) this.#discovery = this.#awaitPodMonitors(this.#informers);
       return { port };
     } catch (error) {
       await this.stop();
@@ -105,6 +110,8 @@ export class Operator {
 
   /** Ends the work, releases the Lease, and resolves when nothing is left running. */
   async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the operator was stopped'));
+    await this.#discovery;
     await this.#election?.stop();
     await this.#informers?.stop();
     await this.#health.stop();
@@ -169,6 +176,24 @@ export class Operator {
       ...{ name: NAMES.controller, reconcile, workers: this.#options.workers, clock, random, log },
       counts: metrics.controller(NAMES.controller),
     });
+  }
+
+  /** Until there are some: they are made for all WsClusters then, without a restart. */
+  async #awaitPodMonitors(informers: OperatorInformers): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await sleep(clock, DISCOVERY_MS, signal);
+        if (!(await this.#knowsPodMonitors(signal))) continue;
+        await informers.addPodMonitors(signal);
+        log.info({}, 'PodMonitors are known from now on');
+        for (const cluster of informers.keys()) this.#lead?.controller.add(cluster);
+        return;
+      } catch (error) {
+        if (!signal.aborted) log.info({ err: error }, 'looking for PodMonitors again later');
+      }
+    }
   }
 
   async #knowsPodMonitors(signal: AbortSignal): Promise<boolean> {
