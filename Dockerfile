@@ -51,6 +51,8 @@ COPY --from=operator-packages /app/sbom.spdx.json ./
 COPY --from=operator-packages /app/node_modules/ node_modules/
 COPY gateway/settings/ gateway/settings/
 COPY operator/ operator/
+# For `helm test`.
+COPY client/ client/
 ENV WSCLUSTER_OPERATOR_HOST=::
 EXPOSE 9002
 ENTRYPOINT ["node", "operator/main.ts"]

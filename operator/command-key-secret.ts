@@ -5,10 +5,10 @@ import { isAlreadyExists, isNotFound } from './kube/kube-error.ts';
 import type { Raw } from './kube/objects.ts';
 import { pathOf, type Resource } from './kube/resource.ts';
 
-const secrets: Resource = {
+export const secrets: Resource = {
   ...{ group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true },
 };
-const NAME = 'wscluster-operator-command-key';
+export const COMMAND_KEY_SECRET = 'wscluster-operator-command-key';
 const ENTRY = 'key.pem';
 
 /**
@@ -27,9 +27,12 @@ export async function commandKey(
     return await CommandKey.read(pem);
   } catch (error) {
     const hint = 'delete it, and another one is made';
-    throw new TypeError(`Secret ${NAME} in ${namespace} holds no key in ${ENTRY}: ${hint}`, {
-      cause: error,
-    });
+    throw new TypeError(
+      `Secret ${COMMAND_KEY_SECRET} in ${namespace} holds no key in ${ENTRY}: ${hint}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -38,7 +41,7 @@ async function read(
   namespace: string,
   signal: AbortSignal,
 ): Promise<Raw<V1Secret> | undefined> {
-  const path = pathOf(secrets, { namespace, name: NAME });
+  const path = pathOf(secrets, { namespace, name: COMMAND_KEY_SECRET });
   try {
     return (await api.call({ method: 'GET', path, signal })) as Raw<V1Secret>;
   } catch (error) {
@@ -53,7 +56,7 @@ async function create(
   signal: AbortSignal,
 ): Promise<Raw<V1Secret>> {
   const body = {
-    ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: NAME, namespace } },
+    ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: COMMAND_KEY_SECRET, namespace } },
     ...{ type: 'Opaque', immutable: true },
     data: { [ENTRY]: Buffer.from(newCommandKey()).toString('base64') },
   };

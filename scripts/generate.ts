@@ -8,6 +8,8 @@ import { settingsDocument } from '../gateway/settings/document.ts';
 import { customResourceDefinition } from '../operator/api/custom-resource-definition.ts';
 import { crdDocument } from '../operator/api/document.ts';
 import { operatorSettingsDocument } from '../operator/settings/document.ts';
+import { chartDocument } from './chart/document.ts';
+import { chartFiles } from './chart/files.ts';
 import { withCodeTables } from './documents/codes.ts';
 import { manifest } from './documents/manifest.ts';
 
@@ -25,7 +27,9 @@ const files: readonly GeneratedFile[] = [
   { path: 'docs/operator-settings.md', make: operatorSettingsDocument },
   { path: 'docs/metrics.md', make: metricsDocument },
   { path: 'docs/crd.md', make: crdDocument },
+  { path: 'docs/chart.md', make: chartDocument },
   { path: 'crds/wscluster.yaml', make: () => YAML_HEAD + manifest(customResourceDefinition()) },
+  ...chartFiles,
 ];
 
 const root = join(import.meta.dirname, '..');

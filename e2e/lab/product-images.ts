@@ -11,7 +11,7 @@ import { ARCHIVE, AUTHORITIES, buildImage, type Image, nodeImage } from './image
 const ROOT = join(import.meta.dirname, '..', '..');
 /** What `.dockerignore` lets in, and the Dockerfile itself. */
 const CONTEXT = ['Dockerfile', '.dockerignore', 'LICENSE', 'package*.json', '*/package.json'];
-const SOURCES = ['protocol', 'gateway', 'operator', 'scripts/images'];
+const SOURCES = ['protocol', 'client', 'gateway', 'operator', 'scripts/images'];
 
 /** The product's image, from the Dockerfile; a stand-in takes the place of the image of Node. */
 export async function productImage(target: ProductTarget): Promise<Image> {

@@ -6,7 +6,6 @@ import { customResourceDefinition, objectSchema } from './custom-resource-defini
 import { crdDocument } from './document.ts';
 import { pathText, places, rulesOf } from './schema-walk.ts';
 import { wsClusterSpec } from './spec.ts';
-import { specJsonSchema } from './spec-json-schema.ts';
 import { wsClusterStatus } from './status.ts';
 import { type Declared, declared, type StructuralSchema, structural } from './structural-schema.ts';
 import { full, fullStatus, minimal, samples } from './testing/samples.ts';
@@ -218,12 +217,5 @@ describe('what is said about a WsCluster', () => {
     }
     for (const { message } of rulesOf(schema).keys()) assert.ok(document.includes(message));
     assert.ok(document.includes('| `RedisSuitable` |'));
-  });
-
-  it('is a JSON Schema for charts, which knows nothing of Kubernetes', () => {
-    const text = JSON.stringify(specJsonSchema());
-    assert.ok(text.includes('json-schema.org/draft-07'));
-    assert.ok(!/"(rules|setting|absent|like|intOrString|listKeys)":/.test(text));
-    assert.ok(text.includes('"additionalProperties":false'));
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { wsClusterSpec } from './spec.ts';
 import { wsClusterStatus } from './status.ts';
 import { declared, type StructuralSchema, structural } from './structural-schema.ts';
@@ -20,27 +21,35 @@ export function objectSchema(): StructuralSchema {
   };
 }
 
+/**
+ * By this two definitions are known to be the same: the API server fills in defaults, so that what
+ * was given cannot be compared with what is.
+ */
+export const DIGEST_ANNOTATION = `${kind.group}/definition`;
+
 /** The CustomResourceDefinition, as it is given to an API server. */
 export function customResourceDefinition() {
   const schema = objectSchema();
   const { group, listKind, plural, singular, shortNames, categories } = kind;
+  const spec = {
+    group,
+    names: { kind: kind.kind, listKind, plural, singular, shortNames, categories },
+    scope: 'Namespaced',
+    conversion: { strategy: 'None' },
+    versions: versions.served.map((name) => ({
+      name,
+      served: true,
+      storage: name === versions.stored,
+      subresources: { status: {}, scale },
+      additionalPrinterColumns: columns,
+      schema: { openAPIV3Schema: schema },
+    })),
+  };
+  const digest = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      names: { kind: kind.kind, listKind, plural, singular, shortNames, categories },
-      scope: 'Namespaced',
-      conversion: { strategy: 'None' },
-      versions: versions.served.map((name) => ({
-        name,
-        served: true,
-        storage: name === versions.stored,
-        subresources: { status: {}, scale },
-        additionalPrinterColumns: columns,
-        schema: { openAPIV3Schema: schema },
-      })),
-    },
+    metadata: { name: `${plural}.${group}`, annotations: { [DIGEST_ANNOTATION]: digest } },
+    spec,
   };
 }

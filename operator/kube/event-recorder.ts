@@ -7,7 +7,7 @@ import type { Log } from './log.ts';
 import type { KubeObject } from './objects.ts';
 import { pathOf, type Resource } from './resource.ts';
 
-const events: Resource = {
+export const events: Resource = {
   group: 'events.k8s.io',
   ...{ version: 'v1', plural: 'events', kind: 'Event', namespaced: true },
 };

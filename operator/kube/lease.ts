@@ -4,7 +4,7 @@ import { failed } from './kube-error.ts';
 import { isKubeObject, isRecord, type Raw } from './objects.ts';
 import { pathOf, type Resource } from './resource.ts';
 
-const leases: Resource = {
+export const leases: Resource = {
   group: 'coordination.k8s.io',
   ...{ version: 'v1', plural: 'leases', kind: 'Lease', namespaced: true },
 };

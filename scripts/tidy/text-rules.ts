@@ -17,12 +17,14 @@ const KNOWN = new Set([
   '.txt',
   '.yaml',
   '.yml',
+  '.tpl',
   '.mod',
   '.sum',
 ]);
 const NAMES_WITHOUT_ENDING = new Set([
   'LICENSE',
   'Dockerfile',
+  'charts/wscluster/.helmignore',
   '.dockerignore',
   '.ci/run',
   '.editorconfig',
