@@ -10,6 +10,8 @@ export interface Kubectl {
   apply(...objects: readonly object[]): Promise<string>;
   /** A command that reads an object with `-f -`. Throws when it fails. */
   piped(args: readonly string[], object: object): Promise<string>;
+  /** The same, whatever comes of it; never rejects. */
+  attemptPiped(args: readonly string[], object: object): Promise<Outcome>;
   /** POSTs an object to a path of the API. Throws when the API server refuses it. */
   create(path: string, object: object): Promise<string>;
   /** POSTs or PUTs one; what comes of it, with all that the API server says. Never rejects. */
@@ -33,6 +35,8 @@ export function kubectl(kubeconfig: string, program = 'kubectl'): Kubectl {
     },
     piped: (args: readonly string[], object: object) =>
       run(program, args, { ...options, input: JSON.stringify(object) }),
+    attemptPiped: (args: readonly string[], object: object) =>
+      attempt(program, args, { ...options, input: JSON.stringify(object) }),
     create: (path: string, object: object) =>
       run(program, ['create', '--raw', path, '-f', '-'], {
         ...options,

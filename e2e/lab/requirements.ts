@@ -44,6 +44,7 @@ const needs: readonly Need[] = [
   need('unshare', ['util-linux']),
   need('openssl', ['openssl']),
   need('redis-server', ['redis-server']),
+  need('lua5.4', ['lua5.4']),
 ];
 
 /** Why there can be no lab here whatever is installed, in one line; undefined: there can. */
