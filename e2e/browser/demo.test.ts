@@ -18,7 +18,7 @@ describe('the page of embedded mode in Chromium', { skip: chromiumProblem() }, (
   let demo: Demo;
 
   before(async () => {
-    browser = await Browser.open();
+    browser = await Browser.open({ motion: false });
     demo = new Demo(browser);
   });
   after(() => browser.close());

@@ -32,6 +32,8 @@ export interface Sighting {
 const GONE_MS = 10_000;
 /** About the time between two messages of one cursor: movement fills it. */
 const GLIDE_MS = 260;
+/** Between two pictures for whoever wants little movement. */
+const CALM_MS = 250;
 const TRAIL = 22;
 const RIPPLE_MS = 900;
 const RIPPLES_MAX = 50;
@@ -56,7 +58,7 @@ export class RoomView {
     this.#canvas.addEventListener('pointermove', report);
     this.#canvas.addEventListener('pointerdown', report);
     const draw = (now: number) => {
-      this.#draw(now);
+      if (this.#isDue(now)) this.#draw(now);
       requestAnimationFrame(draw);
     };
     requestAnimationFrame(draw);
@@ -80,13 +82,17 @@ export class RoomView {
     if (this.#ripples.length > RIPPLES_MAX) this.#ripples.shift();
   }
 
+  /** Without movement between two messages there is nothing to draw in most frames. */
+  #isDue(now: number): boolean {
+    return !this.#calm.matches || now - this.#drawnAt >= CALM_MS;
+  }
+
   #draw(now: number): void {
     const context = this.#prepare();
     if (context === undefined) return;
     const { clientWidth: width, clientHeight: height } = this.#canvas;
     const share = Math.min(1, (now - this.#drawnAt) / GLIDE_MS);
     this.#drawnAt = now;
-    this.#drawGrid(context, width, height);
     for (const [key, cursor] of this.#cursors) {
       if (now - cursor.seenAt > GONE_MS) {
         this.#cursors.delete(key);
@@ -126,13 +132,6 @@ export class RoomView {
     context?.setTransform(scale, 0, 0, scale, 0, 0);
     context?.clearRect(0, 0, width, height);
     return context;
-  }
-
-  #drawGrid(context: CanvasRenderingContext2D, width: number, height: number): void {
-    context.fillStyle = getComputedStyle(this.#canvas).getPropertyValue('--line');
-    for (let x = 16; x < width; x += 24) {
-      for (let y = 16; y < height; y += 24) context.fillRect(x, y, 1.5, 1.5);
-    }
   }
 }
 
