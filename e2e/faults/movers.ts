@@ -18,7 +18,7 @@ export const movers = {
   store: 'memory',
   ring: true,
   shape: {
-    ...{ topics: 6, publishers: 12, subscribers: 24, topicsEach: 1, everyMs: 80 },
+    ...{ topics: 6, publishers: 12, subscribers: 24, topicsEach: 1, everyMs: 200 },
     movers: 300,
   },
   // A process with thousands of clients, beside four gateways on two cores, is late at times.

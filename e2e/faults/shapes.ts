@@ -6,7 +6,7 @@ export const smallShape: LoadShape = {
   publishers: 12,
   subscribers: 24,
   topicsEach: 3,
-  everyMs: 40,
+  everyMs: 80,
   bytes: 100,
   level: 'leader',
 };
