@@ -8,7 +8,7 @@ import type { KubeObject } from '../../operator/kube/objects.ts';
 import { pathOf } from '../../operator/kube/resource.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
 import { until } from '../deadline.ts';
-import { run } from '../lab/command.ts';
+import { compact } from './etcd.ts';
 import { type Connected, configMap, configMaps, connect } from './kube-target.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -260,18 +260,3 @@ describe('an informer of a real API server', () => {
     assert.deepEqual(told.toSorted(), [`${NAMESPACE}/goes 1 undefined`, `${NAMESPACE}/stays 1 20`]);
   });
 });
-
-/** Forgets all history, now, through etcd's own door, in its network. */
-async function compact(pid: number | undefined): Promise<void> {
-  const post = `const post = async (path, body) => {
-    const sent = { method: 'POST', body: JSON.stringify(body) };
-    const answer = await fetch('http://127.0.0.1:2379/v3/kv/' + path, sent);
-    if (!answer.ok) throw new Error(await answer.text());
-    return answer.json();
-  };`;
-  const script = `${post}
-    const { header } = await post('range', { key: 'eA==' });
-    await post('compaction', { revision: header.revision, physical: true });`;
-  const node = [process.execPath, '--input-type=module', '-e', script];
-  await run('nsenter', ['--target', String(pid), '--net', ...node], { deadlineMs: 20_000 });
-}

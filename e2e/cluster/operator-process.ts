@@ -15,6 +15,12 @@ export interface OperatorProcessOptions {
   /** It looks after WsClusters of this one alone. */
   readonly watch: string;
   readonly gatewayImage: string;
+  /** By which it reaches the API server, from the network of this host. Default: directly. */
+  readonly kubeconfig?: string;
+  /** Of several that would lead. */
+  readonly identity?: string;
+  /** Whether it is to be awaited that it leads; else, that it is ready to. Default: true. */
+  readonly leads?: boolean;
 }
 
 /**
@@ -34,30 +40,43 @@ export class OperatorProcess {
     }
   }
 
-  /** Resolves when it leads. Throws with what it said when it does not. */
+  /** Resolves when it leads, or is ready to. Throws with what it said when it does not. */
   static async start(target: Target, options: OperatorProcessOptions): Promise<OperatorProcess> {
+    const { kubeconfig = kubeconfigOf(target), identity, leads = true } = options;
     const pid = target.lab?.component('kube-apiserver').pid;
-    const within = pid === undefined ? [] : ['nsenter', `--net=/proc/${pid}/ns/net`, '--'];
+    const inside = pid !== undefined && target.lab?.nodes.length !== 0;
+    const within = inside ? ['nsenter', `--net=/proc/${pid}/ns/net`, '--'] : [];
     // It ends with the test, however that ends.
     const bound = ['--pdeathsig', 'KILL', ...within, process.execPath, MAIN];
     const child = spawn('setpriv', bound, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env['PATH'],
-        WSCLUSTER_OPERATOR_KUBECONFIG: kubeconfigOf(target),
+        WSCLUSTER_OPERATOR_KUBECONFIG: kubeconfig,
         WSCLUSTER_OPERATOR_NAMESPACE: options.namespace,
         WSCLUSTER_OPERATOR_WATCH_NAMESPACES: options.watch,
         WSCLUSTER_OPERATOR_GATEWAY_IMAGE: options.gatewayImage,
         WSCLUSTER_OPERATOR_PORT: '0',
+        ...(identity === undefined ? {} : { WSCLUSTER_OPERATOR_IDENTITY: identity }),
       },
     });
     const operator = new OperatorProcess(child);
-    await until(() => operator.#leads(), {
-      for: () => `the operator to lead:\n${operator.lastWords()}`,
-      deadlineMs: 60_000,
-      everyMs: 100,
-    });
+    await (leads ? operator.leading() : operator.#says('started'));
     return operator;
+  }
+
+  /** Resolves when it leads, or has led. */
+  async leading(): Promise<void> {
+    await this.#says('leading');
+  }
+
+  /** SIGKILL; resolves when it is gone. */
+  async kill(): Promise<void> {
+    const { process: child } = this;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
   }
 
   /** SIGTERM; resolves with its exit code. */
@@ -72,12 +91,27 @@ export class OperatorProcess {
     return child.exitCode;
   }
 
+  /** `/metrics`, where it runs in the network of this host. */
+  async metrics(): Promise<string> {
+    const line = this.said.find((one) => one.includes('"msg":"started"')) ?? '{}';
+    const { port } = JSON.parse(line) as { readonly port?: number };
+    return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  }
+
   lastWords(): string {
     return this.said.slice(-20).join('\n');
   }
 
-  #leads(): boolean {
+  /** Whether it said so; throws when it ended. */
+  says(message: string): boolean {
     if (this.process.exitCode !== null) throw new Error(`it ended:\n${this.lastWords()}`);
-    return this.said.some((line) => line.includes('"msg":"leading"'));
+    return this.said.some((line) => line.includes(`"msg":"${message}"`));
+  }
+
+  async #says(message: string): Promise<void> {
+    await until(() => this.says(message), {
+      for: () => `the operator to say ${message}:\n${this.lastWords()}`,
+      ...{ deadlineMs: 60_000, everyMs: 50 },
+    });
   }
 }

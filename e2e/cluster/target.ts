@@ -20,7 +20,7 @@ export const labName = (): string => `test-${process.pid}-${++count}`;
 
 const say = (line: string) => console.log(line);
 
-/** `nodes`: of the lab; another cluster has those that it has. */
+/** `nodes`: of the lab, 0 where no pod is to run; another cluster has those that it has. */
 export async function startTarget({ nodes }: { readonly nodes: number }): Promise<Target> {
   const other = process.env['E2E_KUBECONFIG'];
   const node = await nodeImage();
@@ -29,7 +29,7 @@ export async function startTarget({ nodes }: { readonly nodes: number }): Promis
     return { kubectl: kubectl(other), lab: undefined, node: node.name, stop };
   }
   const lab = await startLab({ nodes, name: labName(), bound: true, say });
-  await load(lab, [node, await redisImage()]);
+  if (nodes > 0) await load(lab, [node, await redisImage()]);
   return { kubectl: lab.kubectl, lab, node: node.name, stop: () => lab.stop() };
 }
 

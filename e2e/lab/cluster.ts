@@ -76,7 +76,7 @@ export class Cluster {
     this.kubectl = kubectl(this.kubeconfig, join(this.programs, 'kubectl'));
   }
 
-  /** Resolves when all nodes are Ready and CoreDNS runs. */
+  /** Resolves when all nodes are Ready and CoreDNS runs; without nodes, when the control plane is up. */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const { instance, plans } = options;
     for (const folder of [LOGS, PROCESSES, 'bin', 'kubeconfigs', ...plans.map(nameOf)]) {
@@ -146,6 +146,7 @@ export class Cluster {
     const paths = this.#paths();
     const machine = this.#machines.controlPlane;
     const plane: ControlPlane = { machine, api, paths };
+    if (this.nodes.length === 0) return this.#startWithoutNodes(plane);
     const runtimes = this.#startRuntimes();
     // Whatever fails first is told; the others fail with it.
     runtimes.catch(() => undefined);
@@ -160,6 +161,14 @@ export class Cluster {
     ]);
     await this.kubectl.apply(...clusterDns(corednsImage().name));
     await this.#settled(api);
+  }
+
+  /** Pods are made and wait: nobody runs them, and nobody needs Services or names. */
+  async #startWithoutNodes(plane: ControlPlane): Promise<void> {
+    await this.#start(etcd(plane));
+    await this.#start(kubeApiServer(plane));
+    const others = [kubeControllerManager(plane), kubeScheduler(plane)];
+    await Promise.all(others.map((component) => this.#start(component)));
   }
 
   /** What needs no API server yet. */

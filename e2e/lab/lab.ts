@@ -8,7 +8,7 @@ import { planNodes } from './network.ts';
 import { buildPrograms } from './programs.ts';
 
 export interface LabOptions {
-  /** 1 … 9, in zones a, b and c in turn. */
+  /** 0 … 9, in zones a, b and c in turn. Without any there is a control plane, and pods wait. */
   readonly nodes: number;
   /** Of its own in this checkout. */
   readonly name: string;
@@ -46,7 +46,7 @@ export async function buildLab(say: Say): Promise<void> {
   for (const image of images) await image.archive(say);
 }
 
-/** Resolves when all nodes are Ready and CoreDNS runs. Leaves nothing when it fails. */
+/** Resolves when all nodes are Ready, and CoreDNS runs on one. Leaves nothing when it fails. */
 export async function startLab({ nodes, name, bound, say }: LabOptions): Promise<Lab> {
   const programs = await buildPrograms(say);
   const instance = await reserve(name);

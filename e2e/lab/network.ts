@@ -26,7 +26,7 @@ export interface NodePlan {
 
 const ZONES = ['a', 'b', 'c'];
 
-/** `count`: 1 … 9; zones a, b, c in turn. */
+/** `count`: 0 … 9; zones a, b, c in turn. */
 export function planNodes(count: number): NodePlan[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `node-${index + 1}`,

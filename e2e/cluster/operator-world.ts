@@ -1,0 +1,124 @@
+import { minimal } from '../../operator/api/testing/samples.ts';
+import {
+  kind,
+  versions,
+  type WsCluster,
+  type WsClusterSpecInput,
+} from '../../operator/api/wscluster.ts';
+import { pathOf } from '../../operator/kube/resource.ts';
+import { childKinds, wsClusters } from '../../operator/reconcile/resources.ts';
+import { until } from '../deadline.ts';
+import type { ClusterName } from './cluster-state.ts';
+import { DEFINITION, established, installDefinition, refuseDefinition } from './definition.ts';
+import { type Connected, connect } from './kube-target.ts';
+import { startTarget, type Target } from './target.ts';
+import { namespace } from './workload.ts';
+
+export interface WorldOptions {
+  readonly nodes: number;
+  readonly namespaces: readonly string[];
+}
+
+/** A cluster that knows WsClusters, and the hand of a test in it. */
+export class OperatorWorld {
+  readonly target: Target;
+  readonly hand: Connected;
+  readonly #namespaces: readonly string[];
+
+  private constructor(target: Target, hand: Connected, namespaces: readonly string[]) {
+    this.target = target;
+    this.hand = hand;
+    this.#namespaces = namespaces;
+  }
+
+  static async start({ nodes, namespaces }: WorldOptions): Promise<OperatorWorld> {
+    const target = await startTarget({ nodes });
+    try {
+      return await OperatorWorld.#furnish(target, namespaces);
+    } catch (error) {
+      await target.stop();
+      throw error;
+    }
+  }
+
+  static async #furnish(target: Target, namespaces: readonly string[]): Promise<OperatorWorld> {
+    await refuseDefinition(target.kubectl);
+    await target.kubectl.apply(...namespaces.map(namespace));
+    await installDefinition(target.kubectl);
+    return new OperatorWorld(target, await connect(target), namespaces);
+  }
+
+  async stop(): Promise<void> {
+    await this.hand.transport.close();
+    const { target } = this;
+    // One of its own goes as a whole.
+    if (target.lab === undefined) {
+      await target.kubectl('delete', DEFINITION, '--ignore-not-found', '--timeout=60s');
+      const names = [...this.#namespaces, '--ignore-not-found', '--wait=false'];
+      await target.kubectl('delete', 'namespace', ...names);
+    }
+    await target.stop();
+  }
+
+  async create(at: ClusterName, spec: Partial<WsClusterSpecInput> = {}): Promise<void> {
+    const apiVersion = `${kind.group}/${versions.stored}`;
+    const body = { apiVersion, kind: kind.kind, metadata: at, spec: { ...minimal, ...spec } };
+    const path = pathOf(wsClusters, { namespace: at.namespace });
+    await this.hand.api.call({ method: 'POST', path, body });
+  }
+
+  /** A merge patch of its spec. */
+  async change(at: ClusterName, spec: object): Promise<void> {
+    const patch = 'merge-patch+json' as const;
+    const path = pathOf(wsClusters, { ...at });
+    await this.hand.api.call({ method: 'PATCH', path, patch, body: { spec } });
+  }
+
+  async read(at: ClusterName): Promise<WsCluster> {
+    const path = pathOf(wsClusters, { ...at });
+    return (await this.hand.api.call({ method: 'GET', path })) as WsCluster;
+  }
+
+  async remove(at: ClusterName): Promise<void> {
+    await this.hand.api.call({ method: 'DELETE', path: pathOf(wsClusters, { ...at }) });
+  }
+
+  /** `True AllReady`, or whatever it is. */
+  async condition(at: ClusterName, type: string): Promise<{ is: string; message: string }> {
+    const all = (await this.read(at)).status?.conditions ?? [];
+    const { status, reason, message = '' } = all.find((one) => one.type === type) ?? {};
+    return { is: `${status} ${reason}`, message };
+  }
+
+  async reaches(at: ClusterName, type: string, is: string, deadlineMs = 60_000): Promise<string> {
+    let last = { is: '', message: '' };
+    return until(
+      async () => {
+        last = await this.condition(at, type);
+        return last.is === is && { ...last }.message;
+      },
+      {
+        for: () => `${type} of ${at.name} to be ${is}, not ${last.is}: ${last.message}`,
+        ...{ deadlineMs, everyMs: 100 },
+      },
+    );
+  }
+
+  /** Prometheus' operator's kind, as far as it matters: anything is one. */
+  async knowPodMonitors(): Promise<void> {
+    const { group, version, plural, kind: name } = childKinds.podMonitors;
+    const schema = {
+      openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+    };
+    await this.target.kubectl.apply({
+      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+      metadata: { name: `${plural}.${group}` },
+      spec: {
+        ...{ group, scope: 'Namespaced' },
+        names: { plural, singular: 'podmonitor', kind: name, listKind: `${name}List` },
+        versions: [{ name: version, served: true, storage: true, schema }],
+      },
+    });
+    await established(this.target.kubectl, `crd/${plural}.${group}`);
+  }
+}
