@@ -47,7 +47,7 @@ interface Ends {
 
 /**
  * Stands in front of the API server, for one program: counts what it asks, and refuses, holds and
- * cuts what a test says. It speaks plain HTTP to the program, and as an administrator to the server.
+ * cuts what a test says. Plain HTTP to the program; to the server it is an administrator.
  */
 export class ApiProxy {
   /** File by which the program finds it. */

@@ -33,13 +33,13 @@ export interface ClusterName {
 
 /** All that is there of a cluster, or of all clusters of a namespace: kind and name. */
 export async function remains(api: ApiServer, namespace: string, name?: string): Promise<string[]> {
-  const objects = await all(api, namespace, name);
+  const objects = await all(api, { namespace, name });
   return objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`).sort();
 }
 
 /** Uids of its pods, but of those that are going. */
 export async function podsOf(api: ApiServer, { namespace, name }: ClusterName): Promise<string[]> {
-  return (await all(api, namespace, name, [pods]))
+  return (await all(api, { namespace, name }, [pods]))
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map(({ metadata }) => metadata.uid ?? '');
 }
@@ -51,7 +51,7 @@ export async function podsOf(api: ApiServer, { namespace, name }: ClusterName): 
 export async function stateOf(api: ApiServer, { namespace, name }: ClusterName): Promise<unknown> {
   const path = pathOf(wsClusters, { namespace, name });
   const cluster = (await api.call({ method: 'GET', path })) as WsCluster;
-  const objects = await all(api, namespace, name);
+  const objects = await all(api, { namespace, name });
   const running = objects.filter(({ kind }) => kind === 'Pod');
   const names = running.map(({ metadata }) => metadata.name ?? '').sort();
   const lines = objects.map((object) => shown(object, cluster.metadata.uid, names));
@@ -86,8 +86,7 @@ export function isSettled({ metadata, status }: WsCluster): boolean {
 
 async function all(
   api: ApiServer,
-  namespace: string,
-  name?: string,
+  { namespace, name }: { readonly namespace: string; readonly name?: string | undefined },
   kinds = KINDS,
 ): Promise<Listed[]> {
   const labelSelector = name === undefined ? CLUSTER_LABEL : `${CLUSTER_LABEL}=${name}`;

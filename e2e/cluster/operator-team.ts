@@ -101,8 +101,8 @@ export class OperatorTeam {
 
   /**
    * The leader is dead, the other one takes over, and a third waits from then on. `runsOut`: when
-   * the dead one's Lease has run out; else that is deleted, since the quarter of a minute until then
-   * shows nothing more each time.
+   * the dead one's Lease has run out; else that is deleted, since the quarter of a minute until
+   * then shows nothing more each time.
    */
   async succeed({ runsOut = false } = {}): Promise<void> {
     const dead = await this.#leader;

@@ -90,7 +90,8 @@ export class OperatorWorld {
     return { is: `${status} ${reason}`, message };
   }
 
-  async reaches(at: ClusterName, type: string, is: string, deadlineMs = 60_000): Promise<string> {
+  /** Resolves with its message. */
+  async reaches(at: ClusterName, type: string, is: string): Promise<string> {
     let last = { is: '', message: '' };
     return until(
       async () => {
@@ -99,7 +100,7 @@ export class OperatorWorld {
       },
       {
         for: () => `${type} of ${at.name} to be ${is}, not ${last.is}: ${last.message}`,
-        ...{ deadlineMs, everyMs: 100 },
+        ...{ deadlineMs: 60_000, everyMs: 100 },
       },
     );
   }

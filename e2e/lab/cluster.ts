@@ -76,7 +76,7 @@ export class Cluster {
     this.kubectl = kubectl(this.kubeconfig, join(this.programs, 'kubectl'));
   }
 
-  /** Resolves when all nodes are Ready and CoreDNS runs; without nodes, when the control plane is up. */
+  /** Resolves when all nodes are Ready and CoreDNS runs; without any, when the components run. */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const { instance, plans } = options;
     for (const folder of [LOGS, PROCESSES, 'bin', 'kubeconfigs', ...plans.map(nameOf)]) {
