@@ -22,6 +22,8 @@ import { namespace } from './workload.ts';
 const SYSTEM = 'wscluster-system';
 const HOME = `chart-${process.pid}`;
 const PLAIN = join(import.meta.dirname, '..', '..', 'deploy', 'wscluster.yaml');
+const TEAM = `chart-team-${process.pid}`;
+const TEAM_SYSTEM = `chart-team-system-${process.pid}`;
 const RELEASE = ['wscluster', CHART, '-n', SYSTEM] as const;
 
 describe('the chart on a cluster', () => {
@@ -66,8 +68,11 @@ describe('the chart on a cluster', () => {
     for (const helm of both ?? []) {
       await helm.attempt('uninstall', 'wscluster', '-n', SYSTEM, '--ignore-not-found', '--wait');
     }
+    await both?.[1].attempt('uninstall', 'team', '-n', TEAM_SYSTEM, '--ignore-not-found');
+    // What kubectl made of it.
+    await target.kubectl('delete', '--ignore-not-found', '--wait=false', '-f', PLAIN);
     await target.kubectl('delete', DEFINITION, '--ignore-not-found', '--timeout=60s');
-    for (const name of [HOME, SYSTEM]) {
+    for (const name of [HOME, SYSTEM, TEAM, TEAM_SYSTEM]) {
       await target.kubectl('delete', 'namespace', name, '--ignore-not-found', '--wait=false');
     }
     await target.stop();
@@ -188,6 +193,43 @@ describe('the chart on a cluster', () => {
     await inSystem('delete', 'deployment/wscluster-operator', '--timeout=60s');
     await nobodyOperates();
     assert.deepEqual(await gateways(), was);
+  });
+
+  test('one looks after some namespaces, and has no rights in others', async () => {
+    await home(target.kubectl, TEAM);
+    await target.kubectl.apply(namespace(TEAM_SYSTEM));
+    const watch = ['--set', `watchNamespaces={${TEAM}}`];
+    // The definition is that of the plain file, and the same.
+    await both[1]('install', 'team', CHART, '-n', TEAM_SYSTEM, ...watch);
+    await target.kubectl.apply(chat(TEAM));
+    await becomesReady(target.kubectl, TEAM);
+    const account = ['--as', `system:serviceaccount:${TEAM_SYSTEM}:wscluster-operator`];
+    const may = async (where: string, verb: string, what: string) => {
+      const ask = ['-n', where, 'auth', 'can-i', verb, what, ...account];
+      return (await target.kubectl.attempt(...ask)).stdout.trim();
+    };
+    assert.equal(await may(TEAM, 'list', 'pods'), 'yes');
+    for (const where of [HOME, SYSTEM, 'default']) {
+      assert.equal(await may(where, 'list', 'pods'), 'no');
+      assert.equal(await may(where, 'list', 'wsclusters.wscluster.io'), 'no');
+    }
+    assert.equal(await may(TEAM, 'get', 'secrets'), 'no');
+    const said = await target.kubectl('-n', TEAM_SYSTEM, 'logs', '-l', OPERATORS, '--tail=-1');
+    assert.doesNotMatch(said, /[Ff]orbidden/);
+    // That of the plain file is for all namespaces.
+    const kinds = 'validatingadmissionpolicy,validatingadmissionpolicybinding';
+    await target.kubectl('delete', kinds, `wscluster.${SYSTEM}`);
+    const published = async (where: string) => {
+      const create = ['create', '--dry-run=server', '-f', '-'];
+      const object = chat(where, { service: { type: 'NodePort' } }, 'other');
+      return (await target.kubectl.attemptPiped(create, object)).stderr;
+    };
+    await until(async () => (await published(HOME)) === '', {
+      for: 'the policy of the plain file to be gone',
+      ...{ deadlineMs: 30_000, everyMs: 250 },
+    });
+    const refusal = new RegExp(`'wscluster.${TEAM_SYSTEM}'.* policy.allow.serviceTypes`);
+    assert.match(await published(TEAM), refusal);
   });
 });
 

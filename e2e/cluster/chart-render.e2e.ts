@@ -125,6 +125,16 @@ describe('the chart', () => {
     }
   });
 
+  test('keeps the definition at uninstall, unless told otherwise', async () => {
+    const kept = async (helm: Helm, keep: boolean) => {
+      const values = ['--set', `crds.keep=${keep}`, '--show-only', 'templates/crd.yaml'];
+      return /helm\.sh\/resource-policy: keep/.test(await render(helm, ...values));
+    };
+    for (const helm of both) {
+      assert.deepEqual([await kept(helm, true), await kept(helm, false)], [true, false]);
+    }
+  });
+
   const wrong: Readonly<Record<string, readonly [string, RegExp]>> = {
     'a value that there is not': ['replica=3', /additional properties? '?replica'? not allowed/],
     'a value within another': ['policy.allow.image={a}', /'\/policy\/allow'.*'image' not allowed/],

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { KubeObject } from '../../operator/kube/objects.ts';
 import { childKinds } from '../../operator/reconcile/resources.ts';
@@ -106,6 +108,19 @@ describe('rights', () => {
       await target.kubectl('delete', 'namespace', name, '--ignore-not-found', '--wait=false');
     }
     await target.stop();
+  });
+
+  test('the API server takes all that the chart renders, whatever the values', async () => {
+    const folder = join(import.meta.dirname, 'golden', 'chart');
+    const files = await readdir(folder);
+    assert.equal(files.length, 4);
+    // Those that the golden file of some namespaces names.
+    await target.kubectl.apply(namespace('chat'), namespace('games'));
+    for (const file of files) {
+      const how = ['--server-side', '--dry-run=server', '--force-conflicts', '--validate=strict'];
+      await target.kubectl('apply', ...how, '-f', join(folder, file));
+    }
+    await target.kubectl('delete', 'namespace', 'chat', 'games', '--wait=false');
   });
 
   test('a WsCluster gives its creator a working cluster, and no right', async () => {
