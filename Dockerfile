@@ -1,6 +1,6 @@
 # The images: `npm run images`, or `docker build --target gateway .`, `--target operator`. Nothing in
-# them but Node, what it loads, the packages and the sources: no shell, no package manager, no root. A
-# stack trace names lines of the sources here.
+# them but Node, what it loads, the packages and the sources without their types: no shell, no package
+# manager, no root. A stack trace names lines and columns of the sources here.
 ARG NODE=node:26-slim
 
 FROM ${NODE} AS packages
@@ -26,6 +26,14 @@ FROM ${NODE} AS system
 COPY scripts/images/system.ts /
 RUN node /system.ts /image
 
+FROM ${NODE} AS sources
+COPY scripts/images/strip.ts /
+COPY protocol/ /typed/protocol/
+COPY gateway/ /typed/gateway/
+COPY operator/ /typed/operator/
+COPY client/ /typed/client/
+RUN node /strip.ts /typed /app
+
 FROM scratch AS runtime
 COPY --from=system /image /
 WORKDIR /app
@@ -34,25 +42,26 @@ USER 65532:65532
 LABEL org.opencontainers.image.title="WsCluster" \
   org.opencontainers.image.licenses="Apache-2.0"
 COPY package.json LICENSE ./
-COPY protocol/ protocol/
+COPY --from=sources /app/protocol/ protocol/
 
 FROM runtime AS gateway
 COPY --from=gateway-packages /app/sbom.spdx.json ./
 COPY --from=gateway-packages /app/node_modules/ node_modules/
-COPY gateway/ gateway/
+COPY --from=sources /app/gateway/ gateway/
 # In a container loopback is nobody.
 ENV WSCLUSTER_HOST=:: WSCLUSTER_ADMIN_HOST=::
 EXPOSE 8001 9001
 # Many connections make much short-lived garbage: small semi-spaces keep the memory low.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "gateway/main.ts"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "gateway/main.js"]
 
 FROM runtime AS operator
 COPY --from=operator-packages /app/sbom.spdx.json ./
 COPY --from=operator-packages /app/node_modules/ node_modules/
-COPY gateway/settings/ gateway/settings/
-COPY operator/ operator/
+COPY --from=sources /app/gateway/settings/ gateway/settings/
+COPY --from=sources /app/operator/ operator/
 # For `helm test`.
-COPY client/ client/
+COPY --from=sources /app/client/ client/
 ENV WSCLUSTER_OPERATOR_HOST=::
 EXPOSE 9002
-ENTRYPOINT ["node", "operator/main.ts"]
+# It looks at many objects again and again, which makes such garbage, too.
+ENTRYPOINT ["node", "--max-semi-space-size=4", "operator/main.js"]

@@ -33,8 +33,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Node flags of an entry: they cannot be set from inside. */
 const FLAGS = {
-  // Many connections make much short-lived garbage; small semi-spaces keep a gateway's memory low.
+  // Many connections, or looks at many clusters, make much short-lived garbage; small semi-spaces
+  // keep the memory low.
   'gateway/main.ts': ['--max-semi-space-size=4'],
+  'operator/main.ts': ['--max-semi-space-size=4'],
 };
 
 function readJson(path) {
