@@ -22,12 +22,14 @@ function visitor() {
   subscription.on('message', ({ data }) => seen.push(data));
   subscription.on('gap', (gap) => gaps.push(gap));
   client.on('moved', ({ reason }) => moves.push(reason));
-  return { client, seen, gaps, moves };
+  return { client, subscription, seen, gaps, moves };
 }
 
 const first = visitor();
 const visitors = [first, ...Array.from({ length: Number(count) - 1 }, visitor)];
 await Promise.all(visitors.map(({ client }) => client.connect()));
+// Whoever is not there yet need not hear of what is published.
+await Promise.all(visitors.map(({ subscription }) => subscription.ready));
 let over = false;
 first.client.subscribe('end').on('message', () => {
   over = true;
