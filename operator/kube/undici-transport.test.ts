@@ -59,6 +59,23 @@ describe('connections', () => {
     assert.equal(transport.pools, 1);
   });
 
+  test('keep nobody waiting beyond its deadline when all of them are taken', async () => {
+    fresh();
+    await transport.close();
+    transport = new UndiciTransport({ origin, clock: new ManualClock(), connections: 1 });
+    const watch = await transport.send(request({ path: '/held' }));
+    const impatient = new AbortController();
+    const asking = transport.send(request({ signal: impatient.signal }));
+    const reason = new Error('no longer');
+    impatient.abort(reason);
+    await assert.rejects(asking, reason);
+    held[0]?.end();
+    let text = '';
+    for await (const piece of watch.body) text += Buffer.from(piece).toString();
+    assert.equal(text, 'begun');
+    assert.equal(await ask(), '{}', 'the connection is free again');
+  });
+
   test('are others with other certificates; those that carry something stay for it', async () => {
     fresh();
     const watch = await transport.send(request({ path: '/held' }));

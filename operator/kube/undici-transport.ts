@@ -16,13 +16,13 @@ export interface UndiciTransportOptions {
   readonly clock: Clock;
   /**
    * Most connections at a time. With HTTP/2 a hundred requests share one; with HTTP/1.1, behind a
-   * proxy that speaks nothing else, every watch holds its own. What finds none waits, until its
-   * deadline.
+   * proxy that speaks nothing else, every watch holds its own: ten for each namespace that is
+   * watched by itself. What finds none waits, until its deadline. Default: 1,024.
    */
   readonly connections?: number;
 }
 
-const CONNECTIONS = 64;
+const CONNECTIONS = 1_024;
 const STREAMS_PER_CONNECTION = 100;
 const CONNECT_MS = 10_000;
 /** Load balancers forget a silent connection after a minute or more. */
@@ -59,10 +59,11 @@ export class UndiciTransport implements Transport {
     const pool = this.#poolFor(tls);
     pool.carried += 1;
     try {
-      const answer = await pool.agent.request({
+      const answering = pool.agent.request({
         origin: this.#options.origin,
         ...{ method, path, headers, body: body ?? null, signal },
       });
+      const answer = await orAborted(answering, signal);
       return { ...answerOf(answer), body: this.#carry(pool, answer.body, signal) };
     } catch (error) {
       this.#release(pool, signal);
@@ -152,6 +153,18 @@ export class UndiciTransport implements Transport {
     // Not close(): the other end may not be there any more to answer it.
     pool.agent.destroy().catch(() => {});
   }
+}
+
+/**
+ * undici looks at the signal of a request when a connection takes it: one that waits for a
+ * connection, behind as many watches as there may be connections, would wait for ever.
+ */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 function answerOf({ statusCode, headers }: Dispatcher.ResponseData): Omit<HttpAnswer, 'body'> {
