@@ -123,7 +123,7 @@ const authCases: readonly RuleCase[] = [
     spec: also({ auth: { jwks: { ...jwks, maxAgeSeconds: 61, staleSeconds: 60 } } }),
   },
   {
-    message: 'auth.jwks.url must be a URL',
+    message: "auth.jwks.url must be a URL with a host, and nobody's name before it",
     path: 'spec.auth.jwks.url',
     spec: also({ auth: { jwks: { url: 'https://%zz/' } } }),
   },

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { setting, settings, settingWithoutDefault } from './fields.ts';
 import { secretKeyRef } from './kubernetes-fields.ts';
+import { urlRule } from './url-rule.ts';
 
 /** `spec.auth`: who may connect, and what clients may do. */
 
 const jwks = z
   .strictObject({
     url: settingWithoutDefault(settings.auth.jwksUrl, {
-      rules: [{ rule: 'isURL(self)', message: 'auth.jwks.url must be a URL' }],
+      rules: [urlRule('auth.jwks.url')],
     }),
     maxAgeSeconds: setting(settings.auth.jwksMaxAgeS, {
       description: 'The JWK Set is fetched again after this.',
