@@ -14,6 +14,8 @@ export interface ArbiterOptions {
   readonly recorder: Recorder;
   /** Port of the server that is the master now. */
   readonly master: () => Promise<number>;
+  /** Where that is. Default: the loopback. */
+  readonly host?: string;
 }
 
 const POLL_MS = 25;
@@ -95,7 +97,7 @@ export class Arbiter {
     if (this.#redis !== undefined && this.#port === port) return this.#redis;
     this.#redis?.disconnect();
     this.#port = port;
-    this.#redis = new Redis(port, '127.0.0.1', {
+    this.#redis = new Redis(port, this.#options.host ?? '127.0.0.1', {
       retryStrategy: () => null,
       maxRetriesPerRequest: 0,
       commandTimeout: READ_MS,

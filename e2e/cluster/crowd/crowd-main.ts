@@ -1,0 +1,100 @@
+// `crowd-main.ts '<CrowdPlan as JSON>'`: clients of the package and publishers in the network of a
+// lab, and an arbiter that reads its Redis. Told, a line each, `{"begin":"…"}`,
+// `{"end":"…","evidence":{…}}` and `{"finish":true}`; says `{"ready":true}`, `{"recovered":"…"}`
+// and at last a `CrowdVerdict`.
+
+import { createInterface } from 'node:readline';
+import { seeded } from '../../../protocol/testing/chance.ts';
+import { until } from '../../deadline.ts';
+import { check } from '../../history/checker.ts';
+import { nanoseconds, Recorder } from '../../history/recorder.ts';
+import { strict } from '../../history/verdict.ts';
+import { Arbiter } from '../../load/arbiter.ts';
+import { Load } from '../../load/load.ts';
+import type { CrowdPlan, CrowdVerdict } from './crowd.ts';
+
+const RECOVER_MS = 60_000;
+const LEVEL_MS = 20_000;
+const SHOWN = 8;
+
+const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const recorder = new Recorder('crowd');
+const load = new Load({
+  shape: {
+    ...{ topics: 10, publishers: 4, everyMs: 200, bytes: 32, level: 'leader' },
+    ...{ subscribers: 0, topicsEach: 1, movers: plan.clients },
+  },
+  random: seeded(1),
+  recorder,
+  gateways: [{ name: 'service', ws: plan.ws, http: plan.http }],
+  heartbeatMs: plan.heartbeatMs,
+});
+const arbiter = new Arbiter({
+  ...{ topics: load.topics, keyPrefix: plan.keyPrefix, recorder },
+  ...{ master: async () => plan.redis.port, host: plan.redis.host },
+});
+
+/** Everybody is connected, somebody publishes, and all have what was there when it was asked. */
+async function recovered(): Promise<void> {
+  const wait = (what: string) => ({ for: what, deadlineMs: RECOVER_MS });
+  await until(() => load.attached(), wait('everybody to be connected'));
+  const before = load.counts.acknowledged;
+  await until(() => load.counts.acknowledged > before, wait('a publish to be acknowledged'));
+  const round = arbiter.rounds + 2;
+  await until(() => arbiter.rounds >= round, wait('the arbiter to look at every topic'));
+  const heads = load.heads(arbiter);
+  await until(() => load.level(heads), wait('everybody to be level'));
+}
+
+async function finish(): Promise<CrowdVerdict> {
+  await load.quiet();
+  await arbiter.readAll();
+  // The checker names those who do not, and what they miss.
+  await until(() => load.level(load.heads(arbiter)), {
+    for: 'everybody to reach the end',
+    deadlineMs: LEVEL_MS,
+  }).catch(() => {});
+  await arbiter.stop();
+  recorder.write({ kind: 'quiet', t: nanoseconds(), absent: [] });
+  await load.leave();
+  const { passed, violations, inconclusive, figures } = check(recorder.records, strict);
+  const { published, acknowledged, deliveries, gaps, reconnects } = figures;
+  const { moves, interrupted } = load.counts;
+  const complaints = [
+    ...inconclusive,
+    ...violations.slice(0, SHOWN).map((violation) => JSON.stringify(violation)),
+  ];
+  const counts = { published, acknowledged, deliveries, reconnects, moves, interrupted };
+  return { passed, complaints, gaps, ...counts };
+}
+
+arbiter.start();
+await load.begin();
+load.publish();
+await load.delivered(plan.clients * 4, RECOVER_MS);
+say({ ready: true });
+
+let began = { fault: '', at: 0 };
+for await (const line of createInterface({ input: process.stdin })) {
+  const told = JSON.parse(line) as {
+    readonly begin?: string;
+    readonly end?: string;
+    readonly evidence?: Readonly<Record<string, number>>;
+    readonly finish?: true;
+  };
+  if (told.begin !== undefined) began = { fault: told.begin, at: nanoseconds() };
+  else if (told.end !== undefined) {
+    await recovered();
+    const { fault, at: start } = began;
+    const evidence = told.evidence ?? {};
+    const end = nanoseconds();
+    recorder.write({ kind: 'fault', fault, target: 'control plane', start, end, evidence });
+    say({ recovered: told.end, deliveries: load.counts.deliveries });
+  } else {
+    await load.delivered(load.counts.deliveries + plan.clients * 4, RECOVER_MS);
+    say(await finish());
+    process.exit();
+  }
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { until } from '../../deadline.ts';
+
+const MAIN = join(import.meta.dirname, 'crowd-main.ts');
+const BEGIN_MS = 120_000;
+const ANSWER_MS = 120_000;
+
+export interface CrowdPlan {
+  readonly ws: string;
+  readonly http: string;
+  readonly redis: { readonly host: string; readonly port: number };
+  readonly keyPrefix: string;
+  readonly clients: number;
+  readonly heartbeatMs: number;
+}
+
+/** What the history checker found, and what was counted. */
+export interface CrowdVerdict {
+  readonly passed: boolean;
+  readonly complaints: readonly string[];
+  readonly gaps: Readonly<Record<string, number>>;
+  readonly published: number;
+  readonly acknowledged: number;
+  readonly deliveries: number;
+  readonly reconnects: number;
+  readonly moves: number;
+  readonly interrupted: number;
+}
+
+/** Clients of the package in the network of a lab, judged by the history checker. */
+export class Crowd {
+  readonly #process: ChildProcess;
+  readonly #said: string[] = [];
+  #errors = '';
+
+  private constructor(child: ChildProcess) {
+    this.#process = child;
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => this.#said.push(line));
+    }
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = (this.#errors + text).slice(-4_000);
+    });
+  }
+
+  /** Resolves when all clients listen and hear. `pid`: whose network it is in. */
+  static async start(pid: number | undefined, plan: CrowdPlan): Promise<Crowd> {
+    const within = ['nsenter', `--net=/proc/${pid}/ns/net`, '--'];
+    const program = [process.execPath, MAIN, JSON.stringify(plan)];
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...within, ...program], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const crowd = new Crowd(child);
+    await crowd.#hears('"ready"', BEGIN_MS);
+    return crowd;
+  }
+
+  /** The fault begins now. */
+  begin(fault: string): void {
+    this.#tell({ begin: fault });
+  }
+
+  /** It is over: resolves when everybody is level. `evidence`: what shows that it bit. */
+  async end(fault: string, evidence: Readonly<Record<string, number>>): Promise<void> {
+    this.#tell({ end: fault, evidence });
+    await this.#hears(`"recovered":${JSON.stringify(fault)}`, ANSWER_MS);
+  }
+
+  async finish(): Promise<CrowdVerdict> {
+    this.#tell({ finish: true });
+    return JSON.parse(await this.#hears('"passed"', ANSWER_MS)) as CrowdVerdict;
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  #tell(line: object): void {
+    this.#process.stdin?.write(`${JSON.stringify(line)}\n`);
+  }
+
+  #hears(what: string, deadlineMs: number): Promise<string> {
+    return until(
+      () => {
+        const line = this.#said.find((one) => one.includes(what));
+        if (line === undefined && this.#process.exitCode !== null) {
+          throw new Error(`the crowd ended:\n${this.#errors}`);
+        }
+        return line;
+      },
+      { for: () => `the crowd to say ${what}:\n${this.#errors}`, deadlineMs, everyMs: 50 },
+    );
+  }
+}
