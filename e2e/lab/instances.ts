@@ -169,9 +169,16 @@ async function removeLink(file: string): Promise<void> {
 
 /** A later device of the same name has another. */
 function indexOf(device: string): string | undefined {
-  const file = `/sys/class/net/${device}/ifindex`;
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+  try {
+    return readFileSync(`/sys/class/net/${device}/ifindex`, 'utf8').trim();
+  } catch (error) {
+    // EINVAL: it went between the opening of its file and the reading.
+    if (error instanceof Error && 'code' in error && GONE.has(String(error.code))) return undefined;
+    throw error;
+  }
 }
+
+const GONE = new Set(['ENOENT', 'EINVAL', 'ENODEV']);
 
 function readId(file: string): ProcessId | undefined {
   return existsSync(file) ? parseProcessId(readFileSync(file, 'utf8')) : undefined;
