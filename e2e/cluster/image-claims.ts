@@ -19,7 +19,7 @@ export interface PodName {
 }
 
 /** Runs a script in the pod, with its Node; resolves to what it writes. */
-export async function inPod(kubectl: Kubectl, pod: PodName, script: string): Promise<string> {
+async function inPod(kubectl: Kubectl, pod: PodName, script: string): Promise<string> {
   const { namespace, name } = pod;
   return (await kubectl('-n', namespace, 'exec', name, '--', 'node', '-e', script)).trim();
 }
@@ -64,4 +64,44 @@ export async function assertTold(kubectl: Kubectl, pod: PodName, known: string):
     const untold = there.filter((name) => !told.has(name));
     console.log(JSON.stringify([there.includes('${known}'), told.has('node'), untold]));`;
   assert.equal(await inPod(kubectl, pod, script), '[true,true,[]]');
+}
+
+/** Nobody runs there but the program of the image, although others did before. */
+export async function assertAlone(kubectl: Kubectl, pod: PodName): Promise<void> {
+  const script = `
+    const { readdirSync, readFileSync } = require('node:fs');
+    const stat = (pid) => readFileSync('/proc/' + pid + '/stat', 'utf8');
+    const others = (pid) => +pid > 0 && +pid !== process.pid;
+    const pids = readdirSync('/proc').filter(others);
+    console.log(pids.map((pid) => pid + ' ' + stat(pid).split(') ')[1][0]).join());`;
+  for (let n = 0; n < 2; n += 1) assert.match(await inPod(kubectl, pod, script), /^1 [SR]$/);
+}
+
+/**
+ * Tells the program of a pod to end, as a kubelet would; the pod stays. Resolves then to what
+ * resolves to its exit code, once it has ended and was started anew.
+ */
+export async function ending(kubectl: Kubectl, pod: PodName): Promise<() => Promise<number>> {
+  const { name, namespace } = pod;
+  const signal = ['node', '-e', 'process.kill(1, "SIGTERM")'];
+  // With it ends all that runs in the pod, maybe this command before it is answered.
+  await kubectl.attempt('-n', namespace, 'exec', name, '--', ...signal);
+  return () =>
+    until(
+      async () => {
+        const { status } = (await kubectl.get('pod', name, '-n', namespace)) as Ended;
+        const [container] = status.containerStatuses ?? [];
+        return container?.restartCount === 1 ? container.lastState.terminated?.exitCode : undefined;
+      },
+      { for: `${name} to end`, deadlineMs: 90_000, everyMs: 250 },
+    );
+}
+
+interface Ended {
+  readonly status: {
+    readonly containerStatuses?: readonly {
+      readonly restartCount: number;
+      readonly lastState: { readonly terminated?: { readonly exitCode: number } };
+    }[];
+  };
 }

@@ -2,7 +2,7 @@ import { RESTRICTED, type Workload } from './workload.ts';
 
 const PORT = 9002;
 /** Gateways let in who has it; it is the chart's, too. */
-export const OPERATOR_LABELS = { 'app.kubernetes.io/name': 'wscluster-operator' };
+const OPERATOR_LABELS = { 'app.kubernetes.io/name': 'wscluster-operator' };
 
 export interface OperatorsOptions extends Workload {
   /** They look after WsClusters of this one alone. */

@@ -1,4 +1,4 @@
-// Runs in a pod, bundled: `node visit.mjs <url> <clients>`. Clients of the package listen to the
+// Runs in a pod, bundled: `node main.mjs <url> <clients>`. Clients of the package listen to the
 // topic `room`, to which the first of them publishes, until something arrives in the topic `end`.
 // The last line says what each has seen.
 
