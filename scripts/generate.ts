@@ -10,6 +10,7 @@ import { crdDocument } from '../operator/api/document.ts';
 import { operatorSettingsDocument } from '../operator/settings/document.ts';
 import { chartDocument } from './chart/document.ts';
 import { chartFiles } from './chart/files.ts';
+import { withDefinition } from './chart/plain-file.ts';
 import { withCodeTables } from './documents/codes.ts';
 import { manifest } from './documents/manifest.ts';
 
@@ -30,6 +31,7 @@ const files: readonly GeneratedFile[] = [
   { path: 'docs/chart.md', make: chartDocument },
   { path: 'crds/wscluster.yaml', make: () => YAML_HEAD + manifest(customResourceDefinition()) },
   ...chartFiles,
+  { path: 'deploy/wscluster.yaml', make: withDefinition },
 ];
 
 const root = join(import.meta.dirname, '..');

@@ -136,7 +136,6 @@ export const nearMisses: readonly PolicyCase[] = [
   given('images', { image: 'evil.com/example.com/team/a' }, 'evil.com/example.com/team/a'),
   given('keyPrefixes', redis({ keyPrefix: 'theirs' }), 'theirs'),
   given('hosts', jwks('https://evil.com/keys.example.com'), 'evil.com'),
-  given('hosts', jwks('https://keys.example.com@evil.com/'), 'evil.com'),
   given('hosts', jwks('https://keys.example.com.evil.com/'), 'keys.example.com.evil.com'),
   given('hosts', { placement: { podEndpoint: 'wss://{pod}.evil.com' } }, 'pod.evil.com'),
   given(
