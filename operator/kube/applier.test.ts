@@ -116,6 +116,30 @@ describe('server-side apply', () => {
     assert.deepEqual(calls(), ['PATCH', 'PATCH', 'PATCH']);
   });
 
+  test('looks once into a copy that stays what it is', async () => {
+    const desired = web({ replicas: 3 });
+    await apply(desired);
+    const stored = server.get(PATH) ?? assert.fail();
+    let looks = 0;
+    const observed = Object.defineProperty({ ...stored }, 'spec', {
+      get: () => {
+        looks += 1;
+        return { replicas: 3 };
+      },
+    });
+    for (let count = 0; count < 10; count += 1) {
+      const applied = await applier.apply({
+        resource: deployments,
+        desired,
+        observed,
+        isOurs,
+        signal,
+      });
+      assert.equal(applied.outcome, 'unchanged');
+    }
+    assert.equal(looks, 1);
+  });
+
   test('a value that the API server writes in another form is no difference', async () => {
     normalise = (text) => text.replaceAll('1000m', '1');
     const desired = web({ cpu: '1000m' });

@@ -45,8 +45,11 @@ interface Settled {
   readonly desired: string;
   /** Of what the API server made of it, at the same places. */
   readonly projection: string;
-  /** Version that was observed when it was written: until another is, the copy is behind. */
-  readonly basis: string | undefined;
+  /**
+   * Version of the copy that need not be looked into: what was observed when it was written, which
+   * is behind until another is, or the last one that was found to be as desired.
+   */
+  basis: string | undefined;
 }
 
 /** Each costs one write when it is forgotten. */
@@ -132,13 +135,14 @@ export class Applier {
     const { uid, resourceVersion } = observed.metadata;
     const settled = this.#settled.get(path);
     if (settled?.uid === uid && settled?.desired === hash) {
-      // The copy does not show yet what was written.
       if (settled.basis !== undefined && settled.basis === resourceVersion) return true;
-      return hashOf(project(observed, body)) === settled.projection;
+      if (hashOf(project(observed, body)) !== settled.projection) return false;
+      settled.basis = resourceVersion;
+      return true;
     }
     // Of a former life of this program: the annotation is in the body, and so compared with it.
     if (settled !== undefined || !sameContent(project(observed, body), body)) return false;
-    this.#settle(path, { body, hash, object: observed, basis: undefined });
+    this.#settle(path, { body, hash, object: observed, basis: observed.metadata.resourceVersion });
     return true;
   }
 

@@ -53,8 +53,8 @@ function canonical(value: unknown): string {
   return (
     JSON.stringify(value, (_key, one: unknown) => {
       if (!isRecord(one)) return one;
-      const entries = Object.entries(one).filter(([, field]) => field !== undefined);
-      return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+      const keys = Object.keys(one).sort();
+      return Object.fromEntries(keys.map((name) => [name, one[name]]));
     }) ?? 'undefined'
   );
 }
