@@ -1,18 +1,22 @@
-// `npm run e2e [-- filter …]`: builds the lab once, and runs every *.e2e.ts whose path contains one
-// of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another cluster instead;
-// what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every skip a failure. Ends
-// with the totals.
+// `npm run e2e [-- filter …]`: builds the lab and the images once, and runs every *.e2e.ts whose
+// path contains one of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another
+// cluster instead; what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every skip
+// a failure. Ends with the totals.
 
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { sweep } from '../e2e/lab/instances.ts';
 import { buildLab } from '../e2e/lab/lab.ts';
+import { productImage } from '../e2e/lab/product-images.ts';
 import { meetLabNeeds } from '../e2e/lab/requirements.ts';
+import { targets } from './images/builders.ts';
+import { Processors } from './testing/processors.ts';
 import { Report } from './testing/report.ts';
 import { runTests } from './testing/runner.ts';
 
-/** A file has a cluster of its own, and one cluster fills a small machine. */
-const AT_ONCE = { least: 1, most: 1, idle: () => 0 };
+/** A file has a cluster of its own. Much of its time it waits for one, and another finds room. */
+const LEAST = 1;
+const MOST = 3;
 const FILE_DEADLINE_MS = 20 * 60_000;
 
 const root = join(import.meta.dirname, '..');
@@ -29,7 +33,9 @@ async function prepare(): Promise<string[]> {
   if (process.env['E2E_KUBECONFIG'] !== undefined) return [];
   const lacking = await meetLabNeeds(write);
   // Here and not in the first test, so that whoever waits sees it go on.
-  if (lacking.length === 0) await buildLab(write);
+  if (lacking.length > 0) return lacking;
+  await buildLab(write);
+  for (const target of targets) await (await productImage(target)).archive(write);
   return lacking;
 }
 
@@ -46,7 +52,9 @@ if (files.length === 0) {
     write(`${files.length} files\n`);
     const report = new Report(write, { skipsFail: process.env['WSCLUSTER_TEST_NO_SKIPS'] === '1' });
     const paths = files.map((file) => join(root, file));
-    const run = { root, files: paths, atOnce: AT_ONCE, fileDeadlineMs: FILE_DEADLINE_MS };
+    const processors = new Processors();
+    const atOnce = { least: LEAST, most: MOST, idle: () => processors.idle() };
+    const run = { root, files: paths, atOnce, fileDeadlineMs: FILE_DEADLINE_MS };
     await runTests(run, (event) => report.on(event));
     // What a file left that was ended at its deadline.
     await sweep();

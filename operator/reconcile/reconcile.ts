@@ -40,7 +40,10 @@ export interface ReconcilerParts extends MakeOptions {
   readonly log: Log;
 }
 
-/** Gateways tell nothing by themselves: they are asked, more often while something goes on. */
+/**
+ * Gateways tell nothing by themselves: they are asked, more often while something goes on. Without
+ * one to ask, the watches tell all that changes but the time.
+ */
 const LOOK_AGAIN_MS = { settled: 15_000, unsettled: 2_000, refused: 30_000 } as const;
 
 /**
@@ -199,7 +202,8 @@ async function conclude(
     log.warn({ cluster: cluster.metadata.name, kind, name, err: error }, 'refused');
   }
   const ready = status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
-  const pace = made.refused.length > 0 ? 'refused' : ready ? 'settled' : 'unsettled';
-  const again = LOOK_AGAIN_MS[pace];
+  const askable = observed.pods.some((pod) => adminPortOf(pod) !== undefined);
+  const pace = ready || !askable ? 'settled' : 'unsettled';
+  const again = LOOK_AGAIN_MS[made.refused.length > 0 ? 'refused' : pace];
   return { againAfterMs: write.kind === 'later' ? Math.min(again, write.inMs) : again };
 }
