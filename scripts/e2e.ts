@@ -1,7 +1,7 @@
 // `npm run e2e [-- filter …]`: builds the lab and the images once, and runs every *.e2e.ts whose
 // path contains one of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another
-// cluster instead; what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every skip
-// a failure. Ends with the totals.
+// cluster instead; what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every
+// skip a failure. Ends with the totals.
 
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
