@@ -12,11 +12,15 @@ import { meetLabNeeds } from '../e2e/lab/requirements.ts';
 import { targets } from './images/builders.ts';
 import { Processors } from './testing/processors.ts';
 import { Report } from './testing/report.ts';
-import { runTests } from './testing/runner.ts';
+import { type AtOnce, runTests } from './testing/runner.ts';
 
-/** A file has a cluster of its own. Much of its time it waits for one, and another finds room. */
-const LEAST = 1;
-const MOST = 3;
+const given = process.env['E2E_KUBECONFIG'] !== undefined;
+const processors = new Processors();
+const ONE_BY_ONE: AtOnce = { least: 1, most: 1, idle: () => 0 };
+/** Each has a cluster of its own. Much of its time it waits for one, and another finds room. */
+const TOGETHER: AtOnce = { least: 1, most: 3, idle: () => processors.idle() };
+/** Sees all of this machine before and after: beside another it would see that. */
+const ALONE = 'e2e/cluster/leftovers.e2e.ts';
 const FILE_DEADLINE_MS = 20 * 60_000;
 
 const root = join(import.meta.dirname, '..');
@@ -30,13 +34,20 @@ const files = globSync('e2e/**/*.e2e.ts', { cwd: root })
 
 /** What the tests need and is not there, a line each. */
 async function prepare(): Promise<string[]> {
-  if (process.env['E2E_KUBECONFIG'] !== undefined) return [];
+  if (given) return [];
   const lacking = await meetLabNeeds(write);
   // Here and not in the first test, so that whoever waits sees it go on.
   if (lacking.length > 0) return lacking;
   await buildLab(write);
-  for (const target of targets) await (await productImage(target)).archive(write);
+  const all = filters.length === 0;
+  for (const target of all ? targets : []) await (await productImage(target)).archive(write);
   return lacking;
+}
+
+async function run(some: readonly string[], atOnce: AtOnce, report: Report): Promise<void> {
+  const paths = some.map((file) => join(root, file));
+  const options = { root, files: paths, atOnce, fileDeadlineMs: FILE_DEADLINE_MS };
+  await runTests(options, (event) => report.on(event));
 }
 
 if (files.length === 0) {
@@ -51,11 +62,9 @@ if (files.length === 0) {
   } else {
     write(`${files.length} files\n`);
     const report = new Report(write, { skipsFail: process.env['WSCLUSTER_TEST_NO_SKIPS'] === '1' });
-    const paths = files.map((file) => join(root, file));
-    const processors = new Processors();
-    const atOnce = { least: LEAST, most: MOST, idle: () => processors.idle() };
-    const run = { root, files: paths, atOnce, fileDeadlineMs: FILE_DEADLINE_MS };
-    await runTests(run, (event) => report.on(event));
+    const others = files.filter((file) => file !== ALONE);
+    await run(others, given ? ONE_BY_ONE : TOGETHER, report);
+    if (files.includes(ALONE)) await run([ALONE], ONE_BY_ONE, report);
     // What a file left that was ended at its deadline.
     await sweep();
     report.finish((performance.now() - started) / 1000, []);

@@ -104,7 +104,7 @@ export class ApiProxy {
     return proxy;
   }
 
-  /** Ends every watch that is under way, in the middle of whatever it says. */
+  /** Ends every watch that is under way, in the middle of whatever it says, or held. */
   cutWatches(): void {
     for (const watch of this.#watches) {
       this.counts.cut += 1;
@@ -125,6 +125,10 @@ export class ApiProxy {
     const body = await text(request);
     const call = callOf(request);
     this.counts[call.kind] += 1;
+    if (call.kind === 'watch') {
+      this.#watches.add(response);
+      response.once('close', () => this.#watches.delete(response));
+    }
     const passage = await this.before(call);
     if (passage === 'hold') return;
     if (passage !== 'pass') {
@@ -141,10 +145,6 @@ export class ApiProxy {
     const sent = { method, path, headers, tls: proof.tls, signal: gone.signal };
     const answer = await this.#transport.send(body === '' ? sent : { ...sent, body });
     if (this.after(call, answer.status) === 'hold') return;
-    if (call.kind === 'watch') {
-      this.#watches.add(response);
-      response.once('close', () => this.#watches.delete(response));
-    }
     response.writeHead(answer.status, passedOn(answer.headers));
     response.flushHeaders();
     for await (const piece of answer.body) response.write(piece);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
+import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { ManualClock } from '../../protocol/testing/manual-clock.ts';
@@ -151,4 +152,19 @@ test('a connection on which three PINGs were not answered is ended: client-node 
   await clock.advance(60_000);
   assert.ok(ended[0] instanceof Unanswered);
   assert.equal(clock.timers, 0);
+});
+
+test('a stream that nobody listens to ends with its session, and nothing else does', async () => {
+  const server = createHttp2Server().on('stream', (stream) => stream.on('error', () => {}));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  session.on('error', () => {});
+  const stream = session.request();
+  await once(session, 'connect');
+  // Without the transport's own listener this would be an uncaught exception.
+  session.destroy(new Error('the connection was ended'));
+  await new Promise((resolve) => stream.once('close', resolve));
+  assert.equal(stream.errored?.message, 'the connection was ended');
+  server.close();
 });

@@ -1,3 +1,5 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
@@ -38,6 +40,15 @@ interface Pool {
   carried: number;
   retired: boolean;
 }
+
+/**
+ * Node ends the streams of a session with the session's error. One that undici has let go of has
+ * nobody who hears it (undici #5936, and seen with 8.12.4 where a busy machine's connection was
+ * ended): that would end the process. Who waits for an answer is told all the same.
+ */
+subscribe('http2.client.stream.created', (message) => {
+  (message as { readonly stream: ClientHttp2Stream }).stream.on('error', () => {});
+});
 
 /**
  * The transport that undici makes: HTTP/2 where the server offers it (every API server does), one
