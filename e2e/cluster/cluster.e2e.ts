@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../deadline.ts';
 import { redisImage } from '../lab/images.ts';
+import { hasDefaultAccount } from './default-account.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace, noDisruption, redis, shell, web } from './workload.ts';
 
@@ -29,12 +30,7 @@ describe('a cluster', () => {
   before(async () => {
     target = await startTarget({ nodes: 1 });
     await target.kubectl.apply(namespace(NAMESPACE));
-    // Its default account is made a moment later, and pods need one.
-    await until(
-      async () =>
-        (await target.kubectl.attempt('-n', NAMESPACE, 'get', 'sa', 'default')).code === 0,
-      { for: 'the default service account', deadlineMs: 30_000 },
-    );
+    await hasDefaultAccount(target.kubectl, NAMESPACE);
   });
 
   after(async () => {

@@ -1,10 +1,10 @@
 import type { WsClusterStatus } from '../../operator/api/wscluster.ts';
 import { until } from '../deadline.ts';
-import { redisImage } from '../lab/images.ts';
 import type { Kubectl } from '../lab/kubectl.ts';
 import { productImage } from '../lab/product-images.ts';
+import { startRedisPod } from './redis-pod.ts';
 import { startTarget, type Target } from './target.ts';
-import { namespace, redis } from './workload.ts';
+import { namespace } from './workload.ts';
 
 /** A cluster with the images of the product, for suites that install the chart. */
 export async function startInstallable(): Promise<Target> {
@@ -18,17 +18,10 @@ export async function startInstallable(): Promise<Target> {
 /** A namespace whose pods are restricted, with a Redis and the Secret `chat-redis`. */
 export async function home(kubectl: Kubectl, name: string): Promise<void> {
   await kubectl.apply(namespace(name));
-  const account = ['-n', name, 'get', 'sa', 'default'] as const;
-  await until(async () => (await kubectl.attempt(...account)).code === 0, {
-    for: 'the default service account',
-    deadlineMs: 30_000,
-  });
-  await kubectl.apply(redis({ namespace: name, image: (await redisImage()).name }));
-  await kubectl('-n', name, 'wait', 'pod/redis', '--for=condition=Ready', '--timeout=60s');
-  const address = await kubectl('-n', name, 'get', 'pod/redis', '-o=jsonpath={.status.podIP}');
+  const url = await startRedisPod(kubectl, name);
   await kubectl.apply({
     ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'chat-redis', namespace: name } },
-    stringData: { url: `redis://${address}:6379` },
+    stringData: { url },
   });
 }
 

@@ -11,6 +11,7 @@ import { isRecord } from '../../operator/kube/objects.ts';
 import { pathOf } from '../../operator/kube/resource.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
 import { until, within } from '../deadline.ts';
+import { hasDefaultAccount } from './default-account.ts';
 import { configMap, configMaps, connect, kubeconfigOf } from './kube-target.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -103,11 +104,7 @@ describe('the connection to an API server', () => {
     const server = new URL(cluster['server'] ?? '');
     const ca = Buffer.from(cluster['certificate-authority-data'] ?? '', 'base64').toString();
     const token = () => target.kubectl('create', 'token', 'default', '-n', NAMESPACE);
-    await until(
-      async () =>
-        (await target.kubectl.attempt('-n', NAMESPACE, 'get', 'sa', 'default')).code === 0,
-      { for: 'the account', deadlineMs: 30_000 },
-    );
+    await hasDefaultAccount(target.kubectl, NAMESPACE);
     const write = (name: string, text: string) => writeFile(join(folder, name), text);
     await Promise.all([
       write('ca.crt', ca),

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { minimal } from '../../operator/api/testing/samples.ts';
 import { pause, succeeds, until } from '../deadline.ts';
-import { redisImage } from '../lab/images.ts';
 import { productImage } from '../lab/product-images.ts';
 import { isSettled, podsOf } from './cluster-state.ts';
 import { Crowd } from './crowd/crowd.ts';
 import { type Death, OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
+import { startRedisPod } from './redis-pod.ts';
 import { labOf } from './target.ts';
-import { redis } from './workload.ts';
 
 const NAMESPACE = `data-plane-${process.pid}`;
 const SYSTEM = `data-plane-system-${process.pid}`;
@@ -43,18 +42,13 @@ describe('clients notice nothing of what befalls the control plane', () => {
     const { target } = world;
     const made = await productImage('gateway');
     await target.lab?.loadImage(await made.archive((line) => console.log(line)));
-    const account = ['-n', NAMESPACE, 'get', 'sa', 'default'] as const;
-    await until(async () => (await target.kubectl.attempt(...account)).code === 0, {
-      for: 'the default service account',
-      deadlineMs: 30_000,
-    });
-    await target.kubectl.apply(redis({ namespace: NAMESPACE, image: (await redisImage()).name }));
-    await inNamespace('wait', 'pod/redis', '--for=condition=Ready', '--timeout=60s');
-    const host = await text('pod/redis', '{.status.podIP}');
+    const url = await startRedisPod(target.kubectl, NAMESPACE);
     const name = minimal.redis.urlSecretRef?.name ?? '';
     const metadata = { name, namespace: NAMESPACE };
-    const stringData = { url: `redis://${host}:6379` };
-    await target.kubectl.apply({ apiVersion: 'v1', kind: 'Secret', metadata, stringData });
+    await target.kubectl.apply({
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata },
+      stringData: { url },
+    });
     const server = new URL(target.lab?.server ?? 'https://127.0.0.1').hostname;
     team = new OperatorTeam(target, world.hand, {
       ...{ namespace: SYSTEM, watch: NAMESPACE, gatewayImage: made.name },
@@ -71,6 +65,7 @@ describe('clients notice nothing of what befalls the control plane', () => {
     });
     await settled();
     const address = await text('service/chat', '{.spec.clusterIP}:{.spec.ports[0].port}');
+    const host = new URL(url).hostname;
     crowd = await Crowd.start(target.lab?.component('kube-apiserver').pid, {
       ...{ ws: `ws://${address}/ws`, http: `http://${address}`, redis: { host, port: 6379 } },
       ...{ keyPrefix: KEY_PREFIX, clients: CLIENTS, heartbeatMs: HEARTBEAT_MS },

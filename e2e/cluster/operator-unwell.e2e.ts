@@ -5,6 +5,7 @@ import { until } from '../deadline.ts';
 import { redisImage } from '../lab/images.ts';
 import { productImage } from '../lab/product-images.ts';
 import { isSettled, podsOf } from './cluster-state.ts';
+import { hasDefaultAccount } from './default-account.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { redis } from './workload.ts';
@@ -62,11 +63,7 @@ describe('what is wrong around gateways that run', () => {
     const made = await productImage('gateway');
     image = made.name;
     await target.lab?.loadImage(await made.archive((line) => console.log(line)));
-    const account = ['-n', NAMESPACE, 'get', 'sa', 'default'] as const;
-    await until(async () => (await target.kubectl.attempt(...account)).code === 0, {
-      for: 'the default service account',
-      deadlineMs: 30_000,
-    });
+    await hasDefaultAccount(target.kubectl, NAMESPACE);
     await target.kubectl.apply({
       ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'redis', namespace: NAMESPACE } },
       spec: { selector: { app: 'redis' }, ports: [{ port: 6379 }] },

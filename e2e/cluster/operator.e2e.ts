@@ -4,13 +4,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { kind, type WsCluster } from '../../operator/api/wscluster.ts';
 import type { KubeObject } from '../../operator/kube/objects.ts';
 import { until } from '../deadline.ts';
-import { redisImage } from '../lab/images.ts';
 import { productImage } from '../lab/product-images.ts';
 import { callsOf } from './audit-log.ts';
 import { DEFINITION, installDefinition, refuseDefinition } from './definition.ts';
 import { OperatorProcess } from './operator-process.ts';
+import { startRedisPod } from './redis-pod.ts';
 import { labOf, startTarget, type Target } from './target.ts';
-import { namespace, redis } from './workload.ts';
+import { namespace } from './workload.ts';
 
 const NAMESPACE = `operator-${process.pid}`;
 const SYSTEM = `operator-system-${process.pid}`;
@@ -38,6 +38,7 @@ describe('the operator on a cluster', () => {
   let target: Target;
   let operator: OperatorProcess;
   let image: string;
+  let redisUrl: string;
 
   const inNamespace = (...args: readonly string[]) => target.kubectl('-n', NAMESPACE, ...args);
   const read = async (...args: readonly string[]): Promise<unknown> =>
@@ -63,13 +64,10 @@ describe('the operator on a cluster', () => {
       },
     );
   };
-  const secret = async (name: string): Promise<object> => {
-    const address = await inNamespace('get', 'pod/redis', '-o', 'jsonpath={.status.podIP}');
-    return {
-      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: NAMESPACE } },
-      stringData: { url: `redis://${address}:6379` },
-    };
-  };
+  const secret = (name: string): object => ({
+    ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: NAMESPACE } },
+    stringData: { url: redisUrl },
+  });
   const start = (gatewayImage: string) =>
     OperatorProcess.start(target, { namespace: SYSTEM, watch: NAMESPACE, gatewayImage });
 
@@ -81,13 +79,7 @@ describe('the operator on a cluster', () => {
     await target.lab?.loadImage(await made.archive((line) => console.log(line)));
     await target.kubectl.apply(namespace(NAMESPACE), namespace(SYSTEM));
     await installDefinition(target.kubectl);
-    const account = ['-n', NAMESPACE, 'get', 'sa', 'default'] as const;
-    await until(async () => (await target.kubectl.attempt(...account)).code === 0, {
-      for: 'the default service account',
-      deadlineMs: 30_000,
-    });
-    await target.kubectl.apply(redis({ namespace: NAMESPACE, image: (await redisImage()).name }));
-    await inNamespace('wait', 'pod/redis', '--for=condition=Ready', '--timeout=60s');
+    redisUrl = await startRedisPod(target.kubectl, NAMESPACE);
     operator = await start(image);
   });
 
@@ -101,7 +93,7 @@ describe('the operator on a cluster', () => {
   });
 
   test('a cluster becomes ready, and its conditions say how it is', async () => {
-    await target.kubectl.apply(await secret('chat-redis'), chat());
+    await target.kubectl.apply(secret('chat-redis'), chat());
     await inNamespace('wait', 'wsc/chat', '--for=condition=Ready', '--timeout=180s');
     await waitFor('RingSynced', 'True');
     await waitFor('RedisSuitable', 'True');
@@ -238,7 +230,7 @@ describe('the operator on a cluster', () => {
       for: 'an Event',
       ...{ deadlineMs: 10_000, everyMs: 250 },
     });
-    await target.kubectl.apply(await secret('late'));
+    await target.kubectl.apply(secret('late'));
     await inNamespace('wait', 'wsc/chat', '--for=condition=Ready', '--timeout=180s');
     const restarts = ['-o', 'jsonpath={.items[*].status.containerStatuses[0].restartCount}'];
     const running = '--field-selector=status.phase=Running';
