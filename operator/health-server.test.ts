@@ -23,7 +23,10 @@ it('health and metrics are told on a port of their own', async () => {
   const taken = new HealthServer({
     ...{ host: '127.0.0.1', port, notReady: () => undefined, metrics: async () => '' },
   });
-  await assert.rejects(taken.start(), /EADDRINUSE/);
+  await assert.rejects(taken.start(), {
+    name: 'AddressUnusable',
+    message: /^cannot listen on 127\.0\.0\.1:\d+: the port is in use; choose .+_OPERATOR_PORT$/,
+  });
   await taken.stop();
   await server.stop();
   await server.stop();

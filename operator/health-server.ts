@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { VARIABLE_PREFIX } from './settings/catalogue.ts';
 
 export interface HealthServerOptions {
   readonly host: string;
@@ -13,6 +14,19 @@ export interface HealthServerOptions {
 
 const REQUEST_MS = 10_000;
 
+/** The address cannot be listened on; the message says what to do. */
+class AddressUnusable extends Error {
+  override readonly name = 'AddressUnusable';
+}
+
+/** Codes of a refusal: what it means, and the variable that chooses another. */
+const refusals: Readonly<Record<string, readonly [string, string]>> = {
+  EADDRINUSE: ['the port is in use', 'PORT'],
+  EACCES: ['the port may not be used by this user', 'PORT'],
+  EADDRNOTAVAIL: ['that is no address of this machine', 'HOST'],
+  ENOTFOUND: ['that is no known host', 'HOST'],
+};
+
 /** `/livez`, `/readyz` and `/metrics`. */
 export class HealthServer {
   readonly #options: HealthServerOptions;
@@ -23,11 +37,13 @@ export class HealthServer {
     this.#server = createServer({ requestTimeout: REQUEST_MS }, this.#answer);
   }
 
-  /** Resolves with the port. Rejects when it cannot be had. */
+  /** Resolves with the port. Rejects with `AddressUnusable`. */
   async start(): Promise<number> {
     const { host, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
+      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(explain(error, `${host}:${port}`));
+      });
       this.#server.listen({ host, port }, resolve);
     });
     return (this.#server.address() as AddressInfo).port;
@@ -54,4 +70,12 @@ export class HealthServer {
       }, failed);
     } else response.writeHead(404).end();
   };
+}
+
+function explain(error: NodeJS.ErrnoException, address: string): Error {
+  const refusal = refusals[error.code ?? ''];
+  if (refusal === undefined) return error;
+  const [why, what] = refusal;
+  const other = `choose another with ${VARIABLE_PREFIX}${what}`;
+  return new AddressUnusable(`cannot listen on ${address}: ${why}; ${other}`, { cause: error });
 }

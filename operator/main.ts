@@ -12,13 +12,16 @@ import { UndiciTransport } from './kube/undici-transport.ts';
 import { NAMES, Operator } from './operator.ts';
 import type { OperatorSettings } from './settings/declaration.ts';
 import { operatorHelp } from './settings/document.ts';
-import { loadOperatorSettings, OperatorSettingsError } from './settings/load.ts';
+import { loadOperatorSettings } from './settings/load.ts';
 
 // The operator as a process. Exit codes: 0 told to end; 1 failed; 2 told something impossible.
 
 /** A terminal signals the launcher and us, and the launcher passes it on: that is one signal. */
 const SAME_SIGNAL_MS = 500;
 const NAMESPACE = 'wscluster-system';
+
+/** What a person can put right, by name: what reads kubeconfigs is loaded only where one is. */
+const THEIRS = new Set(['OperatorSettingsError', 'KubeconfigError', 'AddressUnusable']);
 
 if (process.argv.includes('--help') || process.argv.includes('-h')) {
   process.stdout.write(operatorHelp());
@@ -34,9 +37,9 @@ function settingsOrExit(): OperatorSettings {
 
 /** Says why; with a stack only when it is our mistake. */
 function refuse(error: unknown): never {
-  const theirs = error instanceof OperatorSettingsError;
-  const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${text}\n`);
+  const known = error instanceof Error ? error : new Error(String(error));
+  const theirs = THEIRS.has(known.name);
+  process.stderr.write(`${theirs ? known.message : (known.stack ?? known.message)}\n`);
   process.exit(theirs ? 2 : 1);
 }
 

@@ -4,7 +4,7 @@
 // skip a failure. Ends with the totals.
 
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { sweep } from '../e2e/lab/instances.ts';
 import { buildLab } from '../e2e/lab/lab.ts';
 import { productImage } from '../e2e/lab/product-images.ts';
@@ -23,6 +23,21 @@ const TOGETHER: AtOnce = { least: 1, most: 3, idle: () => processors.idle() };
 const ALONE = 'e2e/cluster/leftovers.e2e.ts';
 const FILE_DEADLINE_MS = 20 * 60_000;
 
+/** Minutes each; what begins last must not take long. */
+const LONGEST = [
+  ...['operator-killed', 'operator-data-plane', 'chart-install', 'operator-faults'],
+  ...['quick-start', 'operator-many', 'operator.'],
+];
+
+function byLength(a: string, b: string): number {
+  return rankOf(a) - rankOf(b) || a.localeCompare(b);
+}
+
+function rankOf(file: string): number {
+  const rank = LONGEST.findIndex((name) => basename(file).startsWith(name));
+  return rank === -1 ? LONGEST.length : rank;
+}
+
 const root = join(import.meta.dirname, '..');
 const filters = process.argv.slice(2);
 const started = performance.now();
@@ -30,15 +45,15 @@ const write = (line: string) => process.stdout.write(`${line}\n`);
 
 const files = globSync('e2e/**/*.e2e.ts', { cwd: root })
   .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-  .sort();
+  .sort(byLength);
 
 /** What the tests need and is not there, a line each. */
 async function prepare(): Promise<string[]> {
-  if (given) return [];
+  if (given && process.env['E2E_LOAD_IMAGE'] === undefined) return [];
   const lacking = await meetLabNeeds(write);
   // Here and not in the first test, so that whoever waits sees it go on.
   if (lacking.length > 0) return lacking;
-  await buildLab(write);
+  if (!given) await buildLab(write);
   const all = filters.length === 0;
   for (const target of all ? targets : []) await (await productImage(target)).archive(write);
   return lacking;

@@ -31,12 +31,10 @@ const WAIT_MS = 15 * 60_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-/** Node flags of an entry: they cannot be set from inside. */
+/** Node flags of an entry, as its image has them, and why: they cannot be set from inside. */
 const FLAGS = {
-  // Many connections, or looks at many clusters, make much short-lived garbage; small semi-spaces
-  // keep the memory low.
   'gateway/main.ts': ['--max-semi-space-size=4'],
-  'operator/main.ts': ['--max-semi-space-size=4'],
+  'operator/main.ts': ['--optimize-for-size', '--no-turbofan', '--no-maglev'],
 };
 
 function readJson(path) {

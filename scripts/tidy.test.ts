@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { checkImports } from './tidy/import-rules.ts';
+import { checkPackages } from './tidy/package-rules.ts';
 import { checkSyntax } from './tidy/syntax-rules.ts';
 import { checkText } from './tidy/text-rules.ts';
 import { type Offence, readTree, type SourceTree } from './tidy/tree.ts';
@@ -234,5 +235,36 @@ describe('house rules on imports', () => {
       'e2e/a.test.ts': `import { x } from '../gateway/main.ts';\nx;\n`,
     });
     assert.match(found[0] ?? '', /is started, not imported/);
+  });
+});
+
+describe('house rules on packages', () => {
+  const manifest = (dependencies: Readonly<Record<string, string>>) =>
+    JSON.stringify({ dependencies });
+  const packages = (files: Record<string, string>) => shown(checkPackages(treeOf(files)));
+
+  it('want in a list what its programs load, by whatever way, and nothing else', () => {
+    const found = packages({
+      'operator/package.json': manifest({ far: '1', idle: '1', typed: '1' }),
+      'operator/main.ts':
+        "import '../protocol/a.ts';\nimport 'node:fs';\nimport('@a/late/x.js');\n",
+      'operator/kube/b.ts': `import 'unreached';\n`,
+      'protocol/a.ts': `export { c } from 'far';\nimport type { T } from 'typed';\n`,
+    });
+    assert.deepEqual(found, [
+      'operator/package.json:1: @a/late is not in it, and operator/main.ts loads it',
+      'operator/package.json:1: idle is in it, and no program loads it: take it out',
+      'operator/package.json:1: typed is in it, and no program loads it: take it out',
+    ]);
+  });
+
+  it('want one version in all lists', () => {
+    const found = packages({
+      'package.json': manifest({ x: '1' }),
+      'operator/package.json': manifest({ x: '2' }),
+      'gateway/main.ts': `import 'x';\n`,
+      'operator/main.ts': `import 'x';\n`,
+    });
+    assert.deepEqual(found, ['operator/package.json:1: x 2, and package.json has 1: agree on one']);
   });
 });

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { checkImports } from './tidy/import-rules.ts';
+import { checkPackages } from './tidy/package-rules.ts';
 import { checkSyntax } from './tidy/syntax-rules.ts';
 import { checkText } from './tidy/text-rules.ts';
 import { listFiles, readTree } from './tidy/tree.ts';
@@ -13,6 +14,7 @@ const offences = [
   ...checkText(tree.files),
   ...checkSyntax(tree.modules.values()),
   ...checkImports(tree),
+  ...checkPackages(tree),
 ].toSorted((a, b) => a.path.localeCompare(b.path) || a.line - b.line);
 
 for (const { path, line, message } of offences) {

@@ -52,8 +52,15 @@ export async function assertBare(kubectl: Kubectl, pod: PodName): Promise<void> 
   assert.equal(await inPod(kubectl, pod, script), '[65532,"node","EROFS","EROFS"]');
 }
 
-/** Its bill of materials names Node and every package that is there; `known` is one of these. */
-export async function assertTold(kubectl: Kubectl, pod: PodName, known: string): Promise<void> {
+/**
+ * Its bill of materials names Node and every package that is there; the first of `known` is one of
+ * these, the second is not.
+ */
+export async function assertTold(
+  kubectl: Kubectl,
+  pod: PodName,
+  [known, foreign]: readonly [string, string],
+): Promise<void> {
   const script = `
     const { readFileSync } = require('node:fs');
     const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -62,8 +69,9 @@ export async function assertTold(kubectl: Kubectl, pod: PodName, known: string):
       .filter((path) => path.startsWith('node_modules/') && !path.includes('@wscluster'))
       .map((path) => path.split('node_modules/').at(-1));
     const untold = there.filter((name) => !told.has(name));
-    console.log(JSON.stringify([there.includes('${known}'), told.has('node'), untold]));`;
-  assert.equal(await inPod(kubectl, pod, script), '[true,true,[]]');
+    const has = ['${known}', '${foreign}'].map((name) => there.includes(name));
+    console.log(JSON.stringify([has, told.has('node'), untold]));`;
+  assert.equal(await inPod(kubectl, pod, script), '[[true,false],true,[]]');
 }
 
 /** Nobody runs there but the program of the image, although others did before. */
@@ -75,6 +83,14 @@ export async function assertAlone(kubectl: Kubectl, pod: PodName): Promise<void>
     const pids = readdirSync('/proc').filter(others);
     console.log(pids.map((pid) => pid + ' ' + stat(pid).split(') ')[1][0]).join());`;
   for (let n = 0; n < 2; n += 1) assert.match(await inPod(kubectl, pod, script), /^1 [SR]$/);
+}
+
+/** Of the program of the image: anonymous memory, and what it has loaded of files. */
+export async function residentBytes(kubectl: Kubectl, pod: PodName): Promise<number> {
+  const script = `
+    const status = require('node:fs').readFileSync('/proc/1/status', 'utf8');
+    console.log(/^VmRSS:\\s+(\\d+) kB/m.exec(status)[1]);`;
+  return Number(await inPod(kubectl, pod, script)) * 1_024;
 }
 
 /**

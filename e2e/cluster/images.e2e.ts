@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { targets } from '../../scripts/images/builders.ts';
-import { until } from '../deadline.ts';
+import { pause, until } from '../deadline.ts';
 import { productImage } from '../lab/product-images.ts';
 import { DEFINITION, installDefinition, refuseDefinition } from './definition.ts';
 import {
@@ -11,6 +11,7 @@ import {
   assertTold,
   ending,
   type PodName,
+  residentBytes,
 } from './image-claims.ts';
 import {
   becomesReady,
@@ -29,8 +30,13 @@ const HOME = `images-${process.pid}`;
 const SYSTEM = `images-system-${process.pid}`;
 /** Whoever finds the Lease not released takes it after 15 s; one that is, when it looks again. */
 const AT_ONCE_MS = 10_000;
-/** Each has one of them, and the other image does not need it. */
-const KNOWN = { gateway: 'ws', operator: 'undici' } as const;
+/** An operator with so many, whose gateways wait for a node, holds no more within a minute. */
+const MANY = 50;
+const MOST_BYTES = 120_000_000;
+const IDLE_MS = 60_000;
+const LOOK_MS = 5_000;
+/** Packages that one image has, and the other does not. */
+const KNOWN = { gateway: ['fastify', 'undici'], operator: ['undici', 'fastify'] } as const;
 
 describe('the images, in pods that are restricted', () => {
   let target: Target;
@@ -120,5 +126,28 @@ describe('the images, in pods that are restricted', () => {
     assert.equal(await exitCode(), 0);
     await target.kubectl.apply(chat(HOME, { replicas: 2 }));
     await becomesReady(target.kubectl, HOME);
+  });
+
+  test(`an operator with ${MANY} WsClusters and nothing to do is small`, async () => {
+    const nowhere = { pod: { nodeSelector: { 'example.com/is': 'nowhere' } } };
+    const names = Array.from({ length: MANY }, (_, at) => `idle-${at}`);
+    await target.kubectl.apply(...names.map((name) => chat(HOME, nowhere, name)));
+    const reason = '{.items[*].status.conditions[?(@.type=="Degraded")].reason}';
+    const waiting = async () => {
+      const reasons = await target.kubectl('-n', HOME, 'get', 'wsc', `-o=jsonpath=${reason}`);
+      return reasons.split(' ').filter((one) => one === 'Unschedulable').length;
+    };
+    await until(async () => (await waiting()) === MANY, {
+      for: `${MANY} WsClusters to wait for a node`,
+      ...{ deadlineMs: 120_000, everyMs: 500 },
+    });
+    const pod = { namespace: SYSTEM, name: await leader(target.kubectl, SYSTEM) };
+    const seen: number[] = [];
+    for (const began = performance.now(); performance.now() - began < IDLE_MS; ) {
+      seen.push(await residentBytes(target.kubectl, pod));
+      await pause(LOOK_MS);
+    }
+    console.log(`${seen.map((bytes) => Math.round(bytes / 1e6)).join(', ')} MB`);
+    assert.ok(Math.max(...seen) <= MOST_BYTES, `${Math.max(...seen)} bytes`);
   });
 });

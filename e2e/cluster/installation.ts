@@ -9,9 +9,7 @@ import { namespace } from './workload.ts';
 /** A cluster with the images of the product, for suites that install the chart. */
 export async function startInstallable(): Promise<Target> {
   const target = await startTarget({ nodes: 1 });
-  for (const image of [await productImage('operator'), await productImage('gateway')]) {
-    await target.lab?.loadImage(await image.archive((line) => console.log(line)));
-  }
+  await target.load(await productImage('operator'), await productImage('gateway'));
   return target;
 }
 

@@ -1,5 +1,6 @@
 // `kube-elector-main.ts <kubeconfig> <namespace> <identity>`: takes part in an election; as long
-// as it leads writes its name, as fast as it is answered. Says `leading` and `over`.
+// as it leads writes its name, as fast as it is answered. Says `leading`, `leading no more`, and
+// `last asked N T` before it: its last write, and when (Unix ms) it asked whether it may send it.
 
 import { Connection } from '../../operator/kube/connection.ts';
 import { Election, whileLeading } from '../../operator/kube/election.ts';
@@ -23,11 +24,20 @@ const transport = new UndiciTransport({ origin: credentials.origin, clock });
 const api = new Connection({ credentials, transport, clock, userAgent: `elector/${identity}` });
 const path = pathOf(configMaps, { namespace, name: 'written-by' });
 
+let asked = 'nothing was asked';
 const election = new Election({
   ...{ api, clock, random: Math.random, log, identity, namespace, name: 'elector' },
+  leading: (leads) => {
+    if (!leads) say(asked);
+  },
   lead: async (signal, term) => {
-    const mine = whileLeading(api, term, signal);
-    for (let count = 0; !signal.aborted; count += 1) {
+    let count = 0;
+    const check = () => {
+      term.check();
+      asked = `last asked ${count} ${Date.now()}`;
+    };
+    const mine = whileLeading(api, { check }, signal);
+    for (; !signal.aborted; count += 1) {
       const body = configMap(namespace, 'written-by', { identity, count: String(count) });
       const query = { fieldManager: 'elector', force: true };
       const patch = 'apply-patch+yaml' as const;

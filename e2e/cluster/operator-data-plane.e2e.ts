@@ -8,7 +8,7 @@ import { Crowd } from './crowd/crowd.ts';
 import { type Death, OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { startRedisPod } from './redis-pod.ts';
-import { labOf } from './target.ts';
+import { labOf, labOnly } from './target.ts';
 
 const NAMESPACE = `data-plane-${process.pid}`;
 const SYSTEM = `data-plane-system-${process.pid}`;
@@ -19,7 +19,7 @@ const KEY_PREFIX = 'crowd';
 const OUTAGE_MS = 120_000;
 const SETTLE_MS = 180_000;
 
-describe('clients notice nothing of what befalls the control plane', () => {
+describe('clients notice nothing of what befalls the control plane', labOnly, () => {
   let world: OperatorWorld;
   let team: OperatorTeam;
   let crowd: Crowd;
@@ -41,7 +41,7 @@ describe('clients notice nothing of what befalls the control plane', () => {
     world = await OperatorWorld.start({ nodes: 1, namespaces: [NAMESPACE, SYSTEM] });
     const { target } = world;
     const made = await productImage('gateway');
-    await target.lab?.loadImage(await made.archive((line) => console.log(line)));
+    await target.load(made);
     const url = await startRedisPod(target.kubectl, NAMESPACE);
     const name = minimal.redis.urlSecretRef?.name ?? '';
     const metadata = { name, namespace: NAMESPACE };

@@ -9,6 +9,7 @@ import { isSettled, remains, stateOf } from './cluster-state.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { StandInPods } from './stand-in-pods.ts';
+import { labOnly } from './target.ts';
 
 const NAMESPACE = `drift-${process.pid}`;
 const SYSTEM = `drift-system-${process.pid}`;
@@ -39,7 +40,7 @@ interface Seen extends KubeObject {
   readonly status?: unknown;
 }
 
-describe('what was made for a WsCluster, in the hands of others', () => {
+describe('what was made for a WsCluster, in the hands of others', labOnly, () => {
   let world: OperatorWorld;
   let pods: StandInPods;
   let operator: OperatorProcess;

@@ -9,7 +9,7 @@ import { Steps, steps } from './operator-steps.ts';
 import { OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { StandInPods } from './stand-in-pods.ts';
-import { labOf } from './target.ts';
+import { labOf, labOnly } from './target.ts';
 
 const NAMESPACE = `faults-${process.pid}`;
 const SYSTEM = `faults-system-${process.pid}`;
@@ -31,7 +31,7 @@ const LEASE_MS = 12_000;
 /** More than the pace of looking at gateways that are settled. */
 const IDLE_MS = 20_000;
 
-describe('an operator comes to the same end', () => {
+describe('an operator comes to the same end', labOnly, () => {
   let world: OperatorWorld;
   let pods: StandInPods;
   let team: OperatorTeam;

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { COMMAND_KEY_SECRET } from '../../operator/command-key-secret.ts';
 import { pause, until } from '../deadline.ts';
 import { type ClusterName, remains } from './cluster-state.ts';
 import { type Step, Steps, steps } from './operator-steps.ts';
 import { type Member, OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { StandInPods } from './stand-in-pods.ts';
+import { labOnly } from './target.ts';
 
 /** Before or after its n-th write reached the API server. A read changes nothing. */
 type When = 'before' | 'after';
@@ -25,7 +27,7 @@ interface Lane {
   readonly steps: Steps;
 }
 
-describe('an operator that is killed at any of its calls', () => {
+describe('an operator that is killed at any of its calls', labOnly, () => {
   let world: OperatorWorld;
   let pods: StandInPods;
   const lanes = new Map<When, Lane>();
@@ -111,6 +113,31 @@ describe('an operator that is killed at any of its calls', () => {
     const before = asked();
     await pause(IDLE_MS);
     assert.deepEqual(asked(), before);
+  });
+
+  // It is made by who leads for the first time, before anything else.
+  test('before or after it makes the Secret of its key, another one has one', async () => {
+    for (const when of WHENS) {
+      const { team, steps: lane } = laneOf(when);
+      const system = ['-n', systemOf(when)] as const;
+      await world.target.kubectl(...system, 'delete', 'secret', COMMAND_KEY_SECRET);
+      const killing = team.killAt(await team.standby(), { call: 1, when });
+      await team.succeed();
+      await killing.died;
+      assert.match(killing.bit ?? '', /^POST .*\/secrets$/);
+      const made = await world.target.kubectl.attempt(
+        ...system,
+        'get',
+        'secret',
+        COMMAND_KEY_SECRET,
+      );
+      assert.equal(made.code === 0, when === 'after', made.stderr);
+      await team.succeed();
+      const at = lane.at('under-another-key');
+      await lane.begin(at, 'create');
+      await lane.settled(at);
+      await team.quiet(QUIET_MS);
+    }
   });
 
   test('a WsCluster goes without a call of any operator, also where none is', async () => {

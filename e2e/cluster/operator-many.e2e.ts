@@ -7,7 +7,7 @@ import { type ClusterName, isSettled } from './cluster-state.ts';
 import { type Member, OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { StandInPods } from './stand-in-pods.ts';
-import { labOf } from './target.ts';
+import { labOf, labOnly } from './target.ts';
 
 const NAMESPACES = Array.from({ length: 10 }, (_, at) => `many-${at}-${process.pid}`);
 const SYSTEM = `many-system-${process.pid}`;
@@ -22,7 +22,7 @@ const PACE_MS = 30_000;
 /** Aims of the issue; memory is told, and judged where it runs from its image. */
 const IDLE_CALLS_PER_SECOND = 2;
 
-describe('fifty WsClusters in ten namespaces', () => {
+describe('fifty WsClusters in ten namespaces', labOnly, () => {
   let world: OperatorWorld;
   let pods: StandInPods;
   let team: OperatorTeam;

@@ -6,6 +6,7 @@ import { isSettled, podsOf, remains } from './cluster-state.ts';
 import { OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { StandInPods } from './stand-in-pods.ts';
+import { labOnly } from './target.ts';
 
 const NAMESPACE = `refusals-${process.pid}`;
 const SYSTEM = `refusals-system-${process.pid}`;
@@ -40,7 +41,7 @@ const FOREIGN: Readonly<Record<string, (name: string, revision: string) => objec
   PodMonitor: (name) => ({ apiVersion: 'monitoring.coreos.com/v1', metadata: { name } }),
 };
 
-describe('what stands in the way of a WsCluster', () => {
+describe('what stands in the way of a WsCluster', labOnly, () => {
   let world: OperatorWorld;
   let pods: StandInPods;
   let team: OperatorTeam;

@@ -64,9 +64,12 @@ export class OperatorTeam {
     return this.#standby;
   }
 
-  /** Resolves when it has died of it, at its n-th write from now on. */
-  async killLeaderAt({ call: at, when }: Death): Promise<Killing> {
-    const leader = await this.leader();
+  async killLeaderAt(death: Death): Promise<Killing> {
+    return this.killAt(await this.leader(), death);
+  }
+
+  /** At its n-th write from now on. */
+  killAt({ operator, proxy }: Member, { call: at, when }: Death): Killing {
     let calls = 0;
     let done = (): void => {};
     const died = new Promise<void>((resolve) => {
@@ -75,11 +78,11 @@ export class OperatorTeam {
     const killing: Killing = { bit: undefined, died };
     const die = (what: string): 'hold' => {
       killing.bit = what;
-      leader.operator.kill().then(done, done);
+      operator.kill().then(done, done);
       return 'hold';
     };
     const isIt = new WeakSet<object>();
-    leader.proxy.before = (call) => {
+    proxy.before = (call) => {
       // A dead one's calls on their way are its, too: they come no further.
       if (killing.bit !== undefined) return 'hold';
       if (call.kind !== 'write') return 'pass';
@@ -87,7 +90,7 @@ export class OperatorTeam {
       if (calls === at) isIt.add(call);
       return isIt.has(call) && when === 'before' ? die(`${call.method} ${call.path}`) : 'pass';
     };
-    leader.proxy.after = (call) =>
+    proxy.after = (call) =>
       isIt.has(call) && when === 'after' ? die(`${call.method} ${call.path}`) : 'pass';
     return killing;
   }

@@ -8,6 +8,7 @@ import { isSettled, podsOf } from './cluster-state.ts';
 import { hasDefaultAccount } from './default-account.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { OperatorWorld } from './operator-world.ts';
+import { labOnly } from './target.ts';
 import { redis } from './workload.ts';
 
 const NAMESPACE = `unwell-${process.pid}`;
@@ -15,7 +16,7 @@ const SYSTEM = `unwell-system-${process.pid}`;
 const AT = { namespace: NAMESPACE, name: 'chat' };
 const URL = 'redis://redis:6379';
 
-describe('what is wrong around gateways that run', () => {
+describe('what is wrong around gateways that run', labOnly, () => {
   let world: OperatorWorld;
   let operator: OperatorProcess;
   let image = '';
@@ -62,7 +63,7 @@ describe('what is wrong around gateways that run', () => {
     const { target } = world;
     const made = await productImage('gateway');
     image = made.name;
-    await target.lab?.loadImage(await made.archive((line) => console.log(line)));
+    await target.load(made);
     await hasDefaultAccount(target.kubectl, NAMESPACE);
     await target.kubectl.apply({
       ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'redis', namespace: NAMESPACE } },

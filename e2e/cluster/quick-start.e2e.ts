@@ -57,6 +57,18 @@ describe('what README shows first, on a cluster', () => {
     assert.match(await inHome('exec', 'visitor', '--', 'node', '-e', script), /^200 /);
   };
   const said = async (pod: string) => (await inHome('logs', pod)).trim().split('\n');
+  /** The runtime may write what a container said after its end was told: to the last brace. */
+  const visited = async (): Promise<Visited> => {
+    const isWhole = async () => {
+      const last = (await said('visitor')).at(-1) ?? '';
+      return last.startsWith('{') && last.endsWith('}]}') && last;
+    };
+    const last = await until(isWhole, {
+      for: 'all that the clients have to tell',
+      ...{ deadlineMs: 30_000, everyMs: 500 },
+    });
+    return JSON.parse(last) as Visited;
+  };
 
   before(async () => {
     target = await startInstallable();
@@ -165,7 +177,7 @@ describe('what README shows first, on a cluster', () => {
     await publish('end', 1);
     const phase = ['--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s'];
     await inHome('wait', 'pod/visitor', ...phase);
-    const { published, told } = JSON.parse((await said('visitor')).at(-1) ?? '') as Visited;
+    const { published, told } = await visited();
     console.log(`${published} messages to ${told.length} clients`);
     assert.ok(published > 100, `${published} messages`);
     const all = Array.from({ length: published }, (_, n) => n);

@@ -1,4 +1,5 @@
 import type { TestContext } from 'node:test';
+import { run } from '../lab/command.ts';
 import { type Image, nodeImage, redisImage } from '../lab/images.ts';
 import { type Kubectl, kubectl } from '../lab/kubectl.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
@@ -10,9 +11,21 @@ export interface Target {
   readonly lab: Lab | undefined;
   /** Image of Node that pods can be made of. */
   readonly node: string;
+  /** So that pods can be made of them: no registry has them. */
+  load(...images: readonly Image[]): Promise<void>;
   /** Removes what the suite made. */
   stop(): Promise<void>;
 }
+
+/** Options of a suite that needs a lab: its pods are reached from here, or it has no nodes. */
+export const labOnly = {
+  skip:
+    process.env['E2E_KUBECONFIG'] !== undefined &&
+    'E2E_KUBECONFIG: needs a cluster whose pods this machine reaches, or that has no nodes',
+};
+
+const loadCommand = process.env['E2E_LOAD_IMAGE'];
+const LOAD_MS = 5 * 60_000;
 
 let count = 0;
 
@@ -25,16 +38,31 @@ export async function startTarget({ nodes }: { readonly nodes: number }): Promis
   const other = process.env['E2E_KUBECONFIG'];
   const node = await nodeImage();
   if (other !== undefined) {
-    const stop = () => Promise.resolve();
-    return { kubectl: kubectl(other), lab: undefined, node: node.name, stop };
+    // Without the command it is pulled, as anybody's is.
+    if (nodes > 0 && loadCommand !== undefined) await loadElsewhere(node, await redisImage());
+    const target = { kubectl: kubectl(other), lab: undefined, node: node.name };
+    return { ...target, load: loadElsewhere, stop: () => Promise.resolve() };
   }
   const lab = await startLab({ nodes, name: labName(), bound: true, say });
-  if (nodes > 0) await load(lab, [node, await redisImage()]);
-  return { kubectl: lab.kubectl, lab, node: node.name, stop: () => lab.stop() };
+  const load = async (...images: readonly Image[]) => {
+    for (const image of images) await lab.loadImage(await image.archive(say));
+  };
+  if (nodes > 0) await load(node, await redisImage());
+  return { kubectl: lab.kubectl, lab, node: node.name, load, stop: () => lab.stop() };
 }
 
-async function load(lab: Lab, images: readonly Image[]): Promise<void> {
-  for (const image of images) await lab.loadImage(await image.archive(say));
+/** By the command of whoever knows that cluster. */
+async function loadElsewhere(...images: readonly Image[]): Promise<void> {
+  for (const image of images) {
+    if (loadCommand === undefined) {
+      throw new Error(
+        `E2E_KUBECONFIG: no registry has ${image.name}; set E2E_LOAD_IMAGE to a command that` +
+          ' takes the path of an archive to the nodes, such as "kind load image-archive"',
+      );
+    }
+    const archive = await image.archive(say);
+    await run('sh', ['-c', `${loadCommand} "$0"`, archive], { deadlineMs: LOAD_MS });
+  }
 }
 
 /** The lab; on another cluster the test is skipped, with the reason. */

@@ -4,7 +4,7 @@ import { until } from '../deadline.ts';
 import { lastLines } from './command.ts';
 import { type Instance, LOGS, PROCESSES } from './instances.ts';
 import { INSIDE, type Machine } from './machine.ts';
-import { formatProcessId, isAlive, type ProcessId, signalProcess } from './processes.ts';
+import { formatProcessId, isAlive, isStopped, type ProcessId, signalProcess } from './processes.ts';
 
 export interface ComponentOptions {
   /** Of its own in the lab: `kube-apiserver`, `kubelet-node-1`. */
@@ -17,6 +17,7 @@ export interface ComponentOptions {
 
 const READY_MS = 120_000;
 const END_MS = 20_000;
+const STOP_MS = 5_000;
 const TOLD_LINES = 8;
 const TAIL_BYTES = 16_384;
 
@@ -64,9 +65,13 @@ export class Component {
     );
   }
 
-  /** SIGSTOP: its connections stay, and nothing answers. Throws when it does not run. */
+  /** SIGSTOP: its connections stay, and nothing answers from now on. Throws if it does not run. */
   freeze(): void {
-    this.#signal('SIGSTOP');
+    const running = this.#signal('SIGSTOP');
+    const end = performance.now() + STOP_MS;
+    while (!isStopped(running)) {
+      if (performance.now() >= end) throw new Error(`${this.name} runs on after SIGSTOP`);
+    }
   }
 
   /** SIGCONT. Throws when it does not run. */
@@ -94,10 +99,11 @@ export class Component {
     }
   }
 
-  #signal(name: NodeJS.Signals): void {
+  #signal(name: NodeJS.Signals): ProcessId {
     const running = this.#process;
     if (running === undefined || !signalProcess(running, name)) {
       throw new Error(`${this.name} does not run: no ${name} for it`);
     }
+    return running;
   }
 }

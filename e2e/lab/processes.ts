@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A process that is meant even when its number was given to another one since. */
 export interface ProcessId {
@@ -11,7 +11,7 @@ export interface ProcessId {
 const STATE = 0;
 const STARTED_AT = 19;
 
-function statOf(pid: number): string[] | undefined {
+function statOf(pid: number | string): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     return text.slice(text.lastIndexOf(')') + 2).split(' ');
@@ -30,6 +30,12 @@ export function processId(pid: number): ProcessId | undefined {
 export function isAlive({ pid, startedAt }: ProcessId): boolean {
   const stat = statOf(pid);
   return stat?.[STARTED_AT] === startedAt && stat[STATE] !== 'Z' && stat[STATE] !== 'X';
+}
+
+/** Whether none of its threads runs any more: a SIGSTOP reaches each at a time of its own. */
+export function isStopped({ pid }: ProcessId): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => statOf(`${pid}/task/${thread}`)?.[STATE] === 'T');
 }
 
 /** False: it was gone already. */

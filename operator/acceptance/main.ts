@@ -3,6 +3,7 @@
 // stand in WSCLUSTER_ACCEPTANCE_TOKEN. Says each step, and ends with 1 at the first that failed.
 
 import { foregroundClock as clock } from '../../protocol/clock.ts';
+import { kind, versions } from '../api/wscluster.ts';
 import { Connection } from '../kube/connection.ts';
 import { inCluster } from '../kube/in-cluster.ts';
 import { UndiciTransport } from '../kube/undici-transport.ts';
@@ -48,12 +49,10 @@ try {
   if (operator === undefined) throw new Error('the address of the operator is missing');
   await isReady(`${operator}/readyz`);
   say('the operator is ready');
-  await isServed('/apis/wscluster.io/v1alpha1');
+  await isServed(`/apis/${kind.group}/${versions.stored}`);
   say('the API server knows WsClusters');
   if (cluster === undefined) {
-    say(
-      'no WsCluster was named: `helm upgrade … --reuse-values --set test.wsCluster=NAME` names one',
-    );
+    say('no WsCluster was named; `--set test.wsCluster=NAME` of `helm upgrade` names one');
   } else {
     const token = process.env['WSCLUSTER_ACCEPTANCE_TOKEN'];
     await passMessages({ url: cluster, ...(token === undefined ? {} : { token }), say });

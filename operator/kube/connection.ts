@@ -20,7 +20,7 @@ export interface Call {
   /** Milliseconds for everything: proof, connection, the whole answer. Default: `deadlineMs`. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Asked at the last moment before it is sent; what it throws, the call ends with. */
+  /** Asked when a connection takes it, right before it is written; what it throws ends the call. */
   readonly before?: () => void;
 }
 
@@ -135,8 +135,8 @@ export class Connection implements ApiServer {
     const headers = { ...proof.headers, accept: 'application/json', 'user-agent': userAgent };
     const type = `application/${patch ?? 'json'}`;
     const path = credentials.basePath + withQuery(call.path, call.query);
-    refuseUnless(call.before);
-    const request = { method, path, tls: proof.tls, signal: limit.signal };
+    const before = refusing(call.before);
+    const request = { method, path, tls: proof.tls, signal: limit.signal, before };
     try {
       const answer = await transport.send(
         body === undefined
@@ -152,7 +152,7 @@ export class Connection implements ApiServer {
       if (answer.status === 401) credentials.forget();
       return answer;
     } catch (error) {
-      this.#counts.request(method, undefined);
+      if (!(error instanceof Refused)) this.#counts.request(method, undefined);
       throw error;
     }
   }
@@ -195,12 +195,15 @@ export class Connection implements ApiServer {
 /** What the caller's own `before` threw. */
 class Refused extends Error {}
 
-function refuseUnless(before: (() => void) | undefined): void {
-  try {
-    before?.();
-  } catch (error) {
-    throw new Refused('refused by the caller', { cause: error });
-  }
+function refusing(before: (() => void) | undefined): (() => void) | undefined {
+  if (before === undefined) return undefined;
+  return () => {
+    try {
+      before();
+    } catch (error) {
+      throw new Refused('refused by the caller', { cause: error });
+    }
+  };
 }
 
 /** How long is waited for something, and who else may end the waiting. */

@@ -44,8 +44,8 @@ export interface ElectionOptions extends LeasePlace {
 /** What proves, at any moment, that this process still leads. */
 export interface Term {
   /**
-   * Throws when it does not, or cannot know. To be asked before every write: a process that was
-   * frozen runs on in the middle of anything, before any timer tells it that its time is over.
+   * Throws when it does not, or cannot know. To be asked right before every write: a process that
+   * was frozen runs on in the middle of anything, before any timer tells it that its time is over.
    */
   check(): void;
 }
@@ -75,8 +75,11 @@ export function whileLeading(api: ApiServer, term: Term, signal: AbortSignal): A
  *   as it says, by this process' own monotonic clock, from when it saw it first.
  * - A holder measures from before it sent its last renewal that succeeded. Its work ends after
  *   `renewDeadlineMs`, the others wait for `leaseMs`: the difference is what the work has to end.
- * - A leader that was frozen finds by its clock that its term is over (`Term.check`) before it does
- *   anything else; monotonic time goes on while a process is stopped.
+ * - A leader that was frozen finds by its clock that its term is over (`Term.check`) before it
+ *   sends anything else; monotonic time goes on while a process is stopped.
+ * - What it was about to send when it was frozen may leave after the thaw: Node hands requests to
+ *   the socket at the end of a turn of its event loop, and an API server knows no fence. Whoever
+ *   leads must look at what is there and put it right, as reconcilers do; client-go is no stricter.
  */
 export class Election {
   readonly #options: ElectionOptions;

@@ -1,5 +1,5 @@
 import type { RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
+import type { Cluster, KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../../protocol/clock.ts';
 import { type Credentials, type Proof, sameOrNew, splitServer } from './credentials.ts';
 import type { TlsMaterial } from './transport.ts';
@@ -15,19 +15,22 @@ export interface KubeconfigOptions {
   readonly context?: string;
 }
 
+/** The kubeconfig cannot be used; the message says which, and why. */
+export class KubeconfigError extends Error {
+  override readonly name = 'KubeconfigError';
+}
+
 /**
  * Certificates, tokens, token files, OIDC and exec plugins of a kubeconfig, by client-node, which
  * remembers a plugin's answer until it expires. Loaded only here: its import takes most of a second
- * and 80 MB, which an operator in its pod does not pay. Throws for a file that cannot be read, a
- * context that does not exist, and a proxy, which is not supported.
+ * and 80 MB, which an operator in its pod does not pay.
+ *
+ * @throws KubeconfigError for a file that is missing or cannot be read, a context that does not
+ * exist, and a proxy, which is not supported.
  */
 export async function kubeconfig(options: KubeconfigOptions): Promise<Credentials> {
   const config = await load(options);
-  const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Error('the kubeconfig names no cluster for its context');
-  if (cluster.proxyUrl !== undefined) {
-    throw new Error(`proxy-url of cluster ${cluster.name} is not supported`);
-  }
+  const cluster = clusterOf(config);
   const source = new ConfigSource(options, config);
   return {
     ...splitServer(cluster.server),
@@ -40,10 +43,37 @@ export async function kubeconfig(options: KubeconfigOptions): Promise<Credential
 async function load({ file, context }: KubeconfigOptions): Promise<KubeConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  if (file === undefined) config.loadFromDefault();
-  else config.loadFromFile(file);
+  try {
+    if (file === undefined) config.loadFromDefault();
+    else config.loadFromFile(file);
+  } catch (error) {
+    const which = file ?? process.env['KUBECONFIG'] ?? '~/.kube/config';
+    const why = error instanceof Error ? error.message : String(error);
+    throw new KubeconfigError(`the kubeconfig ${which} cannot be used: ${why}`, { cause: error });
+  }
   if (context !== undefined) config.setCurrentContext(context);
   return config;
+}
+
+/** What client-node makes up where there is no file at all. */
+const MADE_UP = 'http://localhost:8080';
+
+function clusterOf(config: KubeConfig): Cluster {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) {
+    const known = config.getContexts().map(({ name }) => name);
+    const context = config.getCurrentContext();
+    throw new KubeconfigError(
+      `the kubeconfig has no cluster for the context ${context}; its contexts: ${known.join(', ')}`,
+    );
+  }
+  if (cluster.server === MADE_UP && cluster.name === 'cluster') {
+    throw new KubeconfigError('there is no kubeconfig, neither KUBECONFIG nor ~/.kube/config');
+  }
+  if (cluster.proxyUrl !== undefined) {
+    throw new KubeconfigError(`proxy-url of the cluster ${cluster.name} is not supported`);
+  }
+  return cluster;
 }
 
 class ConfigSource {

@@ -8,6 +8,11 @@ export interface HttpRequest {
   readonly tls: TlsMaterial;
   /** Ends it, whatever it does, its body too. */
   readonly signal: AbortSignal;
+  /**
+   * Asked when a connection takes it, right before it is written there: it may have waited for one
+   * until then. What this throws, `send` rejects with, and nothing is written.
+   */
+  readonly before?: (() => void) | undefined;
 }
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

@@ -18,9 +18,11 @@ describe('connections', () => {
   let origin: string;
   let held: ServerResponse[] = [];
   let sockets = 0;
+  let served = 0;
 
   before(async () => {
     server = createServer((request, response) => {
+      served += 1;
       if (request.url === '/held') held.push(response.writeHead(200));
       else response.end('{}');
       if (request.url === '/held') response.write('begun');
@@ -42,6 +44,7 @@ describe('connections', () => {
   });
   const fresh = () => {
     sockets = 0;
+    served = 0;
     held = [];
     transport = new UndiciTransport({ origin, clock: new ManualClock() });
   };
@@ -75,6 +78,33 @@ describe('connections', () => {
     for await (const piece of watch.body) text += Buffer.from(piece).toString();
     assert.equal(text, 'begun');
     assert.equal(await ask(), '{}', 'the connection is free again');
+  });
+
+  test('ask, when they take a request, whether it is still to be sent', async () => {
+    fresh();
+    await transport.close();
+    transport = new UndiciTransport({ origin, clock: new ManualClock(), connections: 1 });
+    const watch = await transport.send(request({ path: '/held' }));
+    const asked: string[] = [];
+    const may = ask({ before: () => asked.push('may') });
+    const late = ask({
+      before: () => {
+        asked.push('late');
+        throw new RangeError('not any more');
+      },
+    });
+    const refused = assert.rejects(late, RangeError);
+    for await (const piece of watch.body) {
+      assert.equal(Buffer.from(piece).toString(), 'begun');
+      assert.deepEqual(asked, [], 'no connection has taken them');
+      held[0]?.end();
+    }
+    assert.equal(await may, '{}');
+    await refused;
+    assert.deepEqual(asked, ['may', 'late']);
+    assert.equal(served, 2, 'the watch and the first');
+    assert.equal(await ask(), '{}', 'the connection is free again');
+    assert.equal(sockets, 1);
   });
 
   test('are others with other certificates; those that carry something stay for it', async () => {

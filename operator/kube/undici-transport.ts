@@ -65,12 +65,14 @@ export class UndiciTransport implements Transport {
     this.#options = options;
   }
 
-  async send({ method, path, headers, body, tls, signal }: HttpRequest): Promise<HttpAnswer> {
+  async send(asked: HttpRequest): Promise<HttpAnswer> {
+    const { method, path, headers, body, tls, signal, before } = asked;
     signal.throwIfAborted();
     const pool = this.#poolFor(tls);
     pool.carried += 1;
     try {
-      const answering = pool.agent.request({
+      const agent = before === undefined ? pool.agent : pool.agent.compose(asking(before));
+      const answering = agent.request({
         origin: this.#options.origin,
         ...{ method, path, headers, body: body ?? null, signal },
       });
@@ -164,6 +166,18 @@ export class UndiciTransport implements Transport {
     // Not close(): the other end may not be there any more to answer it.
     pool.agent.destroy().catch(() => {});
   }
+}
+
+/** undici tells a handler when a connection takes its request; what it throws ends the request. */
+function asking(before: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    const start = handler.onRequestStart?.bind(handler);
+    handler.onRequestStart = (...told) => {
+      before();
+      start?.(...told);
+    };
+    return dispatch(options, handler);
+  };
 }
 
 /**

@@ -64,7 +64,8 @@ function importTypeSpecifier(node: Node): Node | undefined {
   return found;
 }
 
-function resolveSpecifier(from: string, specifier: string): string | undefined {
+/** The file of ours that is meant; undefined: none of ours. */
+export function resolveSpecifier(from: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return normalize(join(dirname(from), specifier));
   return OWN_PACKAGES.get(specifier);
 }

@@ -99,7 +99,12 @@ const layers: readonly Layer[] = [
   layer('operator/gateways', /^operator\/gateways\//, ['protocol']),
   layer('operator/kube', /^operator\/kube\//, ['protocol']),
   // What a visitor of an installation sees.
-  layer('operator/acceptance', /^operator\/acceptance\//, ['protocol', 'client', 'operator/kube']),
+  layer('operator/acceptance', /^operator\/acceptance\//, [
+    'protocol',
+    'client',
+    'operator/api',
+    'operator/kube',
+  ]),
   layer('operator/settings', /^operator\/settings\//, ['protocol', 'gateway/settings']),
   // The program: it alone knows all parts.
   layer('operator', /^operator\/(testing\/)?[^/]+\.ts$/, [

@@ -10,6 +10,7 @@ export class CannedTransport implements Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpAnswer> {
+    request.before?.();
     this.requests.push(request);
     return this.#answer(request);
   }
