@@ -369,6 +369,7 @@ export class Gateway {
       hub: () => hub.state,
       proxied: () => edge.proxying,
       ready: () => this.checks().every(({ ok }) => ok),
+      draining: () => !this.#drain.check().ok,
       cutOff: () => this.#cutOff.cutOff,
       connected: () => stream.health.connected,
       unsuitable: () => stream.health.unsuitable.length,

@@ -49,6 +49,12 @@ const sets: Readonly<Record<string, object>> = {
       },
     },
     podMonitor: { enabled: true, intervalSeconds: 15, labels: { release: 'prometheus' } },
+    prometheusRule: {
+      enabled: true,
+      labels: { release: 'prometheus' },
+      runbooks: 'https://wiki.example.com/wscluster/operations',
+      without: ['WsClusterGatewayBusy', 'WsClusterOperatorStuck'],
+    },
     nodeSelector: { 'kubernetes.io/os': 'linux' },
     tolerations: [{ key: 'control-plane', operator: 'Exists' }],
     affinity: { nodeAffinity: {} },
@@ -142,6 +148,10 @@ describe('the chart', () => {
     'another type': ['replicas=two', /'\/replicas': got string, want integer/],
     'a digest that is none': ['image.digest=1.2', /'\/image\/digest': '1.2' does not match/],
     'a namespace that is none': ['watchNamespaces={A}', /'\/watchNamespaces\/0': 'A' does not/],
+    'an alert that there is not': [
+      'prometheusRule.without={WsClusterNotReddy}',
+      /'\/prometheusRule\/without\/0': value must be one of 'WsClusterNotReady'/,
+    ],
     'a label of the chart’s own': [
       'podLabels.app\\.kubernetes\\.io/name=x',
       /'\/podLabels\/app.kubernetes.io~1name'/,

@@ -71,6 +71,7 @@ describe('metrics', () => {
     metrics.observe({
       hub: () => ({ topics: 2, subscriptions: 5, outlets: 4, slow: 1, recentBytes: 99 }),
       ready: () => true,
+      draining: () => false,
       cutOff: () => false,
       proxied: () => ({ proxied: 8, inTransit: 70_000 }),
       connected: () => true,

@@ -22,6 +22,7 @@ import { allOf, type Label, SeriesMaker } from './series.ts';
 export interface MetricSources {
   readonly hub: () => HubState;
   readonly ready: () => boolean;
+  readonly draining: () => boolean;
   readonly cutOff: () => boolean;
   readonly connected: () => boolean;
   readonly unsuitable: () => number;
@@ -107,6 +108,7 @@ const gauges: readonly Gauge[] = [
   ['slow_subscribers', 'Connections that have no room for more now.', ({ hub }) => hub().slow],
   ['recent_bytes', 'Memory of recent messages.', ({ hub }) => hub().recentBytes],
   ['ready', '1 while new clients should come here.', ({ ready }) => Number(ready())],
+  ['draining', '1 while it drains, or is about to end.', ({ draining }) => Number(draining())],
   [
     'proxied_connections',
     'Clients that are connected here and served by their owner.',

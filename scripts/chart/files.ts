@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifest } from '../documents/manifest.ts';
+import { ruleTemplate } from '../observability/rules.ts';
 import { crdTemplate } from './crd-template.ts';
 import { policyTemplate } from './policy-template.ts';
 import { asRules, ownRights, rights } from './rights.ts';
@@ -18,6 +19,7 @@ export const chartFiles: readonly { readonly path: string; make(): string }[] = 
   { path: `${FOLDER}/values.schema.json`, make: schemaFile },
   { path: `${FOLDER}/templates/crd.yaml`, make: crdTemplate },
   { path: `${FOLDER}/templates/policy.yaml`, make: policyTemplate },
+  { path: `${FOLDER}/templates/prometheus-rule.yaml`, make: ruleTemplate },
   { path: `${FOLDER}/templates/_rights.tpl`, make: rightsTemplate },
 ];
 

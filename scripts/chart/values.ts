@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { flag } from '../../gateway/settings/fields.ts';
 import { operatorSettings } from '../../operator/settings/declaration.ts';
+import { alertNames } from '../observability/alerts.ts';
 import { policyAllow } from './policy-values.ts';
 
 /**
@@ -70,6 +71,31 @@ const podMonitor = group(
     labels: texts('Labels of it, by which a Prometheus selects it.'),
   },
   'PodMonitor of the operator itself. Those of gateways are made for each WsCluster.',
+);
+
+const prometheusRule = group(
+  {
+    enabled: flag(false, 'Whether there is one. Its kind must be there: Prometheus’ operator.'),
+    labels: texts('Labels of it, by which a Prometheus selects it.'),
+    runbooks: z
+      .string()
+      .min(1)
+      .max(1_024)
+      .regex(/^[^\s#]+$/)
+      .default('docs/operations.md')
+      .meta({
+        description:
+          'Where you keep docs/operations.md: `runbook_url` of an alert is this and its section.',
+        form: 'an address without `#`',
+      }),
+    without: z
+      .array(z.enum(alertNames))
+      .max(alertNames.length)
+      .default([])
+      .meta({ description: 'Alerts that are left out.', form: 'names of alerts' }),
+  },
+  'PrometheusRule with the alerts of docs/operations.md, for all gateways and operators that its ' +
+    'Prometheus reads.',
 );
 
 const test = group(
@@ -161,6 +187,7 @@ export const chartValues = z.strictObject({
     'What a WsCluster may ask for: a ValidatingAdmissionPolicy.',
   ),
   podMonitor,
+  prometheusRule,
   resources: asKubernetes('pod.spec.containers.resources', 'What an operator gets.').default({
     requests: { cpu: '50m', memory: '128Mi' },
     limits: { memory: '512Mi' },

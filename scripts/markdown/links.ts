@@ -75,7 +75,7 @@ function* prose(text: string): Generator<{ line: number; content: string; raw: s
 }
 
 /** The anchors that a forge makes of the headings: lower case, dashes, numbers for repeats. */
-function anchorsOf(text: string): Set<string> {
+export function anchorsOf(text: string): Set<string> {
   const anchors = new Set<string>();
   for (const { raw } of prose(text)) {
     for (const [, id = ''] of raw.matchAll(/<a\s+(?:id|name)="([^"]+)"/g)) anchors.add(id);

@@ -43,6 +43,12 @@ export const needs: readonly Need[] = [
     without: 'the client written in Python is skipped',
     isPresent: () => spawnSync('python3', ['-c', 'import ensurepip']).status === 0,
   },
+  {
+    name: 'prometheus',
+    packages: ['prometheus'],
+    without: 'alerts and dashboard are not tried on a real Prometheus',
+    isPresent: () => onPath('prometheus') && onPath('promtool'),
+  },
 ];
 
 /** What the environment names counts, and nothing else then. */
