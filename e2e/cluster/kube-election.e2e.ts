@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Informer } from '../../operator/kube/informer.ts';
 import type { KubeObject } from '../../operator/kube/objects.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
 import { until } from '../deadline.ts';
+import { isStopped, processId } from '../lab/processes.ts';
 import { type Connected, configMaps, connect, kubeconfigOf } from './kube-target.ts';
 import { labOf, startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -46,8 +46,8 @@ class Elector {
   /** Resolves when nothing of it runs any more. */
   async freeze(): Promise<void> {
     this.process.kill('SIGSTOP');
-    const state = () => readFileSync(`/proc/${this.process.pid}/status`, 'utf8');
-    await until(() => /^State:\tT/m.test(state()), { for: 'it to be frozen', deadlineMs: 5_000 });
+    const id = processId(this.process.pid ?? assert.fail()) ?? assert.fail();
+    await until(() => isStopped(id), { for: 'it to be frozen', deadlineMs: 5_000 });
   }
 
   async stop(): Promise<void> {

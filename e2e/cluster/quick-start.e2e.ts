@@ -9,7 +9,7 @@ import { CHART, helms } from './helm.ts';
 import { becomesReady, chat, GATEWAYS, home, livesOf, startInstallable } from './installation.ts';
 import { bare } from './readiness-time.ts';
 import type { Target } from './target.ts';
-import { type Visited, visitor, wscat } from './visitor/pod.ts';
+import { bystander, type Visited, visitor, wscat } from './visitor/pod.ts';
 
 const README = join(import.meta.dirname, '..', '..', 'README.md');
 /** That of README. */
@@ -45,7 +45,7 @@ describe('what README shows first, on a cluster', () => {
       for: 'the gateways to be gone',
       ...{ deadlineMs: 120_000, everyMs: 250 },
     });
-  /** By HTTP, from the pod of the clients. */
+  /** By HTTP, from a pod that stays: those of the clients end with what they hear. */
   const publish = async (topic: string, data: unknown): Promise<void> => {
     const request = {
       method: 'POST',
@@ -54,7 +54,7 @@ describe('what README shows first, on a cluster', () => {
     };
     const script = `fetch('http://chat/v1/publish', ${JSON.stringify(request)})
       .then(async (answer) => console.log(answer.status, await answer.text()));`;
-    assert.match(await inHome('exec', 'visitor', '--', 'node', '-e', script), /^200 /);
+    assert.match(await inHome('exec', 'bystander', '--', 'node', '-e', script), /^200 /);
   };
   const said = async (pod: string) => (await inHome('logs', pod)).trim().split('\n');
   /** The runtime may write what a container said after its end was told: to the last brace. */
@@ -135,6 +135,7 @@ describe('what README shows first, on a cluster', () => {
     await target.kubectl.apply(
       ...(await visitor({ ...where, url: 'ws://chat/ws', clients: CLIENTS })),
       ...(await wscat({ ...where, url: 'ws://chat/ws?topics=hello' })),
+      ...bystander(where),
     );
     const isReady = async () =>
       (await target.kubectl.attempt('-n', HOME, 'logs', 'visitor')).stdout.includes('ready');
@@ -146,7 +147,7 @@ describe('what README shows first, on a cluster', () => {
       const frames = (await said('wscat')).flatMap((line) => /\{.*\}/.exec(line) ?? []);
       return frames.map((frame) => (JSON.parse(frame) as { readonly data: unknown }).data);
     };
-    await inHome('wait', 'pod/wscat', '--for=condition=Ready', '--timeout=60s');
+    await inHome('wait', 'pod/wscat', 'pod/bystander', '--for=condition=Ready', '--timeout=60s');
     const connected = async () => {
       const all = await Promise.all((await gatewayPods()).map(statusOf));
       const counts = all.map(({ edge }) => edge?.connections ?? 0);

@@ -26,16 +26,32 @@ export function processId(pid: number): ProcessId | undefined {
   return startedAt === undefined ? undefined : { pid, startedAt };
 }
 
-/** What nobody has waited for yet is gone all the same. */
+/**
+ * What nobody has waited for yet is gone all the same, once its last thread is: until then its
+ * ports are taken, though its first thread says that it is over.
+ */
 export function isAlive({ pid, startedAt }: ProcessId): boolean {
   const stat = statOf(pid);
-  return stat?.[STARTED_AT] === startedAt && stat[STATE] !== 'Z' && stat[STATE] !== 'X';
+  if (stat?.[STARTED_AT] !== startedAt) return false;
+  return (stat[STATE] !== 'Z' && stat[STATE] !== 'X') || threadsOf(pid).length > 1;
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // It is gone, and has none.
+    return [];
+  }
 }
 
 /** Whether none of its threads runs any more: a SIGSTOP reaches each at a time of its own. */
 export function isStopped({ pid }: ProcessId): boolean {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  return threads.every((thread) => statOf(`${pid}/task/${thread}`)?.[STATE] === 'T');
+  const threads = threadsOf(pid);
+  return (
+    threads.length > 0 &&
+    threads.every((thread) => statOf(`${pid}/task/${thread}`)?.[STATE] === 'T')
+  );
 }
 
 /** False: it was gone already. */

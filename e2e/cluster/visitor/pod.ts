@@ -30,6 +30,12 @@ export async function wscat({ url, ...where }: Workload & { url: string }): Prom
   return pod({ ...where, name: 'wscat', program, args: ['main.cjs', '--connect', url] });
 }
 
+/** A pod in which nothing happens by itself: others are told to run something in it. */
+export function bystander(where: Workload): object[] {
+  const program = 'setInterval(() => {}, 60_000);';
+  return pod({ ...where, name: 'bystander', program, args: ['main.mjs'] });
+}
+
 interface PodOptions extends Workload {
   readonly name: string;
   readonly program: string;
