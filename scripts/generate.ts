@@ -3,7 +3,6 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { metricsDocument } from '../gateway/metrics/document.ts';
 import { settingsDocument } from '../gateway/settings/document.ts';
 import { customResourceDefinition } from '../operator/api/custom-resource-definition.ts';
 import { crdDocument } from '../operator/api/document.ts';
@@ -13,6 +12,7 @@ import { chartFiles } from './chart/files.ts';
 import { withDefinition } from './chart/plain-file.ts';
 import { withCodeTables } from './documents/codes.ts';
 import { manifest } from './documents/manifest.ts';
+import { metricsDocument } from './observability/document.ts';
 
 interface GeneratedFile {
   readonly path: string;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, type TestContext, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
@@ -128,6 +129,19 @@ describe('the chart', () => {
         texts(others),
       ].join('---\n');
       t.assert.fileSnapshot(text, PLAIN, { serializers: [String] });
+    }
+  });
+
+  test('gives Grafana the dashboard as it was generated', async () => {
+    const file = await readFile(join(CHART, 'dashboards', 'wscluster.json'), 'utf8');
+    for (const helm of both) {
+      const labels = { grafana_dashboard: '1', team: 'chat' };
+      const values = given({ dashboard: { enabled: true, labels: { team: 'chat' } } });
+      const text = await render(helm, ...values, '--show-only', 'templates/dashboard.yaml');
+      const [map] = parseAllDocuments(text).map((one) => one.toJS());
+      assert.equal(map.kind, 'ConfigMap');
+      assert.deepEqual({ ...map.metadata.labels, ...labels }, map.metadata.labels);
+      assert.equal(map.data['wscluster.json'], file);
     }
   });
 

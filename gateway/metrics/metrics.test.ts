@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { errorCodes } from '../../protocol/codes.ts';
-import { metricsDocument } from './document.ts';
 import { Metrics } from './metrics.ts';
 
 const samples = async (metrics: Metrics) => {
@@ -97,15 +96,5 @@ describe('metrics', () => {
     one.hub.slow();
     assert.equal((await samples(one)).get('wscluster_slow_total'), '1');
     assert.equal((await samples(other)).get('wscluster_slow_total'), '0');
-  });
-
-  it('have a document that names every series, with its type and a text', async () => {
-    const document = await metricsDocument();
-    const names = new Set(
-      (await new Metrics().registry.getMetricsAsJSON()).map(({ name }) => name),
-    );
-    assert.ok(names.size > 50);
-    for (const name of names) assert.ok(document.includes(`| \`${name}\` |`), name);
-    assert.doesNotMatch(document, /\| +\|/);
   });
 });

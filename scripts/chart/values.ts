@@ -98,6 +98,17 @@ const prometheusRule = group(
     'Prometheus reads.',
 );
 
+const dashboard = group(
+  {
+    enabled: flag(false, 'Whether there is one.'),
+    labels: texts('Labels of it, by which Grafana’s sidecar finds it.').default({
+      grafana_dashboard: '1',
+    }),
+    annotations: texts('Annotations of it, such as the folder in Grafana: `grafana_folder`.'),
+  },
+  'ConfigMap with a dashboard for Grafana: all WsClusters, and the operator.',
+);
+
 const test = group(
   {
     wsCluster: text(
@@ -188,6 +199,7 @@ export const chartValues = z.strictObject({
   ),
   podMonitor,
   prometheusRule,
+  dashboard,
   resources: asKubernetes('pod.spec.containers.resources', 'What an operator gets.').default({
     requests: { cpu: '50m', memory: '128Mi' },
     limits: { memory: '512Mi' },
