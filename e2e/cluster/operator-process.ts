@@ -91,11 +91,15 @@ export class OperatorProcess {
     return child.exitCode;
   }
 
-  /** `/metrics`, where it runs in the network of this host. */
-  async metrics(): Promise<string> {
+  /** Where it serves `/metrics`, where it runs in the network of this host. */
+  get address(): string {
     const line = this.said.find((one) => one.includes('"msg":"started"')) ?? '{}';
     const { port } = JSON.parse(line) as { readonly port?: number };
-    return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    return `127.0.0.1:${port}`;
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`http://${this.address}/metrics`)).text();
   }
 
   lastWords(): string {
