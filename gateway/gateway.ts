@@ -18,6 +18,7 @@ import { listen } from './listen.ts';
 import type { Logger } from './logger.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { readiness } from './readiness.ts';
+import { RecentRate, withRate } from './recent-rate.ts';
 import type { MemoryBoard } from './ring/memory-board.ts';
 import type { PodBoard } from './ring/pod-board.ts';
 import type { HeldRing } from './ring/ring-keeper.ts';
@@ -69,6 +70,7 @@ export class Gateway {
   readonly #settings: Settings;
   readonly #parts: GatewayParts;
   readonly #metrics = new Metrics();
+  readonly #publishes: RecentRate;
   readonly #cutOff: CutOff;
   /** Redis that cannot be reached at the start is tried again within this. */
   readonly #redisMs: number;
@@ -86,6 +88,7 @@ export class Gateway {
     this.#settings = settings;
     this.#parts = parts;
     const { clock, logger } = parts;
+    this.#publishes = new RecentRate(clock);
     this.#redisMs = 2 * settings.redis.connectTimeoutMs;
     const startMs = this.#redisMs + START_MS;
     this.#lifecycle = new Lifecycle({ clock, logger, startMs, stopMs: STOP_MS });
@@ -187,6 +190,7 @@ export class Gateway {
       edge: running.edge.status(),
       hub: running.hub.state,
       loop: { utilisation: running.ring.utilisation, lagMs: this.#metrics.loopLagMs },
+      publishes: { perSecond: this.#publishes.perSecond },
       stream: { kind: running.store.kind, connected, downMs, unsuitable, lineage },
       ring: running.ring.status(),
     };
@@ -330,7 +334,7 @@ export class Gateway {
       settings: settings.stream,
       // Memory has none, whatever a Redis would have had.
       replicas: store.kind === 'redis' ? settings.redis.replicas : 0,
-      ...{ clock, random, counts: metrics.stream },
+      ...{ clock, random, counts: withRate(metrics.stream, this.#publishes) },
     });
     const { pageEntries, pageBytes, retentionS } = settings.stream;
     const hub = new TopicHub({

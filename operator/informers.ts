@@ -17,6 +17,7 @@ import {
   replicaSets,
   wsClusters,
 } from './reconcile/resources.ts';
+import { withReplicasOwners } from './reconcile/scaling.ts';
 
 export interface OperatorInformersOptions
   extends Pick<InformerOptions<KubeObject>, 'api' | 'namespaces' | 'clock' | 'random' | 'log'> {
@@ -36,6 +37,7 @@ type AnyInformer = Pick<Informer<KubeObject>, 'start' | 'stop' | 'synced' | 'sta
 export class OperatorInformers {
   readonly copies: Copies;
   readonly #clusters: Informer<WsCluster>;
+  readonly #pods: Informer<ObservedPod>;
   readonly #all: AnyInformer[];
   readonly #children: Children;
   readonly #ofChild: (kind: ChildKind) => Informer<KubeObject>;
@@ -48,7 +50,7 @@ export class OperatorInformers {
         handlers: [tellOwner(onChange)],
       });
     this.#clusters = new Informer<WsCluster>({
-      ...{ ...shared, resource: wsClusters },
+      ...{ ...shared, resource: wsClusters, trim: withReplicasOwners },
       handlers: [
         ({ key, was, is }) => {
           if (was !== undefined && was.metadata.uid !== is?.metadata.uid) onGone(was.metadata.uid);
@@ -57,6 +59,7 @@ export class OperatorInformers {
       ],
     });
     const ofPods = labelled<ObservedPod>(pods);
+    this.#pods = ofPods;
     const ofReplicaSets = labelled<ReplicaSet>(replicaSets);
     this.#ofChild = (kind) => labelled<KubeObject>(childKinds[kind]);
     const kinds = Object.keys(childKinds) as ChildKind[];
@@ -110,6 +113,11 @@ export class OperatorInformers {
 
   get areSynced(): boolean {
     return this.#all.every(({ state }) => state.synced);
+  }
+
+  /** Milliseconds since the API server last spoke of pods, or of WsClusters. */
+  get ageMs(): number {
+    return Math.max(this.#pods.state.ageMs, this.#clusters.state.ageMs);
   }
 
   /** `namespace/name` of every WsCluster. */

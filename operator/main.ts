@@ -61,8 +61,12 @@ async function run(settings: OperatorSettings): Promise<void> {
   const api = new Connection({ credentials, transport, clock, userAgent, counts });
   const namespace = settings.namespace ?? credentials.namespace ?? NAMESPACE;
   const gatewayImage = settings.gatewayImage ?? `wscluster/gateway:${version}`;
+  const { metricsService, metricsPort } = settings;
   const operator = new Operator(
-    { host, port, workers, namespace, watchNamespaces, gatewayImage, identity },
+    {
+      ...{ host, port, workers, namespace, watchNamespaces, gatewayImage, identity },
+      ...{ metricsService, metricsPort },
+    },
     { api, metrics, clock, random: Math.random, log },
   );
   let leavingSince: number | undefined;

@@ -32,7 +32,7 @@ function start(gatewayImage = IMAGE): Operator {
   return new Operator(
     {
       ...{ host: '127.0.0.1', port: 0, workers: 2, namespace: 'system', watchNamespaces: [] },
-      ...{ gatewayImage, identity: `me-${gatewayImage}` },
+      ...{ gatewayImage, identity: `me-${gatewayImage}`, metricsService: undefined, metricsPort: 0 },
     },
     { api: world.api, metrics, clock, random: () => 0.5, log, gateways: () => world.client },
   );
@@ -260,13 +260,20 @@ describe('the operator', () => {
     assert.match(JSON.stringify(deployed()), /gateway:2/);
   });
 
-  it('holds replicas between the bounds of autoscaling, and says that nobody scales', async () => {
+  it('holds replicas between the bounds of autoscaling, and makes who sets them', async () => {
     world.cluster({ replicas: 9, autoscaling: { minReplicas: 2, maxReplicas: 4 } });
     await clock.until('a Deployment', () => deployed().length === 1);
     assert.equal(deployed()[0]?.spec.replicas, 4);
-    await until('ScalingActive', 'False NotSupported');
+    await until('ScalingActive', 'Unknown NotYet');
+    await until('MetricsAvailable', 'False NotServed');
+    const autoscalers = () =>
+      world.api.all(`/apis/autoscaling/v2/namespaces/${NAMESPACE}/horizontalpodautoscalers`);
+    await clock.until('an autoscaler', () => autoscalers().length === 1);
     world.cluster({ replicas: 1, autoscaling: { minReplicas: 2, maxReplicas: 4 } });
     await clock.until('two', () => deployed()[0]?.spec.replicas === 2);
+    world.cluster({ autoscaling: { mode: 'None', maxReplicas: 4 } });
+    await clock.until('no autoscaler', () => autoscalers().length === 0);
+    await until('MetricsAvailable', 'Unknown NotNeeded');
   });
 
   it('says which Secret gateways wait for', async () => {

@@ -13,6 +13,9 @@ import { EventRecorder } from './kube/event-recorder.ts';
 import { isNotFound } from './kube/kube-error.ts';
 import type { Log } from './kube/log.ts';
 import type { KubeMetrics } from './kube/metrics.ts';
+import { withdraw } from './metrics-api/api-service.ts';
+import { MetricsApi } from './metrics-api/metrics-api.ts';
+import { meteredClusterOf } from './metered-cluster.ts';
 import { TEMPLATE_VERSION } from './reconcile/desired/revision.ts';
 import { reconciler } from './reconcile/reconcile.ts';
 import { childKinds } from './reconcile/resources.ts';
@@ -46,6 +49,9 @@ export interface OperatorOptions extends Pick<OperatorSettings, 'host' | 'port' 
   /** Empty: all. */
   readonly watchNamespaces: readonly string[];
   readonly gatewayImage: string;
+  /** Service of the metrics API; undefined: there is none. */
+  readonly metricsService: string | undefined;
+  readonly metricsPort: number;
   /** Of this process alone. */
   readonly identity: string;
 }
@@ -64,6 +70,7 @@ export class Operator {
   readonly #parts: OperatorParts;
   readonly #health: HealthServer;
   #informers: OperatorInformers | undefined;
+  #metricsApi: MetricsApi | undefined;
   #election: Election | undefined;
   readonly #stopping = new AbortController();
   #discovery: Promise<void> | undefined;
@@ -75,7 +82,7 @@ export class Operator {
     const { host, port } = options;
     this.#health = new HealthServer({
       ...{ host, port },
-      notReady: () => (this.#informers?.areSynced ? undefined : 'not everything was listed yet'),
+      notReady: () => this.#notReady(),
       metrics: () => parts.metrics.registry.metrics(),
     });
   }
@@ -96,6 +103,8 @@ export class Operator {
       this.#informers = this.#makeInformers(podMonitors);
       this.#informers.start();
       await this.#informers.synced(late.signal);
+      this.#metricsApi = await this.#makeMetricsApi(this.#informers, late.signal);
+      this.#metricsApi?.start();
       this.#election = this.#makeElection(this.#informers);
       this.#election.start();
       if (!podMonitors) this.#discovery = this.#awaitPodMonitors(this.#informers);
@@ -113,8 +122,14 @@ export class Operator {
     this.#stopping.abort(new Error('the operator was stopped'));
     await this.#discovery;
     await this.#election?.stop();
+    await this.#metricsApi?.stop();
     await this.#informers?.stop();
     await this.#health.stop();
+  }
+
+  #notReady(): string | undefined {
+    if (!this.#informers?.areSynced) return 'not everything was listed yet';
+    return this.#metricsApi?.problem;
   }
 
   get leads(): boolean {
@@ -130,6 +145,27 @@ export class Operator {
       onChange: (key) => this.#lead?.controller.add(key),
       onGone: (uid) => this.#lead?.statuses.forget(uid),
     });
+  }
+
+  async #makeMetricsApi(
+    informers: OperatorInformers,
+    signal: AbortSignal,
+  ): Promise<MetricsApi | undefined> {
+    const { api, clock, random, log } = this.#parts;
+    const { host, namespace, metricsService: name, metricsPort: port } = this.#options;
+    if (name === undefined) return undefined;
+    const client = this.#gateways(await commandKey(api, namespace, signal));
+    return new MetricsApi({
+      ...{ api, clock, random, log, host, port, client, service: { namespace, name } },
+      clusterOf: (key) => meteredClusterOf(informers, key, clock.wall()),
+      onChange: () => {
+        for (const cluster of informers.keys()) this.#lead?.controller.add(cluster);
+      },
+    });
+  }
+
+  #gateways(key: CommandKey): Pick<GatewayClient, 'status' | 'pushRing'> {
+    return this.#parts.gateways?.(key) ?? new GatewayClient({ key, clock: this.#parts.clock });
   }
 
   #makeElection(informers: OperatorInformers): Election {
@@ -148,7 +184,7 @@ export class Operator {
     const { identity, namespace } = this.#options;
     const api = whileLeading(this.#parts.api, term, signal);
     const key = await commandKey(api, namespace, signal);
-    const gateways = this.#parts.gateways?.(key) ?? new GatewayClient({ key, clock });
+    const gateways = this.#gateways(key);
     const applier = new Applier({ api, ...NAMES });
     const statuses = new StatusWriter({ applier, clock });
     const names = { controller: NAMES.reporter, instance: identity };
@@ -159,7 +195,9 @@ export class Operator {
       operatorKeys: key.publicKeys,
       basis: { image: this.#options.gatewayImage, templateVersion: TEMPLATE_VERSION },
       operator: { namespace, labels: OWN_LABELS },
+      metrics: () => this.#metricsApi?.state ?? { kind: 'off' },
     });
+    const metrics = this.#leadMetrics(api, applier, signal);
     const controller = this.#controller(reconcile);
     this.#lead = { controller, statuses };
     for (const cluster of informers.keys()) controller.add(cluster);
@@ -168,6 +206,20 @@ export class Operator {
     this.#lead = undefined;
     await controller.stop();
     await events.stop();
+    await metrics;
+  }
+
+  /** Until the signal. What an operator that served metrics left behind is taken away. */
+  async #leadMetrics(api: ApiServer, applier: Applier, signal: AbortSignal): Promise<void> {
+    const { namespace, watchNamespaces } = this.#options;
+    if (this.#metricsApi !== undefined) return this.#metricsApi.lead(applier, signal);
+    // Who looks after some namespaces has no rights beyond them, unless it serves metrics.
+    if (watchNamespaces.length > 0) return;
+    try {
+      await withdraw(api, namespace, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#parts.log.info({ err: error }, 'metrics may be registered still');
+    }
   }
 
   #controller(reconcile: ReturnType<typeof reconciler>): Controller {

@@ -34,6 +34,8 @@ export interface EdgeStatus {
   readonly slow: number;
   /** Clients that were asked to move and have time to go; they may be elsewhere already. */
   readonly moving: number;
+  /** Connections of clients that are known to be served elsewhere by now, and are about to end. */
+  readonly moved: number;
   /** Clients that are passed on to their owners. They are none of `connections`. */
   readonly proxied: number;
   /** Bytes of them that one end sent and the other did not take yet. */
@@ -154,6 +156,7 @@ export class Edge {
       healths,
       slow,
       moving: this.#mover.moving,
+      moved: taken,
       ...this.proxying,
       sessions: this.#context.holders.size - taken,
       drain: this.#drain.phase,

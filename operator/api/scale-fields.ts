@@ -56,6 +56,14 @@ export const autoscaling = z
       [0, 3_600],
       'For how long fewer gateways must have been enough before any is removed.',
     ).default(600),
+    scaleUpPercentPerMinute: integer(
+      [1, 1_000],
+      'By how much more gateways may become within a minute, in percent; four are always allowed.',
+    ).default(100),
+    scaleDownPercentPerMinute: integer(
+      [1, 100],
+      'By how much fewer gateways may become within a minute, in percent; one is always allowed.',
+    ).default(10),
   })
   .meta({
     description: 'Number of gateways by load.',

@@ -136,6 +136,8 @@ export interface WsCluster {
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
+    /** What a copy keeps of `managedFields`. */
+    readonly replicasOwners?: readonly { readonly manager: string; readonly time: string }[];
   };
   readonly spec: WsClusterSpec;
   readonly status?: WsClusterStatus;

@@ -24,6 +24,7 @@ const DEADLINE_MS = 5_000;
 /** Of an answer; a status is some kilobytes. */
 const ANSWER_BYTES = 262_144;
 
+const amount = z.int().nonnegative();
 const version = z.object({ generation: z.int(), counter: z.int() });
 
 /** What is read of `/admin/status`; a gateway of another version may say more, or less. */
@@ -35,7 +36,19 @@ const gatewayStatus = z.object({
   checks: z
     .array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string().optional() }))
     .default([]),
-  edge: z.object({ connections: z.int(), sessions: z.int(), drain: z.string() }).optional(),
+  edge: z
+    .object({
+      connections: amount,
+      sessions: amount,
+      drain: z.string(),
+      /** Of `connections`: their clients are known to be served elsewhere by now. */
+      moved: amount.optional(),
+    })
+    .refine(({ connections, moved = 0 }) => moved <= connections, 'more moved than there are')
+    .optional(),
+  /** Share of time in which the event loop was busy. */
+  loop: z.object({ utilisation: z.number().min(0).max(1) }).optional(),
+  publishes: z.object({ perSecond: z.number().nonnegative() }).optional(),
   stream: z.object({ connected: z.boolean(), unsuitable: z.array(z.string()) }).optional(),
   ring: z.object({ version: version.optional(), digest: z.string().optional() }).optional(),
 });

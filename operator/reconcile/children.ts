@@ -4,6 +4,7 @@ import { configuration } from './desired/configuration.ts';
 import { deployment } from './desired/deployment.ts';
 import { disruptionBudget } from './desired/disruption-budget.ts';
 import { headlessService } from './desired/headless-service.ts';
+import { horizontalPodAutoscaler } from './desired/horizontal-pod-autoscaler.ts';
 import { names } from './desired/names.ts';
 import { networkPolicy, type OperatorPods } from './desired/network-policy.ts';
 import { podMonitor } from './desired/pod-monitor.ts';
@@ -58,6 +59,12 @@ export function childrenOf(options: ChildrenOptions): Child[] {
     },
     ...configurationOf(options),
     deploymentOf(options),
+    {
+      ...{ kind: 'horizontalPodAutoscalers', name: names.autoscaler(cluster) },
+      desired: horizontalPodAutoscaler(cluster, {
+        rollingOut: options.observed.deployments.length > 1,
+      }),
+    },
     { kind: 'podMonitors', name: names.podMonitor(cluster), desired: podMonitor(cluster) },
   ];
 }

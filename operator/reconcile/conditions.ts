@@ -4,6 +4,7 @@ import type { Unsynced } from '../gateways/ring-push.ts';
 import { type GatewayView, statusOf, timeOf } from './gateways.ts';
 import type { Plan } from './plan.ts';
 import { type Problem, weaknessesOf } from './problems.ts';
+import { metricsAvailable, type Scaling, scalingActive } from './scaling.ts';
 
 export type ConditionType = keyof typeof conditionTypes;
 export type Condition = NonNullable<WsClusterStatus['conditions']>[number];
@@ -24,6 +25,8 @@ export interface Situation {
   readonly problems: readonly Problem[];
   /** Undefined while there is none. */
   readonly ring: { readonly version: string; readonly unsynced: readonly Unsynced[] } | undefined;
+  /** Default: no autoscaler, and no metrics for one. */
+  readonly scaling?: Scaling;
   /** Milliseconds since 1970. */
   readonly wallMs: number;
 }
@@ -34,15 +37,21 @@ const SHOWN = 3;
 /** All conditions of a WsCluster, in the order in which they are declared. */
 export function findingsOf(situation: Situation): Finding[] {
   const counts = countsOf(situation);
+  const { cluster, plan } = situation;
+  const none: Scaling = {
+    ...{ cluster, held: plan.replicas, autoscaler: undefined },
+    metrics: { kind: 'off' },
+  };
+  const { scaling = none } = situation;
   return [
     ready(situation, counts),
     available(situation, counts),
     progressing(situation, counts),
     degraded(situation),
     ringSynced(situation),
-    scalingActive(situation),
+    finding('ScalingActive', ...scalingActive(scaling)),
     draining(situation),
-    metricsAvailable(),
+    finding('MetricsAvailable', ...metricsAvailable(scaling)),
     redisSuitable(situation),
   ];
 }
@@ -157,30 +166,11 @@ function ringSynced({ ring }: Situation): Finding {
   return finding('RingSynced', 'False', ['NotReached', message]);
 }
 
-function scalingActive({ cluster, plan }: Situation): Finding {
-  const { autoscaling, replicas } = cluster.spec;
-  if (autoscaling === undefined) {
-    return finding('ScalingActive', 'False', ['NotWanted', 'spec.autoscaling is not set']);
-  }
-  const { minReplicas, maxReplicas } = autoscaling;
-  const held =
-    replicas === plan.replicas ? '' : `; ${replicas} are asked for, ${plan.replicas} held`;
-  const message =
-    `this operator makes no autoscaler; replicas are held between ${minReplicas} and ` +
-    `${maxReplicas}${held}`;
-  return finding('ScalingActive', 'False', ['NotSupported', message]);
-}
-
 function draining({ gateways: all }: Situation): Finding {
   const count = all.filter(({ phase }) => phase === 'leaving').length;
   if (count === 0) return finding('Draining', 'False', ['NoneDraining', 'no gateway is emptied']);
   return finding('Draining', 'True', ['GatewaysDraining', `${gateways(count)} being emptied`]);
 }
-
-const metricsAvailable = (): Finding =>
-  finding('MetricsAvailable', 'Unknown', [
-    ...(['NotServed', 'this operator serves no metrics to autoscalers'] as const),
-  ]);
 
 function redisSuitable({ gateways: all, problems }: Situation): Finding {
   const problem = problems.find(({ reason }) => reason === 'RedisUnreachable');

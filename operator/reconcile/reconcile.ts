@@ -24,6 +24,7 @@ import { childKinds } from './resources.ts';
 import { type RingDecision, ringToBe } from './ring.ts';
 import { abandonedConfigMaps, notCreated, superseded } from './rollout.ts';
 import { statusToBe } from './status.ts';
+import { type MetricsState, type Scaling, scalingHappenings } from './scaling.ts';
 import type { StatusWriter } from './status-writer.ts';
 
 export interface ReconcilerParts extends MakeOptions {
@@ -36,6 +37,8 @@ export interface ReconcilerParts extends MakeOptions {
   /** What gateways are made from where nobody said something else. */
   readonly basis: Basis;
   readonly operator: OperatorPods;
+  /** Whether autoscalers get numbers from this operator. */
+  readonly metrics: () => MetricsState;
   readonly clock: Pick<Clock, 'wall'>;
   readonly log: Log;
 }
@@ -177,7 +180,7 @@ interface Outcome {
 
 /** Writes what came of it, and says when to look again. */
 async function conclude(
-  { statuses, events, clock, log }: ReconcilerParts,
+  { copies, metrics, statuses, events, clock, log }: ReconcilerParts,
   { stored, cluster, plan, seen, ring, made, unsynced }: Outcome,
   signal: AbortSignal,
 ): Promise<Reconciled> {
@@ -189,14 +192,19 @@ async function conclude(
   });
   const known = ring.kind === 'none' ? undefined : ring.ring;
   const version = known && `${known.version.generation}.${known.version.counter}`;
+  const key = `${cluster.metadata.namespace}/${names.autoscaler(cluster)}`;
+  const autoscaler = copies.children.horizontalPodAutoscalers?.get(key);
+  const scaling: Scaling = { cluster, held: plan.replicas, autoscaler, metrics: metrics() };
   const situation = {
-    ...{ cluster, plan, gateways, problems, wallMs: clock.wall() },
+    ...{ cluster, plan, gateways, problems, scaling, wallMs: clock.wall() },
     ring: version === undefined ? undefined : { version, unsynced },
   };
   const status = statusToBe(situation, known, cluster.status);
   const write = await statuses.write(stored, status, signal);
   if (write.kind === 'written') {
-    for (const happening of happeningsOf(write.was, status)) events.record(stored, happening);
+    const happenings = happeningsOf(write.was, status);
+    happenings.push(...scalingHappenings(scaling, write.was, status));
+    for (const happening of happenings) events.record(stored, happening);
   }
   for (const { kind, name, error } of made.refused) {
     log.warn({ cluster: cluster.metadata.name, kind, name, err: error }, 'refused');

@@ -27,6 +27,10 @@ export const childKinds = {
     ...{ group: 'networking.k8s.io', version: 'v1', plural: 'networkpolicies' },
     ...{ kind: 'NetworkPolicy', namespaced: true },
   },
+  horizontalPodAutoscalers: {
+    ...{ group: 'autoscaling', version: 'v2', plural: 'horizontalpodautoscalers' },
+    ...{ kind: 'HorizontalPodAutoscaler', namespaced: true },
+  },
   podMonitors: {
     ...{ group: 'monitoring.coreos.com', version: 'v1', plural: 'podmonitors' },
     ...{ kind: 'PodMonitor', namespaced: true },

@@ -7,6 +7,12 @@ const namespaceName = z
   .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
   .meta({ form: 'a name of a namespace' });
 
+const serviceName = z
+  .string()
+  .max(63)
+  .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/)
+  .meta({ form: 'a name of a Service' });
+
 /** Every setting of the operator, declared once: environment names and docs come from here. */
 export const operatorSettings = z.strictObject({
   namespace: namespaceName.optional().meta({
@@ -48,6 +54,13 @@ export const operatorSettings = z.strictObject({
     .default('127.0.0.1')
     .meta({ description: 'Address of `/livez`, `/readyz` and `/metrics`; `::` for all.' }),
   port: count(9_002, [0, 65_535], 'Port of these; 0: any free one.'),
+  metricsService: serviceName.optional().meta({
+    description:
+      'Service in the operator’s namespace by which the API server reaches port `metricsPort` ' +
+      'for External metrics.',
+    absent: 'none are served',
+  }),
+  metricsPort: count(9_003, [0, 65_535], 'Port of External metrics; 0: any free one.'),
   workers: count(4, [1, 64], 'WsClusters that are worked on at a time.'),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])

@@ -10,6 +10,7 @@ describe('the settings of the operator', () => {
     });
     assert.deepEqual(settings, {
       ...{ host: '127.0.0.1', port: 9_002, workers: 4, logLevel: 'info', watchNamespaces: [] },
+      metricsPort: 9_003,
     });
   });
 

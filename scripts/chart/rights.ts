@@ -38,6 +38,7 @@ const REMOVED: readonly ChildKind[] = [
   'deployments',
   'networkPolicies',
   'podMonitors',
+  'horizontalPodAutoscalers',
 ];
 
 const made: Readonly<Record<ChildKind, string>> = {
@@ -47,6 +48,7 @@ const made: Readonly<Record<ChildKind, string>> = {
   deployments: 'gateways',
   disruptionBudgets: 'how many gateways evictions leave',
   networkPolicies: 'who reaches gateways',
+  horizontalPodAutoscalers: 'how many gateways there are, by their load',
   podMonitors: 'Prometheus reads gateways’ metrics, where its operator is there',
 };
 

@@ -96,6 +96,12 @@ const layers: readonly Layer[] = [
     'operator/kube',
     'operator/gateways',
   ]),
+  layer('operator/metrics-api', /^operator\/metrics-api\//, [
+    'protocol',
+    'operator/api',
+    'operator/kube',
+    'operator/gateways',
+  ]),
   layer('operator/gateways', /^operator\/gateways\//, ['protocol']),
   layer('operator/kube', /^operator\/kube\//, ['protocol']),
   // What a visitor of an installation sees.
@@ -112,6 +118,7 @@ const layers: readonly Layer[] = [
     'operator/api',
     'operator/gateways',
     'operator/kube',
+    'operator/metrics-api',
     'operator/reconcile',
     'operator/settings',
   ]),

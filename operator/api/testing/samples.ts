@@ -52,6 +52,8 @@ export const full: WsClusterSpecInput = {
     targetCPUUtilizationPercentage: 70,
     targetEventLoopUtilizationPercentage: 60,
     scaleDownStabilizationSeconds: 900,
+    scaleUpPercentPerMinute: 50,
+    scaleDownPercentPerMinute: 5,
   },
   image: 'registry.example.com:5000/wscluster/gateway:0.1.0',
   imagePullPolicy: 'Always',

@@ -12,6 +12,7 @@ import { configuration } from './configuration.ts';
 import { deployment } from './deployment.ts';
 import { disruptionBudget } from './disruption-budget.ts';
 import { headlessService } from './headless-service.ts';
+import { horizontalPodAutoscaler } from './horizontal-pod-autoscaler.ts';
 import { DRAINING_LABEL, REVISION_LABEL, selectorText } from './names.ts';
 import { networkPolicy } from './network-policy.ts';
 import { podMonitor } from './pod-monitor.ts';
@@ -41,6 +42,13 @@ const objects = {
     ringConfigMap(cluster, { ring: '{"format":1}', operatorKeys: '{"keys":[]}' }),
   'pod-monitor': podMonitor,
   'network-policy': (cluster: WsCluster) => networkPolicy(cluster, operator),
+  'horizontal-pod-autoscaler': (cluster: WsCluster) => {
+    // The samples are looked after by others, or by nobody.
+    const { autoscaling = { maxReplicas: 9 } } = cluster.spec;
+    const spec = stored({ ...minimal, autoscaling: { ...autoscaling, mode: 'HPA' } }).spec;
+    const status = { selector: selectorText(cluster) };
+    return horizontalPodAutoscaler({ ...cluster, spec, status }, { rollingOut: false });
+  },
 } as const;
 
 const also = (part: Partial<WsClusterSpecInput>) => stored({ ...minimal, ...part });
@@ -255,6 +263,20 @@ describe('what protects gateways', () => {
     assert.equal(budget(0, 5)?.minAvailable, 0);
     const [expression] = budget(3, 1)?.selector?.matchExpressions ?? [];
     assert.deepEqual(expression, { key: DRAINING_LABEL, operator: 'DoesNotExist' });
+  });
+
+  it('is an autoscaler where one is wanted, which takes none away from a rollout', () => {
+    const status = { selector: 'a=b' };
+    const of = (mode: 'HPA' | 'External' | 'None', rollingOut = false) =>
+      horizontalPodAutoscaler(
+        { ...also({ autoscaling: { mode, maxReplicas: 9 } }), status },
+        { rollingOut },
+      )?.spec?.behavior?.scaleDown?.selectPolicy;
+    assert.deepEqual([of('HPA'), of('HPA', true)], ['Max', 'Disabled']);
+    assert.deepEqual([of('External'), of('None')], [undefined, undefined]);
+    const early = also({ autoscaling: { maxReplicas: 9 } });
+    assert.equal(horizontalPodAutoscaler(early, { rollingOut: false }), undefined);
+    assert.equal(horizontalPodAutoscaler(stored(minimal), { rollingOut: false }), undefined);
   });
 
   it('is no network policy, and what reads metrics no monitor, where none is wanted', () => {

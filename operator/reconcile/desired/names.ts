@@ -22,6 +22,7 @@ export const names = {
   disruptionBudget: ({ metadata }: WsCluster) => metadata.name,
   networkPolicy: ({ metadata }: WsCluster) => metadata.name,
   podMonitor: ({ metadata }: WsCluster) => metadata.name,
+  autoscaler: ({ metadata }: WsCluster) => metadata.name,
   /** The ring, and the public keys of who may push it; it changes all the time. */
   ringConfigMap: ({ metadata }: WsCluster) => `${metadata.name}-ring`,
   /** Of a revision: pods of an older one that start again keep what they had. */
