@@ -23,7 +23,9 @@ export class RecentRate {
 
   get perSecond(): number {
     const now = this.#advance();
-    return this.#counts.reduce((sum, count, place) => sum + (place === now ? 0 : count), 0) / SECONDS;
+    return (
+      this.#counts.reduce((sum, count, place) => sum + (place === now ? 0 : count), 0) / SECONDS
+    );
   }
 
   /** Where this second is counted. */

@@ -32,7 +32,12 @@ function start(gatewayImage = IMAGE): Operator {
   return new Operator(
     {
       ...{ host: '127.0.0.1', port: 0, workers: 2, namespace: 'system', watchNamespaces: [] },
-      ...{ gatewayImage, identity: `me-${gatewayImage}`, metricsService: undefined, metricsPort: 0 },
+      ...{
+        gatewayImage,
+        identity: `me-${gatewayImage}`,
+        metricsService: undefined,
+        metricsPort: 0,
+      },
     },
     { api: world.api, metrics, clock, random: () => 0.5, log, gateways: () => world.client },
   );

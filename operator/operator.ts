@@ -13,9 +13,9 @@ import { EventRecorder } from './kube/event-recorder.ts';
 import { isNotFound } from './kube/kube-error.ts';
 import type { Log } from './kube/log.ts';
 import type { KubeMetrics } from './kube/metrics.ts';
+import { meteredClusterOf } from './metered-cluster.ts';
 import { withdraw } from './metrics-api/api-service.ts';
 import { MetricsApi } from './metrics-api/metrics-api.ts';
-import { meteredClusterOf } from './metered-cluster.ts';
 import { TEMPLATE_VERSION } from './reconcile/desired/revision.ts';
 import { reconciler } from './reconcile/reconcile.ts';
 import { childKinds } from './reconcile/resources.ts';
@@ -216,7 +216,7 @@ export class Operator {
     // Who looks after some namespaces has no rights beyond them, unless it serves metrics.
     if (watchNamespaces.length > 0) return;
     try {
-      await withdraw(api, namespace, signal);
+      await withdraw(api, { namespace, forGood: false, signal });
     } catch (error) {
       if (!signal.aborted) this.#parts.log.info({ err: error }, 'metrics may be registered still');
     }

@@ -80,17 +80,14 @@ export class Access {
       const answer = await this.#options.api.call(call);
       if (isRecord(answer) && isRecord(answer['status'])) return answer['status'];
     } catch (error) {
-      throw unavailable(`the API server did not answer a ${resource.kind}`, error);
+      const why = error instanceof Error ? error.message : String(error);
+      throw unavailable(`the API server did not answer a ${resource.kind}: ${why}`);
     }
     throw unavailable(`the API server did not answer a ${resource.kind} with one`);
   }
 
   /** Who asks while somebody does gets the same answer; what failed is not remembered. */
-  #remembered<T>(
-    answers: Map<string, Answer<T>>,
-    key: string,
-    ask: () => Promise<T>,
-  ): Promise<T> {
+  #remembered<T>(answers: Map<string, Answer<T>>, key: string, ask: () => Promise<T>): Promise<T> {
     const now = this.#options.clock.now();
     const known = answers.get(key);
     if (known !== undefined && now - known.at < REMEMBERED_MS) return known.value;

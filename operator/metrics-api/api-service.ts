@@ -54,14 +54,21 @@ export function ownerOf({ spec }: ApiService): string {
   return service === undefined ? 'the API server itself' : `${service.namespace}/${service.name}`;
 }
 
+export interface Withdrawal {
+  /** Of the operator. */
+  readonly namespace: string;
+  /** Operators that run are to leave it so. */
+  readonly forGood: boolean;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Takes the API server's reference to this operator away, for good. `foreign`: it is somebody
- * else's, and stays. Throws a `KubeError`.
+ * Takes the API server's reference to this operator away. `foreign`: it is somebody else's, and
+ * stays. Throws a `KubeError`.
  */
 export async function withdraw(
-  api: Pick<ApiServer, 'call'> & ApiServer,
-  namespace: string,
-  signal: AbortSignal,
+  api: ApiServer,
+  { namespace, forGood, signal }: Withdrawal,
 ): Promise<'withdrawn' | 'absent' | 'foreign'> {
   const path = pathOf(apiServices, { name: API_SERVICE });
   try {
@@ -70,7 +77,7 @@ export async function withdraw(
     if (!isOurs(object, namespace)) return 'foreign';
     const patch = 'merge-patch+json' as const;
     const body = { metadata: { annotations: { [WITHDRAWN]: 'true' } } };
-    await api.call({ method: 'PATCH', path, patch, body, signal });
+    if (forGood) await api.call({ method: 'PATCH', path, patch, body, signal });
     await remove(api, { resource: apiServices, object, signal });
     return 'withdrawn';
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Raw } from '../kube/objects.ts';
 import { pathOf, type Resource } from '../kube/resource.ts';
 import { type Certificates, renewed } from './certificates.ts';
 
-export const secrets: Resource = {
+const secrets: Resource = {
   ...{ group: '', version: 'v1', plural: 'secrets', kind: 'Secret', namespaced: true },
 };
 /** In the operator's own namespace. */

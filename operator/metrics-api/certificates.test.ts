@@ -18,7 +18,9 @@ const DAY = 86_400_000;
 const at = (held: Certificates | undefined, wallMs: number) => renewed(held, { names, wallMs });
 const serial = (pem: string) => new X509Certificate(pem).serialNumber;
 const trusted = ({ authorities, certificate }: Certificates) =>
-  authorities.some((one) => new X509Certificate(certificate).verify(new X509Certificate(one).publicKey));
+  authorities.some((one) =>
+    new X509Certificate(certificate).verify(new X509Certificate(one).publicKey),
+  );
 
 describe('certificates of the metrics API', () => {
   it('are what OpenSSL takes for those of a server and its authority', (t) => {

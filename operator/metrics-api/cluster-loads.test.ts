@@ -56,7 +56,7 @@ class Gateways {
   async values(): Promise<string[]> {
     const load = await this.loads.of(KEY);
     assert.ok(load !== undefined);
-    return loadMetrics.map(({ valueOf }) => quantityOf(valueOf(load)));
+    return loadMetrics.map(({ measure }) => quantityOf(measure(load)));
   }
 }
 
@@ -129,10 +129,10 @@ describe('the load of a cluster', () => {
     const load = await is.loads.of(KEY);
     const [connections, perPod, utilisation, publishes] = loadMetrics;
     assert.ok(load !== undefined);
-    assert.deepEqual([connections?.valueOf(load), perPod?.valueOf(load)], [1, 1]);
-    assert.throws(() => utilisation?.valueOf(load), /LoadUnknown: a gateway of an older version/);
-    assert.throws(() => publishes?.valueOf(load), /LoadUnknown/);
-    assert.throws(() => perPod?.valueOf({ ...load, serving: 0 }), /no gateway is ready/);
+    assert.deepEqual([connections?.measure(load), perPod?.measure(load)], [1, 1]);
+    assert.throws(() => utilisation?.measure(load), /LoadUnknown: a gateway of an older version/);
+    assert.throws(() => publishes?.measure(load), /LoadUnknown/);
+    assert.throws(() => perPod?.measure({ ...load, serving: 0 }), /no gateway is ready/);
   });
 
   it('waits eight seconds for all gateways, and asks 32 at a time', async () => {
@@ -158,7 +158,13 @@ describe('the load of a cluster', () => {
 });
 
 it('a quantity has thousandths only where they matter, and is never negative', () => {
-  assert.deepEqual([0, 3, 0.5, 1 / 3, 1e9].map(quantityOf), ['0', '3', '500m', '333m', '1000000000']);
+  assert.deepEqual([0, 3, 0.5, 1 / 3, 1e9].map(quantityOf), [
+    '0',
+    '3',
+    '500m',
+    '333m',
+    '1000000000',
+  ]);
   for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(() => quantityOf(wrong), /is no quantity/);
   }

@@ -200,7 +200,7 @@ function silence(silent: readonly string[], of: number): string {
   const shown = silent.toSorted().slice(0, SHOWN).join(', ');
   const more = silent.length > SHOWN ? ` and ${silent.length - SHOWN} more` : '';
   return (
-    `of ${of} gateways ${shown}${more} did not say their load for ${CARRIED_MS / 1_000} s: a part ` +
-    'of the sum would be too little, and gateways would be removed'
+    `of ${of} gateways ${shown}${more} did not say their load for ${CARRIED_MS / 1_000} s: ` +
+    'a part of the sum would be too little, and gateways would be removed'
   );
 }

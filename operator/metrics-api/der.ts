@@ -3,7 +3,7 @@
  * read by OpenSSL, within node:crypto.
  */
 
-export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([tag]), lengthOf(content.length), content]);
 }
@@ -58,7 +58,10 @@ const TWO_DIGITS_UNTIL = 2050;
 /** Milliseconds since 1970, to the second. */
 export function time(wallMs: number): Buffer {
   const at = new Date(wallMs);
-  const text = `${at.toISOString().replace(/\.\d+Z$/, '').replace(/[-:T]/g, '')}Z`;
+  const text = `${at
+    .toISOString()
+    .replace(/\.\d+Z$/, '')
+    .replace(/[-:T]/g, '')}Z`;
   return at.getUTCFullYear() < TWO_DIGITS_UNTIL
     ? element(0x17, Buffer.from(text.slice(2)))
     : element(0x18, Buffer.from(text));

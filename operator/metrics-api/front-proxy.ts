@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
 import type { Resource } from '../kube/resource.ts';
 
-/** Where every API server says by which certificate it speaks for others; everybody may not read it. */
+/** Where an API server says by which certificate it speaks for others. */
 export const FRONT_PROXY = {
   namespace: 'kube-system',
   name: 'extension-apiserver-authentication',
@@ -35,7 +35,9 @@ export interface FrontProxy {
 
 const CA = 'requestheader-client-ca-file';
 const texts = z.array(z.string().max(253)).max(64);
-const caOnly = z.object({ [CA]: z.string().includes('-----BEGIN CERTIFICATE-----').max(1_048_576) });
+const caOnly = z.object({
+  [CA]: z.string().includes('-----BEGIN CERTIFICATE-----').max(1_048_576),
+});
 
 /** Throws an error that says what of the ConfigMap is not as it must be. */
 export function frontProxyIn(configMap: object | undefined): FrontProxy {
@@ -87,10 +89,7 @@ export function vouchedFor(proxy: FrontProxy, request: IncomingMessage): Identit
   return { username, uid: first(proxy.uidHeaders), groups, extra: extraOf(proxy, headers) };
 }
 
-function extraOf(
-  { extraPrefixes }: FrontProxy,
-  headers: NodeJS.Dict<string[]>,
-): Identity['extra'] {
+function extraOf({ extraPrefixes }: FrontProxy, headers: NodeJS.Dict<string[]>): Identity['extra'] {
   const extra: Record<string, readonly string[]> = {};
   for (const [header, values = []] of Object.entries(headers)) {
     const prefix = extraPrefixes.find((one) => header.startsWith(one));

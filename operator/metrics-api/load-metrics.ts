@@ -7,7 +7,7 @@ export interface LoadMetric {
   readonly field: string;
   readonly about: string;
   /** Throws `LoadUnknown`. */
-  readonly valueOf: (load: ClusterLoad) => number;
+  readonly measure: (load: ClusterLoad) => number;
 }
 
 const OLDER = 'a gateway of an older version does not say it';
@@ -23,13 +23,13 @@ export const loadMetrics: readonly LoadMetric[] = [
     name: 'wscluster_connections',
     field: 'connections',
     about: 'Clients that are connected, over all gateways. One that moves counts once.',
-    valueOf: ({ connections }) => connections,
+    measure: ({ connections }) => connections,
   },
   {
     name: 'wscluster_connections_per_pod',
     field: 'connectionsPerPod',
     about: 'The same, divided by the gateways to which new clients come.',
-    valueOf: ({ connections, serving }) => {
+    measure: ({ connections, serving }) => {
       if (connections === 0) return 0;
       if (serving === 0) throw new LoadUnknown('no gateway is ready for new clients');
       return connections / serving;
@@ -39,12 +39,12 @@ export const loadMetrics: readonly LoadMetric[] = [
     name: 'wscluster_event_loop_utilization_percent',
     field: 'eventLoopUtilizationPercent',
     about: 'How busy event loops are, added up: 150 are one and a half that do nothing else.',
-    valueOf: ({ utilisation }) => known(utilisation) * 100,
+    measure: ({ utilisation }) => known(utilisation) * 100,
   },
   {
     name: 'wscluster_publish_rate',
     field: 'publishRate',
     about: 'Publishes that were written, per second, over all gateways, of the last ten seconds.',
-    valueOf: ({ publishRate }) => known(publishRate),
+    measure: ({ publishRate }) => known(publishRate),
   },
 ];

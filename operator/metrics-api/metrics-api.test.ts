@@ -125,7 +125,7 @@ describe('the metrics API', () => {
     await until('an APIService', () => there() !== undefined);
   });
 
-  it('rotates its authority while both are trusted, and comes back when it is deleted', async () => {
+  it('rotates its authority while both are trusted, and comes back when deleted', async () => {
     const metrics = start();
     lead(metrics);
     await until('an APIService', () => there() !== undefined);
@@ -169,14 +169,14 @@ describe('the metrics API', () => {
     lead(metrics);
     await until('an APIService', () => there() !== undefined);
     const { signal } = new AbortController();
-    assert.equal(await withdraw(api, 'elsewhere', signal), 'foreign');
-    assert.equal(await withdraw(api, NAMESPACE, signal), 'withdrawn');
+    assert.equal(await withdraw(api, { namespace: 'elsewhere', forGood: true, signal }), 'foreign');
+    assert.equal(await withdraw(api, { namespace: NAMESPACE, forGood: true, signal }), 'withdrawn');
     await until('it is seen', () => metrics.state.kind === 'left');
     await clock.advance(120_000);
     assert.equal(there(), undefined);
-    assert.equal(await withdraw(api, NAMESPACE, signal), 'absent');
+    assert.equal(await withdraw(api, { namespace: NAMESPACE, forGood: true, signal }), 'absent');
     foreign();
-    assert.equal(await withdraw(api, NAMESPACE, signal), 'foreign');
+    assert.equal(await withdraw(api, { namespace: NAMESPACE, forGood: true, signal }), 'foreign');
   });
 
   it('says who keeps it from being made', async () => {

@@ -11,7 +11,16 @@ import { type FrontProxy, type Identity, vouchedFor } from './front-proxy.ts';
 import { loadMetrics } from './load-metrics.ts';
 import { quantityOf } from './quantity.ts';
 import { CLUSTER_LABEL, type ClusterName, GROUP, type Question, questionOf } from './questions.ts';
-import { forbidden, notFound, Refusal, unauthorized, unavailable } from './refusal.ts';
+import {
+  forbidden,
+  internalError,
+  notAcceptable,
+  notAllowed,
+  notFound,
+  Refusal,
+  unauthorized,
+  unavailable,
+} from './refusal.ts';
 
 export interface MetricsServerOptions {
   readonly host: string;
@@ -101,7 +110,7 @@ export class MetricsServer {
       if (outdated) throw unauthorized('certificates have changed: connect again');
       if (this.#requests > REQUESTS) throw unavailable(`more than ${REQUESTS} requests at once`);
       if (request.method !== 'GET' && request.method !== 'HEAD') {
-        throw new Refusal(405, 'MethodNotAllowed', `${request.method} is not allowed: only GET`);
+        throw notAllowed(`${request.method} is not allowed: only GET`);
       }
       const question = questionOf(request.url ?? '');
       const answer = await this.#answerTo(question, request);
@@ -123,13 +132,13 @@ export class MetricsServer {
     const identity = await this.#identify(request);
     if (question.kind === 'document') {
       if (isTaken(request.headers.accept)) return documents[question.document];
-      throw new Refusal(406, 'NotAcceptable', 'there is application/json, and nothing newer');
+      throw notAcceptable('there is application/json, and nothing newer');
     }
     await this.#authorise(identity, question);
     const load = await this.#loadOf(question.cluster);
     if (question.kind === 'load') return summary(load);
     const { metric, cluster } = question;
-    const value = quantityOf(valued(() => metric.valueOf(load)));
+    const value = quantityOf(valued(() => metric.measure(load)));
     return {
       ...{ kind: 'ExternalMetricValueList', apiVersion: `${GROUP.group}/${GROUP.version}` },
       metadata: {},
@@ -179,7 +188,7 @@ export class MetricsServer {
 
   #mistake(error: unknown): Refusal {
     this.#options.log.error({ err: error }, 'a question about load could not be answered');
-    return new Refusal(500, 'InternalError', 'a mistake of the operator; its log says which');
+    return internalError('a mistake of the operator; its log says which');
   }
 }
 
@@ -190,7 +199,7 @@ function tlsOf({ certificates, frontProxy }: Trust) {
 }
 
 function explained(error: unknown): never {
-  if (error instanceof LoadUnknown) throw unavailable(error.message, error);
+  if (error instanceof LoadUnknown) throw unavailable(error.message);
   throw error;
 }
 
@@ -204,9 +213,9 @@ function valued(read: () => number): number {
 
 /** All that is known, as plain numbers; what is not is not there. */
 function summary(load: ClusterLoad): object {
-  const values = loadMetrics.flatMap(({ field, valueOf }) => {
+  const values = loadMetrics.flatMap(({ field, measure }) => {
     try {
-      return [[field, Math.round(valueOf(load) * 1_000) / 1_000] as const];
+      return [[field, Math.round(measure(load) * 1_000) / 1_000] as const];
     } catch (error) {
       if (error instanceof LoadUnknown) return [];
       throw error;

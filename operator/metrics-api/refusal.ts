@@ -5,8 +5,8 @@ export class Refusal extends Error {
   /** `NotFound`. */
   readonly reason: string;
 
-  constructor(code: number, reason: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor([code, reason]: readonly [code: number, reason: string], message: string) {
+    super(message);
     this.code = code;
     this.reason = reason;
   }
@@ -19,9 +19,16 @@ export class Refusal extends Error {
   }
 }
 
-export const unauthorized = (message: string): Refusal => new Refusal(401, 'Unauthorized', message);
-export const forbidden = (message: string): Refusal => new Refusal(403, 'Forbidden', message);
-export const notFound = (message: string): Refusal => new Refusal(404, 'NotFound', message);
-export const badRequest = (message: string): Refusal => new Refusal(400, 'BadRequest', message);
-export const unavailable = (message: string, cause?: unknown): Refusal =>
-  new Refusal(503, 'ServiceUnavailable', message, { cause });
+const refusing =
+  (...kind: readonly [number, string]) =>
+  (message: string): Refusal =>
+    new Refusal(kind, message);
+
+export const badRequest = refusing(400, 'BadRequest');
+export const unauthorized = refusing(401, 'Unauthorized');
+export const forbidden = refusing(403, 'Forbidden');
+export const notFound = refusing(404, 'NotFound');
+export const notAllowed = refusing(405, 'MethodNotAllowed');
+export const notAcceptable = refusing(406, 'NotAcceptable');
+export const internalError = refusing(500, 'InternalError');
+export const unavailable = refusing(503, 'ServiceUnavailable');

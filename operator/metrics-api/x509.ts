@@ -24,7 +24,7 @@ import {
 
 /**
  * Certificates of one form: X.509 v3, P-256, ECDSA with SHA-256. node:crypto reads them and issues
- * none; the packages that do bring a dozen others, of which the operator would need a hundred lines.
+ * none; packages that do bring a dozen others, for what is a hundred lines here.
  */
 
 /** PEM; the key as PKCS #8. */
@@ -87,14 +87,18 @@ export function issue(request: Request, authority?: Issued): Issued {
 }
 
 /** The last of its subject; ours have nothing else in it. */
-export function commonNameOf(certificate: string): string {
+function commonNameOf(certificate: string): string {
   const { subject } = new X509Certificate(certificate);
   return /^CN=(.*)$/m.exec(subject)?.[1] ?? '';
 }
 
 const name = (text: string) => sequence(set(sequence(objectId(OIDS.commonName), utf8(text))));
 
-function extensions({ names, usage = 'server' }: Request, subject: KeyObject, authority: KeyObject): Buffer[] {
+function extensions(
+  { names, usage = 'server' }: Request,
+  subject: KeyObject,
+  authority: KeyObject,
+): Buffer[] {
   const isAuthority = names.length === 0;
   return [
     critical(OIDS.basicConstraints, sequence(...(isAuthority ? [isTrue] : []))),
@@ -118,7 +122,10 @@ const critical = (oid: string, value: Buffer) => sequence(objectId(oid), isTrue,
 
 /** By which a verifier finds the authority among several. */
 const keyId = (key: KeyObject): Buffer =>
-  createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest().subarray(0, 20);
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest()
+    .subarray(0, 20);
 
 function pem(certificate: Buffer): string {
   const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];

@@ -23,8 +23,8 @@ import { problemsOf } from './problems.ts';
 import { childKinds } from './resources.ts';
 import { type RingDecision, ringToBe } from './ring.ts';
 import { abandonedConfigMaps, notCreated, superseded } from './rollout.ts';
-import { statusToBe } from './status.ts';
 import { type MetricsState, type Scaling, scalingHappenings } from './scaling.ts';
+import { statusToBe } from './status.ts';
 import type { StatusWriter } from './status-writer.ts';
 
 export interface ReconcilerParts extends MakeOptions {

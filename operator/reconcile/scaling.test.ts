@@ -60,7 +60,10 @@ describe('whether the number of gateways follows their load', () => {
 
   it('is said with what is held instead of what was asked for', () => {
     const [, [, message]] = scalingActive(scaling('None', { replicas: 9, held: 4 }));
-    assert.equal(message, 'nobody sets replicas; replicas are held between 2 and 4; 9 are asked for, 4 held');
+    assert.equal(
+      message,
+      'nobody sets replicas; replicas are held between 2 and 4; 9 are asked for, 4 held',
+    );
     const long = says('ScalingActive', 'False', 'FailedGetExternalMetric', 'x'.repeat(9_000));
     const [, [, cut]] = scalingActive(scaling('HPA', { autoscaler: long }));
     assert.equal(cut.length, 1_001);

@@ -1,5 +1,12 @@
 import { policyRules } from './policy-rules.ts';
-import { ownRights, type Right, rights } from './rights.ts';
+import {
+  metricsRights,
+  noMetricsRights,
+  ownMetricsRights,
+  ownRights,
+  type Right,
+  rights,
+} from './rights.ts';
 import { type ValueField, valueFields } from './value-fields.ts';
 
 const HEAD = `# The chart
@@ -37,6 +44,11 @@ const RIGHTS = `
 |---|---|---|---|---|
 `;
 
+const FRONT_PROXY = `
+With \`metricsApi.enabled\` it also has the Role \`extension-apiserver-authentication-reader\` of
+\`kube-system\`: by which certificate the API server speaks for others.
+`;
+
 /** The whole of `docs/chart.md`. */
 export function chartDocument(): string {
   const policy = policyRules.map(
@@ -45,6 +57,12 @@ export function chartDocument(): string {
   const all = [
     ...rights.map((right) => rightRow('namespaces of WsClusters', right)),
     ...ownRights.map((right) => rightRow('its own namespace', right)),
+    ...ownMetricsRights.map((right) => rightRow('the same, with `metricsApi.enabled`', right)),
+    ...metricsRights.map((right) => rightRow('the cluster, with `metricsApi.enabled`', right)),
+    ...noMetricsRights.map((right) =>
+      rightRow('the cluster, without that and `watchNamespaces`', right),
+    ),
+    FRONT_PROXY,
   ];
   return [HEAD, ...valueFields.flatMap(rows), POLICY, ...policy, AFFINITY, RIGHTS, ...all].join('');
 }

@@ -5,7 +5,14 @@ import { dashboardFile } from '../observability/dashboard.ts';
 import { ruleTemplate } from '../observability/rules.ts';
 import { crdTemplate } from './crd-template.ts';
 import { policyTemplate } from './policy-template.ts';
-import { asRules, ownRights, rights } from './rights.ts';
+import {
+  asRules,
+  metricsRights,
+  noMetricsRights,
+  ownMetricsRights,
+  ownRights,
+  rights,
+} from './rights.ts';
 import { HEAD, verbatim } from './templates.ts';
 import { valuesFile } from './values-file.ts';
 import { schemaFile } from './values-schema.ts';
@@ -53,6 +60,9 @@ function rightsTemplate(): string {
   return (
     HEAD +
     defined('wscluster.rights', asRules(rights)) +
-    defined('wscluster.rights.own', asRules(ownRights))
+    defined('wscluster.rights.own', asRules(ownRights)) +
+    defined('wscluster.rights.metrics', asRules(metricsRights)) +
+    defined('wscluster.rights.metrics.own', asRules(ownMetricsRights)) +
+    defined('wscluster.rights.metrics.none', asRules(noMetricsRights))
   );
 }

@@ -3,6 +3,9 @@ import { COMMAND_KEY_SECRET, secrets } from '../../operator/command-key-secret.t
 import { events } from '../../operator/kube/event-recorder.ts';
 import { leases } from '../../operator/kube/lease.ts';
 import type { Resource } from '../../operator/kube/resource.ts';
+import { subjectAccessReviews, tokenReviews } from '../../operator/metrics-api/access.ts';
+import { API_SERVICE, apiServices } from '../../operator/metrics-api/api-service.ts';
+import { METRICS_SECRET } from '../../operator/metrics-api/certificate-store.ts';
 import { NAMES } from '../../operator/operator.ts';
 import {
   type ChildKind,
@@ -71,6 +74,29 @@ export const ownRights: readonly Right[] = [
   { ...right(leases, ['get', 'update'], 'the same'), name: NAMES.lease },
   right(secrets, ['create'], 'the key by which gateways know it'),
   { ...right(secrets, ['get'], 'the same; no other Secret'), name: COMMAND_KEY_SECRET },
+];
+
+/** In its own namespace, where it serves metrics to autoscalers. */
+export const ownMetricsRights: readonly Right[] = [
+  { ...right(secrets, ['get', 'update'], 'what it serves with'), name: METRICS_SECRET },
+];
+
+/** In the whole cluster, where it serves metrics to autoscalers. */
+export const metricsRights: readonly Right[] = [
+  {
+    ...right(apiServices, ['get', 'list', 'watch', 'create', 'patch', 'delete'], 'to be asked'),
+    name: API_SERVICE,
+  },
+  right(subjectAccessReviews, ['create'], 'whether who asks for metrics may'),
+  right(tokenReviews, ['create'], 'who asks for metrics with a token'),
+];
+
+/** In the whole cluster, where it serves none, and does not look after some namespaces alone. */
+export const noMetricsRights: readonly Right[] = [
+  {
+    ...right(apiServices, ['get', 'delete'], 'to be asked no more, when it was before'),
+    name: API_SERVICE,
+  },
 ];
 
 /** As a Role says it. */

@@ -109,6 +109,27 @@ const dashboard = group(
   'ConfigMap with a dashboard for Grafana: all WsClusters, and the operator.',
 );
 
+const metricsApi = group(
+  {
+    enabled: flag(
+      false,
+      'Whether the operators serve External metrics, for HorizontalPodAutoscalers of WsClusters. ' +
+        'A cluster has one server for these: one of KEDA, or another adapter, stays.',
+    ),
+    port: z
+      .int()
+      .min(1_024)
+      .max(65_535)
+      .default(9_003)
+      .meta({
+        description:
+          'Port of the operators’ pods on which the API server asks for them, for firewalls ' +
+          'between it and nodes.',
+      }),
+  },
+  'Numbers by which autoscalers scale; docs/autoscaling.md.',
+);
+
 const test = group(
   {
     wsCluster: text(
@@ -197,6 +218,7 @@ export const chartValues = z.strictObject({
     },
     'What a WsCluster may ask for: a ValidatingAdmissionPolicy.',
   ),
+  metricsApi,
   podMonitor,
   prometheusRule,
   dashboard,

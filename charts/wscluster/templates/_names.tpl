@@ -6,6 +6,10 @@ in a namespace, and Helm says so when there would be two.
 wscluster-operator
 {{- end -}}
 
+{{- define "wscluster.metricsService" -}}
+{{ include "wscluster.name" . }}-metrics
+{{- end -}}
+
 {{- /* Of what has no namespace. Arguments: root, a name. */ -}}
 {{- define "wscluster.ofCluster" -}}
 {{ index . 1 }}.{{ (index . 0).Release.Namespace }}

@@ -98,6 +98,17 @@
   - patch
   - delete
 - apiGroups:
+  - autoscaling
+  resources:
+  - horizontalpodautoscalers
+  verbs:
+  - get
+  - list
+  - watch
+  - create
+  - patch
+  - delete
+- apiGroups:
   - monitoring.coreos.com
   resources:
   - podmonitors
@@ -146,4 +157,53 @@
   - wscluster-operator-command-key
   verbs:
   - get
+{{- end -}}
+{{- define "wscluster.rights.metrics" -}}
+- apiGroups:
+  - apiregistration.k8s.io
+  resources:
+  - apiservices
+  resourceNames:
+  - v1beta1.external.metrics.k8s.io
+  verbs:
+  - get
+  - list
+  - watch
+  - create
+  - patch
+  - delete
+- apiGroups:
+  - authorization.k8s.io
+  resources:
+  - subjectaccessreviews
+  verbs:
+  - create
+- apiGroups:
+  - authentication.k8s.io
+  resources:
+  - tokenreviews
+  verbs:
+  - create
+{{- end -}}
+{{- define "wscluster.rights.metrics.own" -}}
+- apiGroups:
+  - ""
+  resources:
+  - secrets
+  resourceNames:
+  - wscluster-operator-metrics
+  verbs:
+  - get
+  - update
+{{- end -}}
+{{- define "wscluster.rights.metrics.none" -}}
+- apiGroups:
+  - apiregistration.k8s.io
+  resources:
+  - apiservices
+  resourceNames:
+  - v1beta1.external.metrics.k8s.io
+  verbs:
+  - get
+  - delete
 {{- end -}}

@@ -64,7 +64,8 @@ export function horizontalPodAutoscaler(
 function quantity(value: number): string {
   const suffixes = ['', 'k', 'M'];
   let [left, place] = [value, 0];
-  while (left % 1_000 === 0 && place < suffixes.length - 1) [left, place] = [left / 1_000, place + 1];
+  while (left % 1_000 === 0 && place < suffixes.length - 1)
+    [left, place] = [left / 1_000, place + 1];
   return `${left}${suffixes[place]}`;
 }
 
