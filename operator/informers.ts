@@ -120,9 +120,13 @@ export class OperatorInformers {
     return Math.max(this.#pods.state.ageMs, this.#clusters.state.ageMs);
   }
 
+  clusters(): readonly WsCluster[] {
+    return this.#clusters.list();
+  }
+
   /** `namespace/name` of every WsCluster. */
   keys(): string[] {
-    return this.#clusters.list().map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    return this.clusters().map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, type Random, sleep } from '../protocol/clock.ts';
 import { commandKey } from './command-key-secret.ts';
+import { conditionSeries } from './condition-series.ts';
 import type { CommandKey } from './gateways/command-key.ts';
 import { GatewayClient } from './gateways/gateway-client.ts';
 import { GatewayReports } from './gateways/gateway-reports.ts';
@@ -80,6 +81,7 @@ export class Operator {
     this.#options = options;
     this.#parts = parts;
     const { host, port } = options;
+    conditionSeries(parts.metrics.registry, () => this.#informers?.clusters() ?? []);
     this.#health = new HealthServer({
       ...{ host, port },
       notReady: () => this.#notReady(),

@@ -71,6 +71,17 @@ describe('a Prometheus that reads two operators', { skip }, () => {
     assert.equal(leading?.value, 1);
   });
 
+  test('is about to tell that a WsCluster without gateways is not available', async () => {
+    const [alert] = await until(
+      async () => {
+        const found = await prometheus.alerts('WsClusterUnavailable');
+        return found.length > 0 && found;
+      },
+      { for: 'the alert to become pending', deadlineMs: TOLD_MS },
+    );
+    assert.equal(alert?.labels['wscluster'], `${HOME}/${CHAT.name}`);
+  });
+
   test('is about to tell when no operator is left, and not before', async () => {
     assert.deepEqual(await absent(), []);
     for (const operator of operators) await operator.kill();

@@ -85,6 +85,16 @@ const works = (values: string, controller = 'wscluster') => ({
   )]: values,
 });
 
+const conditions = (values: Readonly<Record<string, string>>) =>
+  Object.fromEntries(
+    ['x', 'y'].flatMap((instance) =>
+      Object.entries(values).map(([type, is]) => [
+        operator('wscluster_condition', instance, `wscluster="team/chat",type="${type}"`),
+        is,
+      ]),
+    ),
+  );
+
 const gatewayCases: readonly AlertCase[] = [
   ...cases(
     'WsClusterNotReady',
@@ -244,6 +254,23 @@ const gatewayCases: readonly AlertCase[] = [
 ];
 
 const operatorCases: readonly AlertCase[] = [
+  ...cases(
+    'WsClusterUnavailable',
+    [['too few serve', conditions({ Available: ALWAYS(0), Ready: ALWAYS(0) }), 6]],
+    [
+      ['it was stopped', conditions({ Available: ALWAYS(0), Ready: ALWAYS(1) }), 30],
+      ['one of many is not ready', conditions({ Available: ALWAYS(1), Ready: ALWAYS(0) }), 30],
+      ['it was just made', conditions({ Available: '0x8 1x400', Ready: '0x8 1x400' }), 6],
+    ],
+  ),
+  ...cases(
+    'WsClusterDegraded',
+    [['it needs a person', conditions({ Degraded: ALWAYS(1) }), 16]],
+    [
+      ['it does not', conditions({ Degraded: ALWAYS(0) }), 30],
+      ['it did for ten minutes', conditions({ Degraded: '1x40 0x400' }), 16],
+    ],
+  ),
   ...cases(
     'WsClusterOperatorAbsent',
     [

@@ -154,6 +154,7 @@ function seriesOf({ where = {} }: Query, metric: Declared, suffix: string): stri
 /** Matchers by which series of other programs are left out, where it has a label for that. */
 function ours({ name, program, labels }: Declared): string[] {
   if (program === 'gateway') return [CHOSEN];
+  if (labels.has('wscluster')) return ['wscluster=~"$wscluster"'];
   if (labels.has('controller')) return [`controller="${NAMES.controller}"`];
   return name.startsWith('leader_election_') ? [`name="${NAMES.lease}"`] : [];
 }

@@ -1,5 +1,7 @@
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client';
 import { Metrics } from '../../gateway/metrics/metrics.ts';
+import { conditionTypes } from '../../operator/api/status.ts';
+import { conditionSeries } from '../../operator/condition-series.ts';
 import { KubeMetrics } from '../../operator/kube/metrics.ts';
 import { NAMES } from '../../operator/operator.ts';
 
@@ -20,7 +22,12 @@ export interface Declared {
 export type Declaration = ReadonlyMap<string, Declared>;
 
 /** Labels whose values are chosen where the program runs. */
-export const OPEN_LABELS: ReadonlySet<string> = new Set(['host']);
+export const OPEN_LABELS: ReadonlySet<string> = new Set(['host', 'wscluster']);
+
+const everyCondition = {
+  metadata: { namespace: 'NAMESPACE', name: 'NAME' },
+  status: { conditions: Object.keys(conditionTypes).map((type) => ({ type, status: 'True' })) },
+};
 
 /** Every metric of both programs, read from the registries that they serve. */
 export async function declaration(): Promise<Declaration> {
@@ -28,6 +35,7 @@ export async function declaration(): Promise<Declaration> {
     host: 'the API server’s',
     ...{ controllers: [NAMES.controller], leases: [NAMES.lease] },
   });
+  conditionSeries(operator.registry, () => [everyCondition]);
   const all = [
     ...(await metricsOf('gateway', new Metrics().registry)),
     ...(await metricsOf('operator', operator.registry)),

@@ -11,7 +11,27 @@ const requests = (matchers: string) =>
 
 const JOB = '{{ $labels.job }}';
 
+const condition = (type: string) => `max by (wscluster) (wscluster_condition{type="${type}"})`;
+const WSCLUSTER = '{{ $labels.wscluster }}';
+
 export const operatorAlerts: readonly Alert[] = [
+  {
+    name: 'WsClusterUnavailable',
+    // One that was stopped is as its spec wants it.
+    expression: `${condition('Available')} == 0 and ${condition('Ready')} == 0`,
+    for: '5m',
+    severity: 'critical',
+    summary: `${WSCLUSTER} has fewer gateways than disruption.maxUnavailable leaves.`,
+    description: 'Those that are left have more clients than is meant, or there are none.',
+  },
+  {
+    name: 'WsClusterDegraded',
+    expression: `${condition('Degraded')} == 1`,
+    for: '15m',
+    severity: 'warning',
+    summary: `${WSCLUSTER} needs a person.`,
+    description: 'What the operator cannot mend by itself stands in its condition Degraded.',
+  },
   {
     name: 'WsClusterOperatorAbsent',
     expression: `sum ${EACH} (${LEADS}) == 0 or absent(${LEADS})`,

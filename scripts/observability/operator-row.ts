@@ -4,6 +4,24 @@ export const operatorRow: Row = {
   title: 'Operator',
   program: 'operator',
   panels: [
+    panel(['WsClusters that need a person', 'short'], '1: its condition Degraded says what for.', [
+      {
+        ...{ metric: 'wscluster_condition', where: { type: 'Degraded' } },
+        ...{ by: ['wscluster'], greatest: true },
+      },
+    ]),
+    panel(['WsClusters that are available', 'short'], '0: too few of its gateways serve.', [
+      {
+        ...{ metric: 'wscluster_condition', where: { type: 'Available' } },
+        ...{ by: ['wscluster'], greatest: true },
+      },
+    ]),
+    panel(['WsClusters as they are to be', 'short'], '0: its condition Ready says why not.', [
+      {
+        ...{ metric: 'wscluster_condition', where: { type: 'Ready' } },
+        ...{ by: ['wscluster'], greatest: true },
+      },
+    ]),
     panel(['Who leads', 'short'], 'One does, the others wait.', [
       { metric: 'leader_election_master_status', by: ['pod'] },
     ]),
