@@ -1,7 +1,8 @@
 import type { OperatorInformers } from './informers.ts';
 import type { MeteredCluster, MeteredPod } from './metrics-api/cluster-loads.ts';
 import { type ObservedPod, observe } from './reconcile/copies.ts';
-import { adminPortOf, gatewayOf, timeOf } from './reconcile/gateways.ts';
+import { adminPortOf, gatewayOf } from './reconcile/gateways.ts';
+import { timeOf } from './reconcile/times.ts';
 
 /** Of the taint manager, and of who collects the pods of nodes that are gone. */
 const GIVEN_UP = new Set(['DeletionByTaintManager', 'DeletionByPodGC']);

@@ -9,6 +9,7 @@ import { KubeMetrics } from './kube/metrics.ts';
 import type { KubeObject } from './kube/objects.ts';
 import { RecordingLog } from './kube/testing/recording-log.ts';
 import { NAMES, Operator } from './operator.ts';
+import { ABORT_ANNOTATION } from './reconcile/plan.ts';
 import { foreignRing, NAMESPACE, StandInWorld } from './testing/stand-in-world.ts';
 
 const CORE = `/api/v1/namespaces/${NAMESPACE}`;
@@ -232,6 +233,118 @@ describe('the operator', () => {
       ['next-0', 'next-1', 'next-2'],
     );
     assert.ok(said().includes('RollingOut'));
+  });
+
+  it('empties whoever is too many before their pods go, and removes those', async () => {
+    world.cluster();
+    const { pods } = await running();
+    await until('Ready', 'True');
+    for (const [n, pod] of pods.entries()) {
+      const edge = { connections: 100 * (n + 1), sessions: 0, drain: 'serving' };
+      world.gateway(pod).status['edge'] = edge;
+    }
+    await clock.advance(3_000);
+    world.cluster({ replicas: 2 });
+    const [victim] = pods;
+    assert.ok(victim !== undefined);
+    const phase = () => world.gateway(victim).status.edge?.drain;
+    await clock.until('the first to be told', () => phase() === 'leaving');
+    assert.deepEqual(ring().members.length, 2, 'it owns nothing any more when it is told');
+    const marks = world.object(`${CORE}/pods`, 'chat-0')?.metadata;
+    assert.equal(marks?.labels?.['wscluster.io/draining'], 'true');
+    assert.equal(marks?.annotations?.['controller.kubernetes.io/pod-deletion-cost'], '-2147483647');
+    await clock.advance(20_000);
+    assert.equal(deployed()[0]?.spec.replicas, 3, 'its pod stays while it has clients');
+    const [draining] = world.status()?.draining ?? [];
+    assert.deepEqual(
+      [draining?.pod, draining?.state, draining?.reason],
+      [...['chat-0', 'Emptying', 'ScaleDown']],
+    );
+    assert.deepEqual([world.status()?.replicas, world.status()?.drainingReplicas], [2, 1]);
+    world.gateway(victim).status['edge'] = { connections: 0, sessions: 0, drain: 'empty' };
+    await clock.until('one replica less', () => deployed()[0]?.spec.replicas === 2);
+    world.api.remove(`${CORE}/pods/chat-0`);
+    await until('Ready', 'True');
+    await until('Draining', 'False');
+    assert.ok(said().includes('Emptying') && said().includes('Emptied'));
+  });
+
+  it('calls a gateway back that is wanted again; another operator does as well', async () => {
+    world.cluster();
+    const { pods } = await running();
+    await until('Ready', 'True');
+    for (const pod of pods) {
+      const edge = { connections: 100, sessions: 0, drain: 'serving' };
+      world.gateway(pod).status['edge'] = edge;
+    }
+    await clock.advance(3_000);
+    world.cluster({ replicas: 2 });
+    const told = () => pods.filter((pod) => world.gateway(pod).status.edge?.drain === 'leaving');
+    await clock.until('one to be told', () => told().length === 1);
+    await operator.stop();
+    operator = await leading();
+    await clock.advance(10_000);
+    assert.equal(told().length, 1, 'it goes on with the same one');
+    world.cluster({ replicas: 3 });
+    await clock.until('it to be called back', () => told().length === 0);
+    await clock.until('a ring of three', () => ring().members.length === 3);
+    const labels = world.api.all(`${CORE}/pods`).map(({ metadata }) => metadata.labels ?? {});
+    assert.ok(labels.every((own) => own['wscluster.io/draining'] === undefined));
+    assert.equal(deployed()[0]?.spec.replicas, 3);
+    assert.ok(said().includes('CalledBack'));
+  });
+
+  it('stops a rollout whose gateways could not give clients what they had missed', async () => {
+    world.cluster();
+    await running();
+    await until('Ready', 'True');
+    world.cluster({ heartbeat: { intervalSeconds: 20 } });
+    await clock.until('another Deployment', () => deployed().length === 2);
+    const next = deployed()[1];
+    assert.ok(next !== undefined);
+    assert.equal(next.spec.replicas, 1, 'a wave');
+    const young = world.pod(world.replicaSet(next), 'next-0');
+    world.gateway(young).status['hub'] = { resumes: { complete: 18, broken: 2 } };
+    await until('Progressing', 'False ResumeFailures');
+    world.gateway(young).status['hub'] = { resumes: { complete: 0, broken: 0 } };
+    await clock.advance(60_000);
+    assert.equal(world.condition('Progressing'), 'False ResumeFailures', 'it forgot, we do not');
+    assert.deepEqual(
+      deployed().map(({ spec }) => spec.replicas),
+      [3, 1],
+    );
+    assert.ok(said().includes('ResumeFailures'));
+    world.cluster({});
+    await until('Progressing', 'True');
+  });
+
+  it('goes back to the revision before when the rollout of one is aborted', async () => {
+    world.cluster();
+    const { deployment, pods } = await running();
+    await until('Ready', 'True');
+    const before = world.status()?.stableRevision;
+    world.cluster({ image: 'example.com/next:1' });
+    await clock.until('another Deployment', () => deployed().length === 2);
+    const asked = world.status()?.revision?.name ?? '';
+    const next = deployed()[1];
+    assert.ok(next !== undefined && asked !== before);
+    const young = world.pod(world.replicaSet(next), 'next-0');
+    world.gateway(young).status['edge'] = { connections: 5, sessions: 0, drain: 'serving' };
+    await clock.advance(3_000);
+    world.annotate({ [ABORT_ANNOTATION]: asked });
+    await clock.until('the young one to be told', () => {
+      return world.gateway(young).status.edge?.drain === 'leaving';
+    });
+    world.gateway(young).status['edge'] = { connections: 0, sessions: 0, drain: 'empty' };
+    await clock.until('its Deployment to go', () => deployed().length === 1);
+    world.api.remove(`${CORE}/pods/next-0`);
+    await until('Progressing', 'True Aborted');
+    assert.equal(world.condition('Ready'), 'True AllReady');
+    assert.equal(deployed()[0]?.metadata.uid, deployment.metadata.uid);
+    assert.ok(!JSON.stringify(deployed()).includes('next:1'), 'its pods are as they were');
+    for (const pod of pods) assert.equal(world.gateway(pod).status.edge?.drain, 'serving');
+    world.cluster({ image: 'example.com/third:1' });
+    await clock.until('a third revision', () => JSON.stringify(deployed()).includes('third:1'));
   });
 
   it('takes away a revision that never ran as soon as another one is wanted', async () => {

@@ -18,6 +18,7 @@ import { meteredClusterOf } from './metered-cluster.ts';
 import { withdraw } from './metrics-api/api-service.ts';
 import { MetricsApi } from './metrics-api/metrics-api.ts';
 import { TEMPLATE_VERSION } from './reconcile/desired/revision.ts';
+import { DrainMarks } from './reconcile/drain-marks.ts';
 import { reconciler } from './reconcile/reconcile.ts';
 import { childKinds } from './reconcile/resources.ts';
 import { StatusWriter } from './reconcile/status-writer.ts';
@@ -34,6 +35,9 @@ export const NAMES = {
 /** Of the operator's own pods, where it runs in one. */
 const OWN_LABELS = { 'app.kubernetes.io/name': 'wscluster-operator' };
 
+/** What is asked of gateways, and told them. */
+type Gateways = Pick<GatewayClient, 'status' | 'pushRing' | 'drain' | 'stay'>;
+
 export interface OperatorParts {
   readonly api: ApiServer;
   readonly metrics: KubeMetrics;
@@ -41,7 +45,7 @@ export interface OperatorParts {
   readonly random: Random;
   readonly log: Log;
   /** Asks and commands gateways with that key. Default: by their admin ports. */
-  readonly gateways?: (key: CommandKey) => Pick<GatewayClient, 'status' | 'pushRing'>;
+  readonly gateways?: (key: CommandKey) => Gateways;
 }
 
 export interface OperatorOptions extends Pick<OperatorSettings, 'host' | 'port' | 'workers'> {
@@ -166,7 +170,7 @@ export class Operator {
     });
   }
 
-  #gateways(key: CommandKey): Pick<GatewayClient, 'status' | 'pushRing'> {
+  #gateways(key: CommandKey): Gateways {
     return this.#parts.gateways?.(key) ?? new GatewayClient({ key, clock: this.#parts.clock });
   }
 
@@ -193,6 +197,7 @@ export class Operator {
     const events = new EventRecorder({ api, clock, random, log, ...names });
     const reconcile = reconciler({
       ...{ copies: informers.copies, applier, api, statuses, events, gateways, clock, log },
+      marks: new DrainMarks(api),
       reports: new GatewayReports({ client: gateways, clock }),
       operatorKeys: key.publicKeys,
       basis: { image: this.#options.gatewayImage, templateVersion: TEMPLATE_VERSION },

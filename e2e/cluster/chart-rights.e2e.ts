@@ -264,8 +264,19 @@ describe('rights', () => {
       metrics: { podMonitor: { enabled: false } },
       limits: { topicsPerConnection: 7 },
       disruption: { drainGraceSeconds: 0, drainDeadlineSeconds: 1 },
+      rollout: { maxSurge: '100%', minReadySeconds: 0 },
     };
     await target.kubectl.apply(chat(HOME, without));
+    const revisions = () => inHome('get', 'deployments', '-l', GATEWAYS, '-o=name');
+    const was = await revisions();
+    const isReplaced = async () => {
+      const is = await revisions();
+      return is !== was && !is.includes('\n');
+    };
+    await until(isReplaced, {
+      for: 'the gateways of before to be gone',
+      ...{ deadlineMs: 180_000, everyMs: 500 },
+    });
     await becomesReady(target.kubectl, HOME);
     // Another one leads, and begins from what is there.
     const leads = await leader(target.kubectl, SYSTEM);

@@ -165,6 +165,18 @@ const trafficCases: readonly RuleCase[] = [
     path: 'spec.rollout.maxSurge',
     spec: also({ rollout: { maxSurge } }),
   })),
+  ...['101%', '5', '-1%'].flatMap((share) => [
+    {
+      message: 'rollout.partition must be a number from 0 to 500, or from 0% to 100%',
+      path: 'spec.rollout.partition',
+      spec: also({ rollout: { partition: share } }),
+    },
+    {
+      message: 'rollout.maxResumeFailures must be a number from 0 to 1000000, or from 0% to 100%',
+      path: 'spec.rollout.maxResumeFailures',
+      spec: also({ rollout: { maxResumeFailures: share } }),
+    },
+  ]),
 ];
 
 const podCases: readonly RuleCase[] = [

@@ -20,6 +20,8 @@ interface StandInGateway {
   readonly uid: string;
   ring: string | undefined;
   connections: number;
+  /** Clients that are asked to go are gone. */
+  drain: 'serving' | 'empty';
 }
 
 const silent = () => {};
@@ -89,7 +91,7 @@ export class StandInPods {
         response.writeHead(500).end(String(error));
       });
     });
-    this.gateways.set(name, { server, uid, ring: undefined, connections: 0 });
+    this.gateways.set(name, { server, uid, ring: undefined, connections: 0, drain: 'serving' });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(PORTS.admin, ip, resolve);
     });
@@ -124,8 +126,12 @@ export class StandInPods {
     };
     if (gateway === undefined) response.destroy();
     else if (request.method === 'PUT') send(take(gateway, await text(request)));
-    else {
-      const edge = { connections: gateway.connections, sessions: 0, drain: 'serving' };
+    else if (request.method !== 'GET') {
+      gateway.drain = request.method === 'POST' ? 'empty' : 'serving';
+      send({ phase: gateway.drain });
+    } else {
+      const { connections, drain } = gateway;
+      const edge = { connections, sessions: 0, drain };
       const stream = { connected: true, unsuitable: [] };
       const ring = gateway.ring === undefined ? {} : { ring: told(gateway.ring) };
       send({ pod: name, started: true, lacking: [], checks: [], edge, stream, ...ring });

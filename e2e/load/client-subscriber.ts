@@ -10,6 +10,8 @@ import { BALANCER, type Targets } from './target.ts';
 
 const CONNECT_MS = 3_000;
 const GRACE_HEARTBEATS = 0.5;
+/** A `move` is shorter; what is longer need not be looked into. */
+const MOVE_BYTES = 2_048;
 
 /** A client of the package; `onLife` hears of everything that arrives and is no message. */
 export function loadClient(options: {
@@ -41,6 +43,11 @@ export function loadClient(options: {
       if (target !== undefined) onTarget?.(target.name);
       const socket = new WebSocket(address, protocols, { perMessageDeflate: false });
       onSocket?.(socket);
+      socket.on('message', (data: Buffer) => {
+        if (data.length < MOVE_BYTES && data.toString().startsWith('{"type":"move"')) {
+          counts.disturbances.note();
+        }
+      });
       if (onLife !== undefined) {
         socket.on('ping', onLife);
         socket.on('message', (data) => {
@@ -55,7 +62,9 @@ export function loadClient(options: {
     onTarget?.(to);
   });
   client.on('state', (change) => {
-    if (change.old === 'connected' && change.new !== 'closed') counts.interrupted += 1;
+    if (change.old !== 'connected' || change.new === 'closed') return;
+    counts.interrupted += 1;
+    counts.disturbances.note();
   });
   client.on('error', ({ code }) => {
     if (code === 'move_failed') counts.movesFailed += 1;

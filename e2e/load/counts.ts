@@ -1,3 +1,5 @@
+import { Disturbances } from './disturbances.ts';
+
 /** What a scenario waits for, counted as it happens. */
 export class LoadCounts {
   deliveries = 0;
@@ -11,6 +13,8 @@ export class LoadCounts {
   movesFailed = 0;
   /** How often the state of such a client was not `connected` any more, and it had not left. */
   interrupted = 0;
+  /** Each time that such a client was asked to go, or cut off. */
+  readonly disturbances = new Disturbances();
   /** Topics that somebody asked for and was granted, over the protocol. */
   granted = 0;
   acknowledged = 0;

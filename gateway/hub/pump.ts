@@ -17,6 +17,12 @@ const TURN_MS = 4;
 /** Batches from memory that are kept for the next subscription at the same place. */
 const KEPT_BATCHES = 64;
 
+/** Subscriptions with a position that became live: with everything, or after a gap. */
+export interface Resumes {
+  complete: number;
+  broken: number;
+}
+
 export interface PumpContext {
   readonly clock: Clock;
   readonly counts: HubCounts;
@@ -39,9 +45,15 @@ export class Pump {
   readonly #readers = new Set<CatchUp>();
   readonly #keepers = new Set<CatchUp>();
   readonly #batches = new Map<string, Batch>();
+  readonly #resumes = { complete: 0, broken: 0 };
 
   constructor(context: PumpContext) {
     this.#context = context;
+  }
+
+  /** Since the start. */
+  get resumes(): Readonly<Resumes> {
+    return this.#resumes;
   }
 
   ready(subscription: Subscription): void {
@@ -152,7 +164,9 @@ export class Pump {
     topic.catchUp?.release(subscription);
     subscription.behind = undefined;
     topic.add(subscription);
-    if (behind.resume !== undefined) this.#context.counts.resumed(behind.resume);
+    if (behind.resume === undefined) return;
+    this.#context.counts.resumed(behind.resume);
+    this.#resumes[behind.broken ? 'broken' : 'complete'] += 1;
   }
 
   #fromMemory(subscription: Subscription, behind: Behind, recent: Recent): void {
@@ -208,6 +222,7 @@ export class Pump {
     const gap = shared.gap(next);
     if (gap !== undefined) {
       behind.cursor = gap.gap.position;
+      behind.broken = true;
       this.#context.counts.gap(gap.gap.reason, 1);
       this.#context.outlets.give(outlet, gap);
       return next + 1;

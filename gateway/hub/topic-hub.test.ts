@@ -520,6 +520,7 @@ test('a topic is followed for a while after its last subscriber', async () => {
   assert.deepEqual(bench.hub.state, {
     ...{ topics: 0, subscriptions: 0, outlets: 0, slow: 0 },
     recentBytes: 0,
+    resumes: { complete: 1, broken: 0 },
   });
 });
 

@@ -8,7 +8,7 @@ import { batchOf, positionOf } from './deliveries.ts';
 import type { Hub, Outlet, Start } from './hub.ts';
 import { attach, detach, findSubscription, subscriptionsOf } from './outlet-notes.ts';
 import { Outlets } from './outlets.ts';
-import { Pump } from './pump.ts';
+import { Pump, type Resumes } from './pump.ts';
 import { Recent, RecentBudget } from './recent.ts';
 import {
   behindAt,
@@ -41,6 +41,8 @@ export interface HubState {
   readonly slow: number;
   /** Memory of recent entries, bytes. */
   readonly recentBytes: number;
+  /** Since the start. */
+  readonly resumes: Readonly<Resumes>;
 }
 
 /**
@@ -93,6 +95,7 @@ export class TopicHub implements Hub, StreamListener {
       outlets: this.#outlets.size,
       slow: this.#outlets.full,
       recentBytes: this.#budget.bytes,
+      resumes: this.#pump.resumes,
     };
   }
 

@@ -194,6 +194,8 @@ export interface Behind {
   page: SharedPage | undefined;
   /** Counted when it becomes live; undefined: not a resume. */
   resume: ResumeSource | undefined;
+  /** It was told a gap on the way. */
+  broken: boolean;
   /**
    * The log, or this pod's own head, says that the cursor is what it seems. Where it begins with
    * number 0 that must be asked: a topic that was born, published to and forgotten meanwhile is
@@ -214,6 +216,7 @@ export function behindAt(cursor: Position | undefined, request?: number): Behind
     queued: false,
     page: undefined,
     resume: request === undefined || cursor === undefined ? undefined : 'memory',
+    broken: false,
     sure: cursor !== undefined && cursor.seq > 0,
     proven: undefined,
     refusal: undefined,

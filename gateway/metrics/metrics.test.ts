@@ -67,8 +67,9 @@ describe('metrics', () => {
 
   it('read gauges from the gateway when asked, and nothing after it stopped', async () => {
     const metrics = new Metrics();
+    const resumes = { complete: 0, broken: 0 };
     metrics.observe({
-      hub: () => ({ topics: 2, subscriptions: 5, outlets: 4, slow: 1, recentBytes: 99 }),
+      hub: () => ({ topics: 2, subscriptions: 5, outlets: 4, slow: 1, recentBytes: 99, resumes }),
       ready: () => true,
       draining: () => false,
       cutOff: () => false,

@@ -53,7 +53,7 @@ describe('the definition of a WsCluster', () => {
     }
     assert.deepEqual(
       maps.map(({ name }) => name),
-      ['spec.imagePullSecrets', 'spec.spread', 'status.conditions'],
+      ['spec.imagePullSecrets', 'spec.spread', 'status.conditions', 'status.draining'],
     );
   });
 

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { integer, text } from './fields.ts';
 
+/** Why the operator empties a gateway. */
+export const drainReasons = ['ScaleDown', 'Rollout', 'Requested'] as const;
+
 /** What the operator has found out and done. */
 
 /** The conditions of a WsCluster; each is there from the first status on, `Unknown` at first. */
@@ -12,6 +15,7 @@ export const conditionTypes = {
   RingSynced: 'Every gateway has the newest ring.',
   ScalingActive: 'The number of gateways follows their load.',
   Draining: 'Gateways are being emptied of their clients.',
+  DrainTooSlow: 'The budget cannot empty a gateway in the time that it has.',
   MetricsAvailable: 'The numbers by which the cluster is scaled can be read.',
   RedisSuitable: 'Redis is reached, and can keep what is promised.',
 } as const;
@@ -69,6 +73,31 @@ const revision = z
   })
   .meta({ description: 'The revision that gateways have, or are getting.' });
 
+/** Shown of more; they are told all the same. */
+export const DRAINING_SHOWN = 50;
+
+const draining = z
+  .strictObject({
+    pod: text(253, 'Name of its pod.'),
+    state: z.enum(['Emptying', 'Empty', 'Ending']).meta({
+      description:
+        '`Emptying`: clients are asked to go. `Empty`: they are gone, and its pod is about to ' +
+        'be. `Ending`: Kubernetes ends it, and it empties itself meanwhile.',
+    }),
+    reason: z
+      .enum([...drainReasons, 'Deleted'])
+      .meta({ description: 'Why: `Deleted`, by an eviction, or by somebody else.' }),
+    connections: integer(
+      [0, Number.MAX_SAFE_INTEGER],
+      'Clients that it still has, rounded to two digits, and not always the newest number.',
+    ).optional(),
+    until: z
+      .string()
+      .meta({ format: 'date-time', description: 'When it will be over at the latest.' })
+      .optional(),
+  })
+  .meta({ description: 'A gateway that is being emptied.' });
+
 const gateways = (description: string) => integer([0, 10_000], description);
 
 export const wsClusterStatus = z
@@ -83,7 +112,7 @@ export const wsClusterStatus = z
       .optional()
       .meta({ description: 'What holds, by type.', listKeys: ['type'] }),
     replicas: gateways(
-      'Gateways of the newest revision that do not drain, as autoscalers need to know them.',
+      'Gateways that do not drain, no more than are wanted: as autoscalers need to know them.',
     ).optional(),
     selector: z
       .string()
@@ -91,12 +120,24 @@ export const wsClusterStatus = z
       .optional()
       .meta({ description: 'Labels of all gateways, of every revision, for autoscalers.' }),
     readyReplicas: gateways('Gateways that are ready to serve.').optional(),
+    updatedReplicas: gateways(
+      'Gateways of the revision that all are to have, and ready.',
+    ).optional(),
     drainingReplicas: gateways('Gateways that are being emptied.').optional(),
     connections: integer(
       [0, Number.MAX_SAFE_INTEGER],
       'Clients that are connected, rounded to two digits, and not always the newest number.',
     ).optional(),
     ring: ring.optional(),
+    draining: z
+      .array(draining)
+      .max(DRAINING_SHOWN)
+      .optional()
+      .meta({
+        description: `Gateways that are being emptied, ${DRAINING_SHOWN} of them.`,
+        listKeys: ['pod'],
+      }),
     revision: revision.optional(),
+    stableRevision: text(63, 'The revision that all gateways had last.').optional(),
   })
   .meta({ description: 'What is. Only the operator writes it.' });

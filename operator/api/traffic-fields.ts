@@ -1,15 +1,15 @@
 import { z } from 'zod';
+import { countOrShare } from './count-or-share.ts';
 import {
   group,
   inSeconds,
   integer,
-  type Rule,
   seconds,
   setting,
   settings,
   settingWithoutDefault,
 } from './fields.ts';
-import { connectionsFor, GATEWAYS_MAX } from './scale-fields.ts';
+import { connectionsFor } from './scale-fields.ts';
 
 /** The parts of a WsCluster's spec that say what gateways keep, allow and do to clients. */
 
@@ -111,27 +111,35 @@ export const disruption = group(
   ],
 );
 
-const surgeRules: readonly Rule[] = [
-  {
-    // A number has its bounds in the schema; a text has none there that mean a number.
-    rule: "type(self) == int || (self.matches('^[1-9][0-9]?%$') || self == '100%')",
-    message: `rollout.maxSurge must be a number from 1 to ${GATEWAYS_MAX}, or from 1% to 100%`,
-  },
-];
-
 export const rollout = group(
   {
-    maxSurge: z
-      .union([z.int().min(1).max(GATEWAYS_MAX), z.string().max(4)])
-      .default('25%')
-      .meta({
-        description:
-          'Gateways that a rollout adds at a time, as a number or as a share of the replicas, ' +
-          'rounded up.',
-        form: `a number from 1 to ${GATEWAYS_MAX}, or 1% to 100%`,
-        intOrString: true,
-        rules: surgeRules,
-      }),
+    maxSurge: countOrShare({
+      ...{ path: 'rollout.maxSurge', fallback: '25%', min: 1 },
+      description:
+        'Gateways that a rollout adds at a time, as a number or as a share of the replicas, ' +
+        'rounded up. As many of the old ones are emptied when these are ready.',
+    }),
+    minReadySeconds: seconds(
+      [0, 3_600],
+      'A new gateway must have been ready for this long before an old one is emptied for it.',
+    ).default(5),
+    partition: countOrShare({
+      ...{ path: 'rollout.partition', fallback: 0, min: 0 },
+      description:
+        'Gateways that a rollout leaves as they were, as a number or as a share of the replicas, ' +
+        'rounded up: with all but one, the one new gateway is a canary. 0 replaces all.',
+    }),
+    paused: z.boolean().default(false).meta({
+      description:
+        'A rollout goes no further while this is true; what it has done stays. Scaling goes on.',
+    }),
+    maxResumeFailures: countOrShare({
+      ...{ path: 'rollout.maxResumeFailures', fallback: '5%', min: 0, max: 1_000_000 },
+      description:
+        'A rollout stops by itself when more subscriptions than this came back to new gateways ' +
+        'and had missed messages that could not be given to them any more: as a number, or as a ' +
+        'share of all that came back, of at least 20.',
+    }),
     progressDeadlineSeconds: seconds(
       [60, 86_400],
       'A rollout that gets no further for this long is said to be stuck (condition Progressing).',

@@ -49,6 +49,9 @@ const gatewayStatus = z.object({
   /** Share of time in which the event loop was busy. */
   loop: z.object({ utilisation: z.number().min(0).max(1) }).optional(),
   publishes: z.object({ perSecond: z.number().nonnegative() }).optional(),
+  hub: z
+    .object({ resumes: z.object({ complete: z.int(), broken: z.int() }).optional() })
+    .optional(),
   stream: z.object({ connected: z.boolean(), unsuitable: z.array(z.string()) }).optional(),
   ring: z.object({ version: version.optional(), digest: z.string().optional() }).optional(),
 });

@@ -5,13 +5,15 @@ import { deployment } from './desired/deployment.ts';
 import { disruptionBudget } from './desired/disruption-budget.ts';
 import { headlessService } from './desired/headless-service.ts';
 import { horizontalPodAutoscaler } from './desired/horizontal-pod-autoscaler.ts';
-import { names } from './desired/names.ts';
+import { names, REVISION_LABEL } from './desired/names.ts';
 import { networkPolicy, type OperatorPods } from './desired/network-policy.ts';
 import { podMonitor } from './desired/pod-monitor.ts';
 import { TEMPLATE_VERSION } from './desired/revision.ts';
 import { type RingContent, ringConfigMap } from './desired/ring-config-map.ts';
 import { service } from './desired/service.ts';
 import { serviceAccount } from './desired/service-account.ts';
+import type { Fleet } from './fleet.ts';
+import { connectionsOf, type GatewayView } from './gateways.ts';
 import type { Plan } from './plan.ts';
 import type { ChildKind } from './resources.ts';
 import { hasReplicaSet } from './rollout.ts';
@@ -33,11 +35,13 @@ export interface ChildrenOptions {
   readonly operator: OperatorPods;
   readonly ringContent: RingContent;
   readonly observed: Observed;
+  readonly gateways: readonly GatewayView[];
+  readonly fleet: Fleet;
 }
 
 /** All that is made for a WsCluster, in the order in which it is: pods come last but one. */
 export function childrenOf(options: ChildrenOptions): Child[] {
-  const { cluster, plan, operator, ringContent } = options;
+  const { cluster, plan, operator, ringContent, gateways } = options;
   return [
     {
       ...{ kind: 'serviceAccounts', name: names.serviceAccount(cluster) },
@@ -47,7 +51,7 @@ export function childrenOf(options: ChildrenOptions): Child[] {
     { kind: 'services', name: names.headlessService(cluster), desired: headlessService(cluster) },
     {
       ...{ kind: 'disruptionBudgets', name: names.disruptionBudget(cluster) },
-      desired: disruptionBudget(cluster, plan.replicas),
+      desired: disruptionBudget(cluster, plan.replicas + evictedClients(gateways)),
     },
     {
       ...{ kind: 'networkPolicies', name: names.networkPolicy(cluster) },
@@ -58,7 +62,7 @@ export function childrenOf(options: ChildrenOptions): Child[] {
       ...{ asObserved: true, desired: ringConfigMap(cluster, ringContent) },
     },
     ...configurationOf(options),
-    deploymentOf(options),
+    ...deploymentsOf(options),
     {
       ...{ kind: 'horizontalPodAutoscalers', name: names.autoscaler(cluster) },
       desired: horizontalPodAutoscaler(cluster, {
@@ -69,29 +73,53 @@ export function childrenOf(options: ChildrenOptions): Child[] {
   ];
 }
 
+/** Gateways that end and are not empty: the next eviction waits for them. */
+const evictedClients = (gateways: readonly GatewayView[]): number =>
+  gateways.filter(
+    (gateway) =>
+      gateway.endsBy !== undefined && gateway.mark === undefined && connectionsOf(gateway) !== 0,
+  ).length;
+
 /** Pods of an older template keep the settings that they were made with, which cannot change. */
 function configurationOf({ cluster, plan, observed }: ChildrenOptions): Child[] {
   const name = names.configMap(cluster, plan.revision);
   const there = observed.configMaps.some(({ metadata }) => metadata.name === name);
-  if (there && !isOwnTemplate(plan)) return [];
+  if (there && !isOwn(plan)) return [];
   const desired = configuration(cluster, plan.revision);
   return [{ kind: 'configMaps', name, desired, neededByPods: true }];
 }
 
-function deploymentOf({ cluster, plan, observed }: ChildrenOptions): Child {
-  const { revision, replicas, basis } = plan;
+/** The newest comes last: who shrinks makes room for it. */
+function deploymentsOf(options: ChildrenOptions): Child[] {
+  const { cluster, plan, observed, fleet } = options;
+  const others = observed.deployments.flatMap((there): Child[] => {
+    const revision = there.metadata.labels?.[REVISION_LABEL] ?? '';
+    const replicas = fleet.replicas.get(revision) ?? 0;
+    if (revision === plan.revision || replicas === 0) return [];
+    const { metadata } = deployment(cluster, { revision, replicas, paused: true }, plan.basis);
+    const spec = { ...there.spec, replicas };
+    return [{ kind: 'deployments', name: there.metadata.name ?? '', desired: { metadata, spec } }];
+  });
+  return [...others, newestDeployment(options)];
+}
+
+function newestDeployment({ cluster, plan, observed, fleet }: ChildrenOptions): Child {
+  const { revision, basis } = plan;
   const name = names.deployment(cluster, revision);
   const there = observed.deployments.find(({ metadata }) => metadata.name === name);
   const paused = hasReplicaSet(there, observed.replicaSets);
+  const replicas = fleet.replicas.get(revision) ?? 0;
   const desired = deployment(cluster, { revision, replicas, paused }, basis) as Deployment;
   return { kind: 'deployments', name, desired: withTemplate(desired, there, plan) };
 }
 
-/** What another version of the operator made of this spec stays: nobody asked for other pods. */
+/** What was made of another spec, or by another version of the operator, stays: nobody asked. */
 function withTemplate(desired: Deployment, there: Deployment | undefined, plan: Plan): Deployment {
   const template = there?.spec?.template;
-  if (template === undefined || desired.spec === undefined || isOwnTemplate(plan)) return desired;
+  if (template === undefined || desired.spec === undefined || isOwn(plan)) return desired;
   return { ...desired, spec: { ...desired.spec, template } };
 }
 
-const isOwnTemplate = ({ basis }: Plan): boolean => basis.templateVersion === TEMPLATE_VERSION;
+/** Whether its pods are what this operator makes of this spec. */
+const isOwn = ({ basis, revision, asked }: Plan): boolean =>
+  revision === asked && basis.templateVersion === TEMPLATE_VERSION;

@@ -2,12 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { conditionTypes } from '../api/status.ts';
 import { minimal, stored } from '../api/testing/samples.ts';
-import { type ConditionType, findingsOf, type Situation } from './conditions.ts';
+import { findingsOf } from './conditions.ts';
 import type { GatewayView } from './gateways.ts';
+import type { Plan } from './plan.ts';
 import { problemsOf } from './problems.ts';
+import type { ConditionType, Situation } from './situation.ts';
 import { gatewayStatus, gatewayView, NOW, REVISION } from './testing/gateway-views.ts';
 
 const basis = { image: 'i', templateVersion: 1 };
+const planFor = (replicas: number, is: Partial<Plan> = {}): Plan => ({
+  ...{ replicas, revision: REVISION, asked: REVISION, basis, stable: undefined },
+  ...is,
+});
 const ready = (count: number) => Array.from({ length: count }, (_, n) => gatewayView(`chat-${n}`));
 
 function situation(gateways: readonly GatewayView[], is: Partial<Situation> = {}): Situation {
@@ -15,7 +21,8 @@ function situation(gateways: readonly GatewayView[], is: Partial<Situation> = {}
   const none = { foreign: [], refused: [], notCreated: [] };
   return {
     ...{ cluster, gateways, wallMs: NOW },
-    plan: { replicas: 3, revision: REVISION, basis },
+    plan: planFor(3),
+    ...{ targets: new Map([[REVISION, is.plan?.replicas ?? 3]]), stop: undefined },
     problems: problemsOf({ cluster, gateways, ...none }),
     ring: { version: '1.1', unsynced: [] },
     ...is,
@@ -43,7 +50,7 @@ describe('conditions', () => {
     const leaving = gatewayView('old', { phase: 'leaving' });
     assert.equal(found('Ready', [...ready(3), leaving]), 'True AllReady');
     assert.equal(found('Draining', [...ready(3), leaving]), 'True GatewaysDraining');
-    const none = { plan: { replicas: 0, revision: REVISION, basis } };
+    const none = { plan: planFor(0) };
     assert.equal(found('Ready', [], none), 'True Stopped');
     assert.equal(found('Available', [], none), 'False Stopped');
   });
@@ -101,6 +108,66 @@ describe('conditions', () => {
       ) ?? assert.fail();
     assert.match(message, /ring 1\.2 .* a: no answer; b: no answer; c: no answer; and 1 more$/);
     assert.equal(found('RingSynced', [], { ring: undefined }), 'Unknown NoRing');
+  });
+});
+
+describe('the course of a rollout', () => {
+  const NEXT = 'wxyz2456';
+  const old = (count: number) =>
+    Array.from({ length: count }, (_, n) => gatewayView(`old-${n}`, { revision: 'old' }));
+  const paused = { reason: 'Paused' as const, message: 'm' };
+  const targets = (young: number, kept: number) =>
+    new Map([
+      [REVISION, young],
+      ['old', kept],
+    ]);
+
+  it('is complete for a partition when so many are new, and as wanted', () => {
+    const canary = { targets: targets(1, 2) };
+    assert.equal(found('Ready', [...ready(1), ...old(2)], canary), 'True AllReady');
+    assert.equal(found('Progressing', [...ready(1), ...old(2)], canary), 'True PartitionReached');
+    assert.equal(found('Progressing', old(3), canary), 'True Working');
+  });
+
+  it('says that it is stopped, as long as there is one', () => {
+    const stopped = { targets: targets(1, 3), stop: paused };
+    assert.equal(found('Progressing', [...ready(1), ...old(3)], stopped), 'True Paused');
+    assert.equal(found('Progressing', ready(3), { stop: paused }), 'True Complete');
+    const failures = {
+      targets: targets(1, 3),
+      stop: { ...paused, reason: 'ResumeFailures' as const },
+    };
+    assert.equal(found('Progressing', [...ready(1), ...old(3)], failures), 'False ResumeFailures');
+  });
+
+  it('says that it was aborted', () => {
+    assert.equal(
+      found('Progressing', ready(3), { plan: planFor(3, { asked: NEXT }) }),
+      'True Aborted',
+    );
+  });
+});
+
+describe('the time that a drain has', () => {
+  const slow = (disruption: object, clients = 0, more: object = {}) => {
+    const cluster = stored({ ...minimal, disruption, ...more });
+    const edge = { connections: clients, sessions: 0, drain: 'serving' };
+    const full = gatewayView('a', { report: { status: gatewayStatus({ edge }) } });
+    return found('DrainTooSlow', [full], { cluster });
+  };
+
+  it('is enough, or not, for the clients that there are', () => {
+    const disruption = { movesPerSecond: 10, drainDeadlineSeconds: 65, drainGraceSeconds: 5 };
+    assert.equal(slow(disruption, 500), 'False FastEnough');
+    assert.equal(slow(disruption, 510), 'True BudgetTooSmall');
+  });
+
+  it('is judged by what an autoscaler aims at, where there is one', () => {
+    const disruption = { movesPerSecond: 10 };
+    const autoscaling = { maxReplicas: 5, targetConnectionsPerPod: 20_000 };
+    assert.equal(slow(disruption, 1, { autoscaling }), 'True BudgetTooSmall');
+    const patient = { movesPerSecond: 10, drainDeadlineSeconds: 3_600 };
+    assert.equal(slow(patient, 1, { autoscaling }), 'True SlowerThanNodes');
   });
 });
 

@@ -1,35 +1,11 @@
-import type { conditionTypes } from '../api/status.ts';
-import type { WsCluster, WsClusterStatus } from '../api/wscluster.ts';
-import type { Unsynced } from '../gateways/ring-push.ts';
-import { type GatewayView, statusOf, timeOf } from './gateways.ts';
-import type { Plan } from './plan.ts';
-import { type Problem, weaknessesOf } from './problems.ts';
+import { type Counts, countsOf, isComplete, isRollout } from './counts.ts';
+import { drainTooSlow } from './drain-time.ts';
+import { type GatewayView, statusOf } from './gateways.ts';
+import { whyEmptied } from './movements-said.ts';
+import { weaknessesOf } from './problems.ts';
 import { metricsAvailable, type Scaling, scalingActive } from './scaling.ts';
-
-export type ConditionType = keyof typeof conditionTypes;
-export type Condition = NonNullable<WsClusterStatus['conditions']>[number];
-
-/** What holds, before it is known since when. */
-export interface Finding {
-  readonly type: ConditionType;
-  readonly status: Condition['status'];
-  readonly reason: string;
-  readonly message: string;
-}
-
-/** What is, as far as conditions follow from it. */
-export interface Situation {
-  readonly cluster: WsCluster;
-  readonly plan: Plan;
-  readonly gateways: readonly GatewayView[];
-  readonly problems: readonly Problem[];
-  /** Undefined while there is none. */
-  readonly ring: { readonly version: string; readonly unsynced: readonly Unsynced[] } | undefined;
-  /** Default: no autoscaler, and no metrics for one. */
-  readonly scaling?: Scaling;
-  /** Milliseconds since 1970. */
-  readonly wallMs: number;
-}
+import { type Finding, finding, type Situation } from './situation.ts';
+import { timeOf } from './times.ts';
 
 /** Shown of each list in a message: it is read by people. */
 const SHOWN = 3;
@@ -51,41 +27,11 @@ export function findingsOf(situation: Situation): Finding[] {
     ringSynced(situation),
     finding('ScalingActive', ...scalingActive(scaling)),
     draining(situation),
+    drainTooSlow(situation),
     finding('MetricsAvailable', ...metricsAvailable(scaling)),
     redisSuitable(situation),
   ];
 }
-
-interface Counts {
-  /** Gateways that are to be there. */
-  readonly wanted: number;
-  /** Of the newest revision, ready and not leaving. */
-  readonly ready: number;
-  /** Of any revision. */
-  readonly serving: number;
-  /** Of older revisions, or too many, and not leaving. */
-  readonly surplus: number;
-}
-
-function countsOf({ plan, gateways }: Situation): Counts {
-  const staying = gateways.filter(({ phase }) => phase === 'running' || phase === 'waiting');
-  const newest = staying.filter(({ revision }) => revision === plan.revision);
-  return {
-    wanted: plan.replicas,
-    ready: newest.filter((gateway) => gateway.ready).length,
-    serving: staying.filter((gateway) => gateway.ready).length,
-    surplus: staying.length - Math.min(newest.length, plan.replicas),
-  };
-}
-
-const isComplete = ({ wanted, ready, surplus }: Counts): boolean =>
-  ready === wanted && surplus === 0;
-
-const finding = (
-  type: ConditionType,
-  status: Condition['status'],
-  [reason, message]: readonly [reason: string, message: string],
-): Finding => ({ type, status, reason, message });
 
 function ready(situation: Situation, counts: Counts): Finding {
   const [problem] = situation.problems;
@@ -118,17 +64,35 @@ function available({ cluster }: Situation, { wanted, serving }: Counts): Finding
 }
 
 function progressing(situation: Situation, counts: Counts): Finding {
-  if (isComplete(counts)) {
-    return finding('Progressing', 'True', ['Complete', 'every gateway that is wanted is there']);
+  const { cluster, plan, stop, wallMs } = situation;
+  if (stop !== undefined && isRollout(situation)) {
+    return finding('Progressing', stop.reason === 'Paused' ? 'True' : 'False', [
+      ...([stop.reason, stop.message] as const),
+    ]);
   }
-  const { cluster, wallMs } = situation;
+  if (isComplete(counts)) return finding('Progressing', 'True', completeFor(situation));
   const deadlineS = cluster.spec.rollout.progressDeadlineSeconds;
   const [, message] = onTheWay(counts);
   if (wallMs - lastStep(situation) < deadlineS * 1_000) {
-    return finding('Progressing', 'True', ['Working', message]);
+    const back = plan.revision === plan.asked ? '' : `, back to revision ${plan.revision}`;
+    return finding('Progressing', 'True', ['Working', `${message}${back}`]);
   }
   const stuck = `${message}, and nothing changed for ${deadlineS} s; Degraded says what it needs`;
   return finding('Progressing', 'False', ['DeadlineExceeded', stuck]);
+}
+
+function completeFor({ plan, targets }: Situation): readonly [string, string] {
+  const { revision, asked } = plan;
+  if (revision !== asked) {
+    const message = `the rollout of revision ${asked} was aborted; all have revision ${revision}`;
+    return ['Aborted', message];
+  }
+  const kept = [...targets].reduce(
+    (sum, [name, count]) => sum + (name === revision ? 0 : count),
+    0,
+  );
+  if (kept === 0) return ['Complete', 'every gateway that is wanted is there'];
+  return ['PartitionReached', `spec.rollout.partition leaves ${gateways(kept)} as before`];
 }
 
 /** When something last became of the gateways: one was made, became ready, or was not any more. */
@@ -167,10 +131,21 @@ function ringSynced({ ring }: Situation): Finding {
 }
 
 function draining({ gateways: all }: Situation): Finding {
-  const count = all.filter(({ phase }) => phase === 'leaving').length;
-  if (count === 0) return finding('Draining', 'False', ['NoneDraining', 'no gateway is emptied']);
-  return finding('Draining', 'True', ['GatewaysDraining', `${gateways(count)} being emptied`]);
+  const leaving = all.filter(({ phase }) => phase === 'leaving').toSorted(byName);
+  if (leaving.length === 0) {
+    return finding('Draining', 'False', ['NoneDraining', 'no gateway is emptied']);
+  }
+  const shown = leaving.slice(0, SHOWN).map(({ name, mark }) => {
+    const why = mark === undefined ? 'its pod is being deleted' : whyEmptied[mark.reason];
+    return `${name}, as ${why}`;
+  });
+  const more = leaving.length - shown.length;
+  const names = [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  const message = `${gateways(leaving.length)} being emptied: ${names}`;
+  return finding('Draining', 'True', ['GatewaysDraining', message]);
 }
+
+const byName = (a: GatewayView, b: GatewayView) => (a.name < b.name ? -1 : 1);
 
 function redisSuitable({ gateways: all, problems }: Situation): Finding {
   const problem = problems.find(({ reason }) => reason === 'RedisUnreachable');

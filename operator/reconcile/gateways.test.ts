@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { DRAINING_LABEL, REVISION_LABEL } from './desired/names.ts';
+import { REVISION_LABEL } from './desired/names.ts';
 import { adminPortOf, gatewayOf, type Pod } from './gateways.ts';
 import { gatewayStatus } from './testing/gateway-views.ts';
 
@@ -26,9 +26,9 @@ describe('a pod, as far as it matters', () => {
     );
     assert.equal(phaseOf({ metadata: { name: 'x' } }), 'waiting');
     assert.equal(phaseOf(pod({}, { deletionTimestamp: '2026-01-01T00:00:00Z' })), 'leaving');
-    assert.equal(phaseOf(pod({}, { labels: { [DRAINING_LABEL]: '' } })), 'leaving');
+    assert.equal(phaseOf(pod(), { mark: { reason: 'ScaleDown', since: 0 } }), 'leaving');
     const edge = { connections: 3, sessions: 0, drain: 'announced' };
-    assert.equal(phaseOf(pod(), { status: gatewayStatus({ edge }) }), 'leaving');
+    assert.equal(phaseOf(pod(), { report: { status: gatewayStatus({ edge }) } }), 'leaving');
     assert.equal(phaseOf(pod({ phase: 'Failed' }, { deletionTimestamp: 'x' })), 'over');
   });
 

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { GatewayPod, GatewayStatus } from '../gateways/gateway-client.ts';
 import type { GatewayReport } from '../gateways/gateway-reports.ts';
 import type { Raw } from '../kube/objects.ts';
-import { DRAINING_LABEL, PORTS, REVISION_LABEL } from './desired/names.ts';
+import { PORTS, REVISION_LABEL } from './desired/names.ts';
+import type { DrainMark } from './drain-mark.ts';
+import { timeOf } from './times.ts';
 
 export type Pod = Raw<V1Pod>;
 
@@ -20,9 +22,15 @@ export interface GatewayView {
    * deleted. `over`: it ended, and will not come back.
    */
   readonly phase: 'waiting' | 'running' | 'leaving' | 'over';
+  /** Its program runs, and can be asked. */
+  readonly up: boolean;
   readonly ready: boolean;
   /** When `ready` became what it is; milliseconds since 1970. */
   readonly readySince: number;
+  /** The operator is to empty it; it may not know of it yet. */
+  readonly mark: DrainMark | undefined;
+  /** When Kubernetes will have ended it at the latest, ms since 1970; undefined: it stays. */
+  readonly endsBy: number | undefined;
   /** Why it waits; undefined: it is on its way. */
   readonly trouble: Trouble | undefined;
   readonly report: GatewayReport | undefined;
@@ -38,7 +46,12 @@ export interface Trouble {
 
 const ZONE_LABEL = 'topology.kubernetes.io/zone';
 
-export function gatewayOf(pod: Pod, report?: GatewayReport): GatewayView {
+export interface GatewayFacts {
+  readonly report?: GatewayReport | undefined;
+  readonly mark?: DrainMark | undefined;
+}
+
+export function gatewayOf(pod: Pod, { report, mark }: GatewayFacts = {}): GatewayView {
   const { metadata = {}, status = {} } = pod;
   const ready = status.conditions?.find(({ type }) => type === 'Ready');
   const created = timeOf(metadata.creationTimestamp);
@@ -50,10 +63,14 @@ export function gatewayOf(pod: Pod, report?: GatewayReport): GatewayView {
     // Kubernetes copies it from the node.
     zone: metadata.labels?.[ZONE_LABEL] ?? '',
     createdAt: created,
-    phase: phaseOf(pod, report),
+    phase: phaseOf(pod, { report, mark }),
+    up: adminPortOf(pod) !== undefined,
     ready: ready?.status === 'True',
     readySince:
       ready?.lastTransitionTime === undefined ? created : timeOf(ready.lastTransitionTime),
+    mark,
+    endsBy:
+      metadata.deletionTimestamp === undefined ? undefined : timeOf(metadata.deletionTimestamp),
     trouble: troubleOf(pod),
     report,
   };
@@ -67,11 +84,11 @@ export function adminPortOf({ metadata, status = {} }: Pod): GatewayPod | undefi
   return { uid: metadata.uid, ip, adminPort: PORTS.admin };
 }
 
-function phaseOf(pod: Pod, report: GatewayReport | undefined): GatewayView['phase'] {
+function phaseOf(pod: Pod, { report, mark }: GatewayFacts): GatewayView['phase'] {
   const { metadata = {}, status = {} } = pod;
   if (status.phase === 'Succeeded' || status.phase === 'Failed') return 'over';
   if (metadata.deletionTimestamp !== undefined) return 'leaving';
-  if (metadata.labels?.[DRAINING_LABEL] !== undefined) return 'leaving';
+  if (mark !== undefined) return 'leaving';
   const said = report !== undefined && 'status' in report ? report.status.edge?.drain : undefined;
   if (said !== undefined && said !== 'serving') return 'leaving';
   return adminPortOf(pod) === undefined ? 'waiting' : 'running';
@@ -140,11 +157,9 @@ function saidIn(line: string): string | undefined {
   }
 }
 
-/** Times of the API, of JSON. 0 for none. */
-export function timeOf(text: string | undefined): number {
-  const at = Date.parse(text ?? '');
-  return Number.isNaN(at) ? 0 : at;
-}
-
 export const statusOf = ({ report }: GatewayView): GatewayStatus | undefined =>
   report !== undefined && 'status' in report ? report.status : undefined;
+
+/** Clients that it has; undefined while it does not say. */
+export const connectionsOf = (gateway: GatewayView): number | undefined =>
+  statusOf(gateway)?.edge?.connections;

@@ -1,6 +1,6 @@
 import type { WsClusterStatus } from '../api/wscluster.ts';
 import type { Happening } from '../kube/event-recorder.ts';
-import type { ConditionType } from './conditions.ts';
+import type { ConditionType } from './situation.ts';
 
 const ACTION = 'Reconcile';
 
@@ -35,11 +35,20 @@ export function happeningsOf(was: WsClusterStatus | undefined, is: WsClusterStat
   if (was?.revision !== undefined && was.revision.name !== is.revision?.name) {
     say('Normal', 'RollingOut', `gateways of revision ${is.revision?.name} replace the others`);
   }
+  const slow = changed('DrainTooSlow');
+  if (slow?.now.status === 'True') say('Warning', slow.now.reason, slow.now.message);
+  for (const pod of emptied(was, is)) say('Normal', 'Emptied', `${pod} has no client any more`);
   const ready = changed('Ready');
   if (ready?.now.status === 'True' && ready.before?.status !== 'True') {
     say('Normal', 'Ready', ready.now.message);
   }
   return happenings;
+}
+
+function emptied(was: WsClusterStatus | undefined, is: WsClusterStatus): string[] {
+  const known = was?.draining?.filter(({ state }) => state === 'Empty').map(({ pod }) => pod);
+  const now = is.draining?.filter(({ state }) => state === 'Empty').map(({ pod }) => pod) ?? [];
+  return now.filter((pod) => !known?.includes(pod));
 }
 
 const conditionIn = (status: WsClusterStatus | undefined, type: ConditionType) =>

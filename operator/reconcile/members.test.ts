@@ -3,15 +3,21 @@ import { describe, it } from 'node:test';
 import { membersOf } from './members.ts';
 import { gatewayView, NOW } from './testing/gateway-views.ts';
 
+const looked = (
+  known: readonly string[] = [],
+  wallMs = NOW,
+  newcomers: readonly string[] = [],
+) => ({
+  ...{ known: new Set(known), newcomers: new Set(newcomers), wallMs },
+});
 const idsOf = (is: Parameters<typeof gatewayView>[1], known = ['a'], wallMs = NOW) =>
-  membersOf([gatewayView('a', is)], new Set(known), wallMs).map(({ id }) => id);
+  membersOf([gatewayView('a', is)], looked(known, wallMs)).map(({ id }) => id);
 
 describe('the members of the ring', () => {
   it('are the gateways that are ready, with zone and address', () => {
     const [v4, v6] = membersOf(
       [gatewayView('a', { zone: 'z' }), gatewayView('b', { ip: 'fd00::7' })],
-      new Set(),
-      NOW,
+      looked(),
     );
     assert.deepEqual(v4, { id: 'a', weight: 100, zone: 'z', address: '10.0.0.1:8001' });
     assert.equal(v6?.address, '[fd00::7]:8001');
@@ -22,6 +28,13 @@ describe('the members of the ring', () => {
     assert.deepEqual(idsOf({ phase: 'over' }), []);
     assert.deepEqual(idsOf({ ready: false }, ['a'], NOW + 29_999), ['a']);
     assert.deepEqual(idsOf({ ready: false }, ['a'], NOW + 30_000), []);
+  });
+
+  it('are not those that cannot be relied on yet, unless they are in it', () => {
+    const { uid } = gatewayView('a');
+    const ids = (known: readonly string[]) =>
+      membersOf([gatewayView('a')], looked(known, NOW, [uid])).map(({ id }) => id);
+    assert.deepEqual([ids([]), ids(['a'])], [[], ['a']]);
   });
 
   it('are not those that never were ready, or have no address', () => {

@@ -8,21 +8,26 @@ const WEIGHT = 100;
 /** One that was ready and is not, for less than this, stays: the ring does not flap with it. */
 const PATIENCE_MS = 30_000;
 
+export interface Looked {
+  /** Ids of the ring that is. */
+  readonly known: ReadonlySet<string>;
+  /** Uids of those that are not to be relied on yet. */
+  readonly newcomers: ReadonlySet<string>;
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
+}
+
 /**
  * The gateways that are to be in the ring: those that are ready and not leaving. One that stops
  * being ready is given a while; one that is deleted goes at once. Whoever was never ready is not
- * in it.
- *
- * @param known Ids of the ring that is.
- * @param wallMs Milliseconds since 1970.
+ * in it; nor, in a rollout, who has not been ready for long enough to take an old one's place:
+ * coming in as that one goes, it gets what that one had, and nobody is moved twice.
  */
-export function membersOf(
-  gateways: readonly GatewayView[],
-  known: ReadonlySet<string>,
-  wallMs: number,
-): Member[] {
-  return gateways.flatMap(({ name, ip, zone, phase, ready, readySince }) => {
+export function membersOf(gateways: readonly GatewayView[], looked: Looked): Member[] {
+  const { known, newcomers, wallMs } = looked;
+  return gateways.flatMap(({ name, uid, ip, zone, phase, ready, readySince }) => {
     if (phase !== 'running' || ip === undefined) return [];
+    if (newcomers.has(uid) && !known.has(name)) return [];
     if (!ready && !(known.has(name) && wallMs - readySince < PATIENCE_MS)) return [];
     const address = `${isIPv6(ip) ? `[${ip}]` : ip}:${PORTS.client}`;
     return [{ id: name, weight: WEIGHT, zone, address }];

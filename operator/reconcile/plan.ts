@@ -1,17 +1,36 @@
-import type { WsCluster, WsClusterStatus } from '../api/wscluster.ts';
+import { kind, type WsCluster, type WsClusterStatus } from '../api/wscluster.ts';
 import { type Basis, revisionOf } from './desired/revision.ts';
 
 /** How many gateways there are to be, and of which revision. */
 export interface Plan {
   readonly replicas: number;
   readonly revision: string;
+  /** What pods of the revision that the spec asks for are made from. */
   readonly basis: Basis;
+  /** The revision that the spec asks for; another one only where its rollout was aborted. */
+  readonly asked: string;
+  /** The revision that all gateways had last; undefined: there was none. */
+  readonly stable: string | undefined;
 }
 
-/** `own`: what this operator makes gateways from where nobody said something else. */
-export function planOf(cluster: WsCluster, own: Basis): Plan {
+/**
+ * Of a WsCluster: the name of a revision that is not to be. While the spec asks for it, gateways
+ * are those of the revision before, if there is still one of them.
+ */
+export const ABORT_ANNOTATION = `${kind.group}/aborted-revision`;
+
+/**
+ * @param own What this operator makes gateways from where nobody said something else.
+ * @param there Revisions of which there is a Deployment.
+ */
+export function planOf(cluster: WsCluster, own: Basis, there: ReadonlySet<string>): Plan {
   const basis = basisOf(cluster, own);
-  return { replicas: replicasOf(cluster), revision: revisionOf(cluster, basis), basis };
+  const asked = revisionOf(cluster, basis);
+  const stable = cluster.status?.stableRevision;
+  const isAborted = cluster.metadata.annotations?.[ABORT_ANNOTATION] === asked;
+  const canGoBack = stable !== undefined && there.has(stable);
+  const revision = isAborted && canGoBack ? stable : asked;
+  return { replicas: replicasOf(cluster), revision, asked, basis, stable };
 }
 
 /** What is wanted, held between the bounds of autoscaling; 0 stops the cluster all the same. */
@@ -32,9 +51,6 @@ function basisOf(cluster: WsCluster, own: Basis): Basis {
 }
 
 /** What the status is to remember of it. */
-export function revisionStatus({
-  revision,
-  basis,
-}: Plan): NonNullable<WsClusterStatus['revision']> {
-  return { name: revision, image: basis.image, templateVersion: basis.templateVersion };
+export function revisionStatus({ asked, basis }: Plan): NonNullable<WsClusterStatus['revision']> {
+  return { name: asked, image: basis.image, templateVersion: basis.templateVersion };
 }

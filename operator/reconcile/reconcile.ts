@@ -1,6 +1,6 @@
 import type { Clock } from '../../protocol/clock.ts';
 import { decodeRing, ringDigest } from '../../protocol/ring-document.ts';
-import type { WsCluster } from '../api/wscluster.ts';
+import type { WsCluster, WsClusterStatus } from '../api/wscluster.ts';
 import type { GatewayClient } from '../gateways/gateway-client.ts';
 import type { GatewayReports } from '../gateways/gateway-reports.ts';
 import { pushRing, type RingReceiver } from '../gateways/ring-push.ts';
@@ -14,24 +14,30 @@ import { RING_KEYS } from './desired/mounts.ts';
 import { names } from './desired/names.ts';
 import type { OperatorPods } from './desired/network-policy.ts';
 import type { Basis } from './desired/revision.ts';
+import type { DrainMarks } from './drain-marks.ts';
+import { type Fleet, fleetOf } from './fleet.ts';
 import { adminPortOf, type GatewayView, gatewayOf, statusOf } from './gateways.ts';
 import { happeningsOf } from './happenings.ts';
 import { type Made, type MakeOptions, make } from './make.ts';
 import { membersOf } from './members.ts';
+import { drain, mark } from './movements.ts';
+import { movementsSaid } from './movements-said.ts';
 import { type Plan, planOf } from './plan.ts';
 import { problemsOf } from './problems.ts';
 import { childKinds } from './resources.ts';
 import { type RingDecision, ringToBe } from './ring.ts';
-import { abandonedConfigMaps, notCreated, superseded } from './rollout.ts';
+import { abandonedConfigMaps, notCreated, revisionsOf, superseded } from './rollout.ts';
 import { type MetricsState, type Scaling, scalingHappenings } from './scaling.ts';
 import { statusToBe } from './status.ts';
 import type { StatusWriter } from './status-writer.ts';
+import { type Stop, stopOf } from './stop.ts';
 
 export interface ReconcilerParts extends MakeOptions {
   readonly statuses: StatusWriter;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly reports: Pick<GatewayReports, 'of'>;
-  readonly gateways: Pick<GatewayClient, 'pushRing'>;
+  readonly gateways: Pick<GatewayClient, 'pushRing' | 'drain' | 'stay'>;
+  readonly marks: DrainMarks;
   /** Public keys by which gateways know the operator, as a JWK Set. */
   readonly operatorKeys: string;
   /** What gateways are made from where nobody said something else. */
@@ -50,9 +56,10 @@ export interface ReconcilerParts extends MakeOptions {
 const LOOK_AGAIN_MS = { settled: 15_000, unsettled: 2_000, refused: 30_000 } as const;
 
 /**
- * Makes of a WsCluster what its spec says: looks at what is, makes what is to be, tells gateways
- * their ring, and writes down what came of it. Nothing is remembered from one time to the next but
- * what was written. A WsCluster that is deleted takes with it what it owns.
+ * Makes of a WsCluster what its spec says: looks at what is, decides who comes and who goes, makes
+ * what is to be, tells gateways their ring and to empty themselves, and writes down what came of
+ * it. Nothing is remembered from one time to the next but what was written. A WsCluster that is
+ * deleted takes with it what it owns.
  */
 export function reconciler(parts: ReconcilerParts): Reconcile {
   return async (key, signal) => {
@@ -60,19 +67,13 @@ export function reconciler(parts: ReconcilerParts): Reconcile {
     if (stored === undefined || stored.metadata.deletionTimestamp !== undefined) return {};
     const status = parts.statuses.current(stored);
     const cluster = status === undefined ? stored : { ...stored, status };
-    const plan = planOf(cluster, parts.basis);
     const seen = await look(parts, cluster, signal);
-    const ring = ringOf(parts, cluster, seen);
-    const ringContent = {
-      ring: ring.kind === 'none' ? undefined : ring.document,
-      operatorKeys: parts.operatorKeys,
-    };
-    const { operator } = parts;
-    const children = childrenOf({ cluster, plan, operator, ringContent, observed: seen.observed });
-    const made = await make(parts, { cluster, children }, signal);
-    await removeOld(parts, { cluster, plan, seen }, signal);
-    const unsynced = await push(parts, { cluster, ring, made, seen }, signal);
-    return conclude(parts, { stored, cluster, plan, seen, ring, made, unsynced }, signal);
+    const course = await decide(parts, { stored, cluster, seen }, signal);
+    const made = await makeAll(parts, course, signal);
+    await removeOld(parts, course, signal);
+    const unsynced = await push(parts, { ...course, made }, signal);
+    await drain(parts, { pods: seen.observed.pods, gateways: course.gateways }, signal);
+    return conclude(parts, { ...course, stored, made, unsynced }, signal);
   };
 }
 
@@ -82,7 +83,7 @@ interface Seen {
 }
 
 async function look(
-  { copies, reports }: ReconcilerParts,
+  { copies, reports, marks }: ReconcilerParts,
   cluster: WsCluster,
   signal: AbortSignal,
 ): Promise<Seen> {
@@ -91,14 +92,49 @@ async function look(
     observed.pods.flatMap((pod) => adminPortOf(pod) ?? []),
     signal,
   );
-  const gateways = observed.pods.map((pod) => gatewayOf(pod, said.get(pod.metadata.uid ?? '')));
+  const gateways = observed.pods.map((pod) => {
+    const report = said.get(pod.metadata.uid ?? '');
+    return gatewayOf(pod, { report, mark: marks.of(pod) });
+  });
   return { observed, gateways };
+}
+
+/** What is to be, as far as it can be said before anything is made. */
+interface Course {
+  readonly cluster: WsCluster;
+  readonly plan: Plan;
+  readonly stop: Stop | undefined;
+  readonly fleet: Fleet;
+  readonly observed: Observed;
+  /** With those that are to be emptied from now on, and those that are not any more. */
+  readonly gateways: readonly GatewayView[];
+  readonly ring: RingDecision;
+}
+
+/** Who is to go is written down first: whatever else comes of it, it goes on from there. */
+async function decide(
+  parts: ReconcilerParts,
+  { stored, cluster, seen }: { stored: WsCluster; cluster: WsCluster; seen: Seen },
+  signal: AbortSignal,
+): Promise<Course> {
+  const { observed, gateways } = seen;
+  const { deployments, pods } = observed;
+  const wallMs = parts.clock.wall();
+  const plan = planOf(cluster, parts.basis, revisionsOf(deployments));
+  const stop = stopOf({ cluster, plan, gateways });
+  const { spec } = cluster;
+  const stopped = stop !== undefined;
+  const fleet = fleetOf({ plan, spec, gateways, deployments, stopped, wallMs });
+  const moved = await mark(parts, { pods, gateways, fleet, wallMs }, signal);
+  for (const said of movementsSaid(gateways, moved, spec)) parts.events.record(stored, said);
+  const ring = ringOf(parts, cluster, { gateways: moved, newcomers: fleet.newcomers });
+  return { cluster, plan, stop, fleet, observed, gateways: moved, ring };
 }
 
 function ringOf(
   { copies, clock }: ReconcilerParts,
   cluster: WsCluster,
-  { gateways }: Seen,
+  { gateways, newcomers }: { gateways: readonly GatewayView[]; newcomers: ReadonlySet<string> },
 ): RingDecision {
   const { namespace, uid } = cluster.metadata;
   const key = `${namespace}/${names.ringConfigMap(cluster)}`;
@@ -107,7 +143,8 @@ function ringOf(
     const { version, digest } = statusOf(gateway)?.ring ?? {};
     return version === undefined || digest === undefined ? [] : [{ version, digest }];
   });
-  const members = membersOf(gateways, idsIn(held), clock.wall());
+  const looked = { known: idsIn(held), newcomers, wallMs: clock.wall() };
+  const members = membersOf(gateways, looked);
   return ringToBe({ cluster: uid, held, reported, members });
 }
 
@@ -126,13 +163,24 @@ function idsIn(document: string | undefined): ReadonlySet<string> {
   }
 }
 
+function makeAll(parts: ReconcilerParts, course: Course, signal: AbortSignal): Promise<Made> {
+  const { cluster, ring } = course;
+  const { operator, operatorKeys } = parts;
+  const document = ring.kind === 'none' ? undefined : ring.document;
+  const children = childrenOf({
+    ...course,
+    operator,
+    ringContent: { ring: document, operatorKeys },
+  });
+  return make(parts, { cluster, children }, signal);
+}
+
 async function removeOld(
   { api }: ReconcilerParts,
-  { cluster, plan, seen }: { cluster: WsCluster; plan: Plan; seen: Seen },
+  { cluster, plan, observed, fleet }: Course,
   signal: AbortSignal,
 ): Promise<void> {
-  const { observed, gateways } = seen;
-  for (const object of superseded(plan, observed.deployments, gateways)) {
+  for (const object of superseded(plan, observed.deployments, fleet)) {
     await remove(api, { resource: childKinds.deployments, object, signal });
   }
   for (const object of abandonedConfigMaps(cluster, plan, observed)) {
@@ -143,16 +191,15 @@ async function removeOld(
 /** To all that serve, also those that are leaving: they pass clients on by it. */
 async function push(
   { gateways: client }: ReconcilerParts,
-  { cluster, ring, made, seen }: { cluster: WsCluster; ring: RingDecision; made: Made; seen: Seen },
+  { cluster, ring, made, observed, gateways }: Course & { readonly made: Made },
   signal: AbortSignal,
 ) {
   const configMap = names.ringConfigMap(cluster);
   const unwritten = [...made.foreign, ...made.leftOver, ...made.refused];
   // The ConfigMap comes first: what it does not hold, nobody is told.
   if (ring.kind === 'none' || unwritten.some(({ name }) => name === configMap)) return [];
-  const { pods } = seen.observed;
-  const receivers = pods.flatMap((pod): RingReceiver[] => {
-    const gateway = seen.gateways.find(({ uid }) => uid === pod.metadata.uid);
+  const receivers = observed.pods.flatMap((pod): RingReceiver[] => {
+    const gateway = gateways.find(({ uid }) => uid === pod.metadata.uid);
     const port = adminPortOf(pod);
     if (gateway === undefined || port === undefined) return [];
     const started = statusOf(gateway)?.started ?? gateway.ready;
@@ -163,17 +210,13 @@ async function push(
   const ringToPush = { document, digest: ringDigest(document), receivers };
   const unsynced = await pushRing(client, ringToPush, signal);
   // One that ends does not answer any more at some point: nothing is wrong with that.
-  const leaving = seen.gateways.filter(({ phase }) => phase === 'leaving');
+  const leaving = gateways.filter(({ phase }) => phase === 'leaving');
   return unsynced.filter((one) => !leaving.some(({ name }) => name === one.name));
 }
 
-interface Outcome {
+interface Outcome extends Course {
   /** As the informer holds it. */
   readonly stored: WsCluster;
-  readonly cluster: WsCluster;
-  readonly plan: Plan;
-  readonly seen: Seen;
-  readonly ring: RingDecision;
   readonly made: Made;
   readonly unsynced: Awaited<ReturnType<typeof push>>;
 }
@@ -181,10 +224,10 @@ interface Outcome {
 /** Writes what came of it, and says when to look again. */
 async function conclude(
   { copies, metrics, statuses, events, clock, log }: ReconcilerParts,
-  { stored, cluster, plan, seen, ring, made, unsynced }: Outcome,
+  outcome: Outcome,
   signal: AbortSignal,
 ): Promise<Reconciled> {
-  const { gateways, observed } = seen;
+  const { stored, cluster, plan, stop, fleet, gateways, observed, ring, made, unsynced } = outcome;
   const refused = made.refused.map(({ error, ...about }) => ({ ...about, message: error.message }));
   const problems = problemsOf({
     ...{ cluster, gateways, foreign: made.foreign, refused },
@@ -196,7 +239,8 @@ async function conclude(
   const autoscaler = copies.children.horizontalPodAutoscalers?.get(key);
   const scaling: Scaling = { cluster, held: plan.replicas, autoscaler, metrics: metrics() };
   const situation = {
-    ...{ cluster, plan, gateways, problems, scaling, wallMs: clock.wall() },
+    ...{ cluster, plan, stop, targets: fleet.targets, gateways, problems, scaling },
+    wallMs: clock.wall(),
     ring: version === undefined ? undefined : { version, unsynced },
   };
   const status = statusToBe(situation, known, cluster.status);
@@ -209,9 +253,13 @@ async function conclude(
   for (const { kind, name, error } of made.refused) {
     log.warn({ cluster: cluster.metadata.name, kind, name, err: error }, 'refused');
   }
+  const again = LOOK_AGAIN_MS[made.refused.length > 0 ? 'refused' : paceOf(outcome, status)];
+  return { againAfterMs: write.kind === 'later' ? Math.min(again, write.inMs) : again };
+}
+
+function paceOf({ observed, gateways }: Course, status: WsClusterStatus) {
   const ready = status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
   const askable = observed.pods.some((pod) => adminPortOf(pod) !== undefined);
-  const pace = ready || !askable ? 'settled' : 'unsettled';
-  const again = LOOK_AGAIN_MS[made.refused.length > 0 ? 'refused' : pace];
-  return { againAfterMs: write.kind === 'later' ? Math.min(again, write.inMs) : again };
+  const emptying = gateways.some(({ phase }) => phase === 'leaving');
+  return (ready && !emptying) || !askable ? 'settled' : 'unsettled';
 }

@@ -2,25 +2,22 @@ import type { WsCluster } from '../api/wscluster.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Deployment, Observed, ReplicaSet } from './copies.ts';
 import { names, REVISION_LABEL } from './desired/names.ts';
-import type { GatewayView } from './gateways.ts';
+import type { Fleet } from './fleet.ts';
 import type { Plan } from './plan.ts';
 
-/**
- * Deployments of older revisions that can go: all of them, once enough gateways of the newest are
- * ready to take their place; before that only those that have nobody running, and serve nobody.
- */
+/** Of which there is a Deployment. */
+export const revisionsOf = (deployments: readonly Deployment[]): ReadonlySet<string> =>
+  new Set(deployments.flatMap(({ metadata }) => metadata.labels?.[REVISION_LABEL] ?? []));
+
+/** Deployments of other revisions that are to have no gateway any more, and have none. */
 export function superseded(
-  { revision, replicas }: Plan,
+  { revision }: Plan,
   deployments: readonly Deployment[],
-  gateways: readonly GatewayView[],
+  { replicas }: Pick<Fleet, 'replicas'>,
 ): Deployment[] {
-  const running = gateways.filter(({ phase }) => phase === 'running');
-  const ready = running.filter((gateway) => gateway.ready && gateway.revision === revision);
-  const replaced = ready.length >= replicas;
-  return deployments.filter((deployment) => {
-    const own = deployment.metadata.labels?.[REVISION_LABEL];
-    if (own === revision) return false;
-    return replaced || !running.some((gateway) => gateway.revision === own);
+  return deployments.filter(({ metadata }) => {
+    const own = metadata.labels?.[REVISION_LABEL] ?? '';
+    return own !== revision && replicas.get(own) === 0;
   });
 }
 

@@ -2,7 +2,7 @@ import type { V2HorizontalPodAutoscaler } from '@kubernetes/client-node';
 import type { WsCluster, WsClusterStatus } from '../api/wscluster.ts';
 import type { Happening } from '../kube/event-recorder.ts';
 import type { KubeObject, Raw } from '../kube/objects.ts';
-import { timeOf } from './gateways.ts';
+import { timeOf } from './times.ts';
 
 /** Whether autoscalers of Kubernetes get numbers from this operator. */
 export type MetricsState =

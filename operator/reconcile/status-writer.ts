@@ -72,6 +72,7 @@ function isUrgent(was: WsClusterStatus | undefined, is: WsClusterStatus): boolea
     status?.conditions,
     status?.revision,
     status?.selector,
+    status?.draining?.map(({ pod, state }) => `${pod} ${state}`),
   ];
   return !isDeepStrictEqual(essence(was), essence(is));
 }

@@ -12,13 +12,16 @@ import { StatusWriter } from './status-writer.ts';
 import { gatewayStatus, gatewayView, NOW, REVISION } from './testing/gateway-views.ts';
 
 const cluster = stored(minimal);
-const plan = { replicas: 2, revision: REVISION, basis: { image: 'i', templateVersion: 1 } };
+const basis = { image: 'i', templateVersion: 1 };
+const plan = { replicas: 2, revision: REVISION, asked: REVISION, basis, stable: undefined };
+const targets = new Map([[REVISION, 2]]);
 const members = ['a', 'b', 'c'].map((id) => ({ id, weight: 100, zone: '', address: `${id}:1` }));
 const ring = firstRing({ cluster: 'c', version: { generation: 3, counter: 17 } }, members);
 
 function statusAt(wallMs: number, gateways: readonly GatewayView[], was?: WsClusterStatus) {
   const known = { version: '3.17', unsynced: [] };
-  const situation = { cluster, plan, gateways, problems: [], wallMs, ring: known };
+  const now = { problems: [], wallMs, ring: known, stop: undefined };
+  const situation = { cluster, plan, targets, gateways, ...now };
   return statusToBe(situation, ring, was);
 }
 
@@ -37,7 +40,7 @@ describe('the status', () => {
     assert.deepEqual(status.revision, { name: REVISION, image: 'i', templateVersion: 1 });
   });
 
-  it('counts for autoscalers neither what leaves, nor what is old, nor what is too many', () => {
+  it('counts for autoscalers neither what leaves, nor what is too many', () => {
     const all = [
       ...[gatewayView('a'), gatewayView('b', { ready: false }), gatewayView('c')],
       gatewayView('d', { phase: 'leaving', ready: false }),

@@ -42,6 +42,12 @@ export class StandInWorld {
     this.api.put(path, { ...was, ...fresh, metadata: given });
   }
 
+  annotate(annotations: Readonly<Record<string, string>>, name = 'chat'): void {
+    const path = `${CLUSTERS}/${name}`;
+    const was = this.api.get(path);
+    this.api.put(path, { ...was, metadata: { ...was?.metadata, annotations } });
+  }
+
   status(name = 'chat'): WsClusterStatus | undefined {
     const cluster: KubeObject & { readonly status?: WsClusterStatus } = this.api.get(
       `${CLUSTERS}/${name}`,
@@ -113,7 +119,7 @@ export class StandInWorld {
   }
 
   /** The admin ports of all gateways. */
-  readonly client: Pick<GatewayClient, 'status' | 'pushRing'> = {
+  readonly client: Pick<GatewayClient, 'status' | 'pushRing' | 'drain' | 'stay'> = {
     status: async ({ ip }) => {
       const { status, ring } = this.#answering(ip);
       const base = { pod: '', started: false, lacking: [], checks: [] };
@@ -123,7 +129,18 @@ export class StandInWorld {
       this.#answering(ip).ring = ring;
       return { outcome: 'newer', ...reported(ring) };
     },
+    drain: async ({ ip }) => this.#told(ip, 'leaving'),
+    stay: async ({ ip }) => this.#told(ip, 'serving'),
   };
+
+  /** A gateway has its clients until a test takes them. */
+  #told(ip: string, drain: string) {
+    const gateway = this.#answering(ip);
+    const { edge = { connections: 0, sessions: 0 } } = gateway.status;
+    const phase = drain === 'leaving' && edge.connections === 0 ? 'empty' : drain;
+    gateway.status = { ...gateway.status, edge: { ...edge, drain: phase } };
+    return { phase, connections: edge.connections };
+  }
 
   #answering(ip: string): StandInGateway {
     const gateway = this.gateways.get(ip);

@@ -61,6 +61,10 @@ export const rights: readonly Right[] = [
   part('status', ['patch'], 'what is'),
   part('finalizers', ['update'], 'to own what it makes, where the API server asks for that right'),
   right(pods, ['list', 'watch'], 'which gateways there are'),
+  {
+    ...right(pods, ['patch'], 'marks of those that are emptied: no right to change what one runs'),
+    resource: `${pods.plural}/status`,
+  },
   right(replicaSets, ['list', 'watch'], 'why a gateway could not be made'),
   ...(Object.keys(childKinds) as ChildKind[]).map((child) =>
     right(childKinds[child], REMOVED.includes(child) ? [...MAKE, 'delete'] : MAKE, made[child]),

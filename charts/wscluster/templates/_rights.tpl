@@ -28,6 +28,12 @@
   - list
   - watch
 - apiGroups:
+  - ""
+  resources:
+  - pods/status
+  verbs:
+  - patch
+- apiGroups:
   - apps
   resources:
   - replicasets

@@ -1,7 +1,7 @@
 // `crowd-main.ts '<CrowdPlan as JSON>'`: clients of the package and publishers in the network of a
 // lab, and an arbiter that reads its Redis. Told, a line each, `{"begin":"…"}`,
-// `{"end":"…","evidence":{…}}` and `{"finish":true}`; says `{"ready":true}`, `{"recovered":"…"}`
-// and at last a `CrowdVerdict`.
+// `{"end":"…","evidence":{…}}` and `{"finish":true}`; says `{"ready":true}`,
+// `{"recovered":"…","figures":{…}}` and at last a `CrowdVerdict`.
 
 import { createInterface } from 'node:readline';
 import { seeded } from '../../../protocol/testing/chance.ts';
@@ -11,7 +11,7 @@ import { nanoseconds, Recorder } from '../../history/recorder.ts';
 import { strict } from '../../history/verdict.ts';
 import { Arbiter } from '../../load/arbiter.ts';
 import { Load } from '../../load/load.ts';
-import type { CrowdPlan, CrowdVerdict } from './crowd.ts';
+import type { CrowdPlan, CrowdVerdict, PhaseFigures } from './crowd.ts';
 
 const RECOVER_MS = 60_000;
 const LEVEL_MS = 20_000;
@@ -76,7 +76,45 @@ load.publish();
 await load.delivered(plan.clients * 4, RECOVER_MS);
 say({ ready: true });
 
-let began = { fault: '', at: 0 };
+/** What one of several things that befell them did to the clients. */
+class Phase {
+  readonly at = nanoseconds();
+  readonly #since = performance.now();
+  readonly #moves = new Map(load.movers.map(({ name, moves }) => [name, moves]));
+  readonly #interrupted = load.counts.interrupted;
+  readonly #first = recorder.records.length;
+  readonly fault: string;
+
+  constructor(fault: string) {
+    this.fault = fault;
+  }
+
+  get figures(): PhaseFigures {
+    const moves = load.movers.map(({ name, moves }) => moves - (this.#moves.get(name) ?? 0));
+    return {
+      moves: moves.reduce((sum, count) => sum + count, 0),
+      mostMovesOfOne: Math.max(0, ...moves),
+      interrupted: load.counts.interrupted - this.#interrupted,
+      busiestSecond: load.counts.disturbances.most(1_000, this.#since),
+      latencyP99Ms: this.#latency(),
+    };
+  }
+
+  /** From the call of a publisher to the application of a subscriber. */
+  #latency(): number {
+    const records = recorder.records.slice(this.#first);
+    const began = new Map(
+      records.flatMap((one) => (one.kind === 'pub' ? [[one.id, one.inv]] : [])),
+    );
+    const waits = records
+      .flatMap((one) => (one.kind === 'del' ? [one.t - (began.get(one.id) ?? Number.NaN)] : []))
+      .filter((wait) => !Number.isNaN(wait))
+      .sort((a, b) => a - b);
+    return Math.round((waits[Math.floor(waits.length * 0.99)] ?? 0) / 1e6);
+  }
+}
+
+let phase = new Phase('');
 for await (const line of createInterface({ input: process.stdin })) {
   const told = JSON.parse(line) as {
     readonly begin?: string;
@@ -84,14 +122,14 @@ for await (const line of createInterface({ input: process.stdin })) {
     readonly evidence?: Readonly<Record<string, number>>;
     readonly finish?: true;
   };
-  if (told.begin !== undefined) began = { fault: told.begin, at: nanoseconds() };
+  if (told.begin !== undefined) phase = new Phase(told.begin);
   else if (told.end !== undefined) {
     await recovered();
-    const { fault, at: start } = began;
+    const { fault, at: start, figures } = phase;
     const evidence = told.evidence ?? {};
     const end = nanoseconds();
     recorder.write({ kind: 'fault', fault, target: 'control plane', start, end, evidence });
-    say({ recovered: told.end, deliveries: load.counts.deliveries });
+    say({ recovered: told.end, deliveries: load.counts.deliveries, figures });
   } else {
     await load.delivered(load.counts.deliveries + plan.clients * 4, RECOVER_MS);
     say(await finish());

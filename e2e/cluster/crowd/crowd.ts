@@ -30,6 +30,18 @@ export interface CrowdVerdict {
   readonly interrupted: number;
 }
 
+/** What a phase did to the clients, by their own records. */
+export interface PhaseFigures {
+  /** How often they went on elsewhere without a break. */
+  readonly moves: number;
+  readonly mostMovesOfOne: number;
+  /** How often one was not connected. */
+  readonly interrupted: number;
+  /** Most clients that were asked to go, or cut off, within any second. */
+  readonly busiestSecond: number;
+  readonly latencyP99Ms: number;
+}
+
 /** Clients of the package in the network of a lab, judged by the history checker. */
 export class Crowd {
   readonly #process: ChildProcess;
@@ -64,9 +76,13 @@ export class Crowd {
   }
 
   /** It is over: resolves when everybody is level. `evidence`: what shows that it bit. */
-  async end(fault: string, evidence: Readonly<Record<string, number>>): Promise<void> {
+  async end(
+    fault: string,
+    evidence: Readonly<Record<string, number>>,
+  ): Promise<Readonly<PhaseFigures>> {
     this.#tell({ end: fault, evidence });
-    await this.#hears(`"recovered":${JSON.stringify(fault)}`, ANSWER_MS);
+    const said = await this.#hears(`"recovered":${JSON.stringify(fault)}`, ANSWER_MS);
+    return (JSON.parse(said) as { readonly figures: PhaseFigures }).figures;
   }
 
   async finish(): Promise<CrowdVerdict> {

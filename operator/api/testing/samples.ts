@@ -120,7 +120,10 @@ export const full: WsClusterSpecInput = {
     drainDeadlineSeconds: 600,
     maxUnavailable: 2,
   },
-  rollout: { maxSurge: 3, progressDeadlineSeconds: 900 },
+  rollout: {
+    ...{ maxSurge: 3, minReadySeconds: 10, partition: '50%', paused: true },
+    ...{ maxResumeFailures: 7, progressDeadlineSeconds: 900 },
+  },
   resources: {
     requests: { cpu: 1, memory: '0.5Gi' },
     limits: { cpu: '1500m', memory: '1Gi' },
@@ -190,6 +193,14 @@ export const fullStatus: WsClusterStatus = {
   drainingReplicas: 1,
   connections: 12_000,
   ring: { version: '3.17', members: 4, balancePercent: 101 },
+  updatedReplicas: 4,
+  draining: [
+    {
+      ...{ pod: 'chat-5d8f7c-x', state: 'Emptying', reason: 'ScaleDown', connections: 420 },
+      until: '2026-01-01T00:05:00Z',
+    },
+  ],
+  stableRevision: '5d8f7c',
   revision: { name: '5d8f7c', image: 'registry.example.com/gateway:0.1.0', templateVersion: 1 },
 };
 

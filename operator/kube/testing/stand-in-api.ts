@@ -161,12 +161,26 @@ export class StandInApi implements ApiServer {
     return this.put(path, now);
   }
 
-  #applyStatus({ path, body }: Call): KubeObject {
+  #applyStatus({ path, body, patch }: Call): KubeObject {
     const at = path.slice(0, -'/status'.length);
     const was = this.#objects.get(at);
     if (was === undefined) throw this.#refuse(404, 'NotFound', at);
+    if (patch === 'merge-patch+json') return this.#mergeMarks(at, was, body);
     const status = isRecord(body) ? body['status'] : undefined;
     return this.#apply({ method: 'PATCH', path: at, body: { status } }, was);
+  }
+
+  /** Labels and annotations, which can be written with a status as well. */
+  #mergeMarks(at: string, was: KubeObject, body: unknown): KubeObject {
+    const given = isRecord(body) && isRecord(body['metadata']) ? body['metadata'] : {};
+    if (given['uid'] !== was.metadata.uid) throw this.#refuse(409, 'Conflict', at);
+    const merged = (name: 'labels' | 'annotations') => {
+      const change = isRecord(given[name]) ? given[name] : {};
+      const all = Object.entries({ ...was.metadata[name], ...change });
+      return Object.fromEntries(all.filter(([, value]) => value !== null));
+    };
+    const marks = { labels: merged('labels'), annotations: merged('annotations') };
+    return this.put(at, { ...was, metadata: { ...was.metadata, ...marks } });
   }
 
   #delete({ path, body }: Call, was: KubeObject): KubeObject {

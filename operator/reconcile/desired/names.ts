@@ -9,6 +9,9 @@ export const CLUSTER_LABEL = `${kind.group}/cluster`;
 export const REVISION_LABEL = `${kind.group}/revision`;
 /** Pods that were told to drain have it; its value says nothing. */
 export const DRAINING_LABEL = `${kind.group}/draining`;
+/** Annotations of such pods: since when, and why. */
+export const DRAINING_SINCE = `${kind.group}/draining-since`;
+export const DRAINING_WHY = `${kind.group}/draining-why`;
 
 /** Fixed, and numbers alone: what is made for one cluster never meets that of another there. */
 export const PORTS = { client: 8001, admin: 9001 } as const;

@@ -8,8 +8,13 @@ export const NOW = Date.parse('2026-01-01T00:00:00Z');
 export function gatewayView(name: string, is: Partial<GatewayView> = {}): GatewayView {
   return {
     ...{ name, uid: `uid-${name}`, revision: REVISION, ip: '10.0.0.1', zone: '' },
-    ...{ createdAt: NOW, phase: 'running', ready: true, readySince: NOW },
-    ...{ trouble: undefined, report: { status: gatewayStatus() } },
+    ...{ createdAt: NOW, phase: 'running', up: true, ready: true, readySince: NOW },
+    ...{
+      mark: undefined,
+      endsBy: undefined,
+      trouble: undefined,
+      report: { status: gatewayStatus() },
+    },
     ...is,
   };
 }

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { pause, until } from '../deadline.ts';
+import type { PhaseFigures } from './crowd/crowd.ts';
+import { labOnly } from './target.ts';
+import { TrafficWorld } from './traffic-world.ts';
+
+const CLIENTS = 1_000;
+const BUDGET = 50;
+/** A tenth of a second's share may come at once, two of each gateway always; networks jitter. */
+const BUSIEST = BUDGET * 1.1 + 2 * 5 + 5;
+const QUIET_MS = 20_000;
+/** Of latencies below this nothing follows on a shared machine. */
+const LATENCY_FLOOR_MS = 50;
+const LATENCY_RATIO = 3;
+
+describe('operations are invisible to a thousand clients', labOnly, () => {
+  let traffic: TrafficWorld;
+  let quiet: PhaseFigures;
+
+  const scale = (replicas: number) =>
+    traffic.kubectl('scale', 'wsc/chat', `--replicas=${replicas}`);
+  const change = (spec: object) => traffic.world.change(traffic.at, spec);
+  const uids = async () => (await traffic.pods()).map(({ metadata }) => metadata.uid).sort();
+  const draining = async () => (await traffic.read()).status?.draining ?? [];
+  const told = (t: TestContext, figures: PhaseFigures) =>
+    console.log(t.name, JSON.stringify(figures));
+  /** Nobody is cut off, and no more are asked to go in any second than the budget allows. */
+  const gently = ({ interrupted, busiestSecond, mostMovesOfOne }: PhaseFigures) => {
+    assert.equal(interrupted, 0);
+    assert.ok(busiestSecond <= BUSIEST, `${busiestSecond} clients within a second`);
+    assert.ok(mostMovesOfOne <= 1, `one client was moved ${mostMovesOfOne} times`);
+  };
+
+  before(async () => {
+    traffic = await TrafficWorld.start({
+      ...{ name: 'traffic', nodes: 3, clients: CLIENTS },
+      spec: {
+        replicas: 3,
+        disruption: { movesPerSecond: BUDGET, drainGraceSeconds: 5, drainDeadlineSeconds: 120 },
+      },
+    });
+  });
+  after(async () => {
+    await traffic?.stop();
+  });
+
+  test('nothing happens for a while', async (t) => {
+    quiet = await traffic.during('nothing', async () => {
+      await pause(QUIET_MS);
+      return { waitedMs: QUIET_MS };
+    });
+    told(t, quiet);
+    assert.deepEqual([quiet.moves, quiet.interrupted], [0, 0]);
+  });
+
+  test('two gateways more take their share, at the budget', async (t) => {
+    const was = await uids();
+    const figures = await traffic.during('scale-up', async () => {
+      await scale(5);
+      await traffic.settled();
+      // Shards are theirs at once, clients as the budget has it.
+      await pause((CLIENTS / BUDGET) * 1_000);
+      return { gateways: (await uids()).length - was.length };
+    });
+    told(t, figures);
+    gently(figures);
+    const share = (CLIENTS * 2) / 5;
+    assert.ok(figures.moves > share / 2 && figures.moves <= share * 1.2, `${figures.moves} moves`);
+    assert.ok(was.every((uid) => uid !== undefined));
+  });
+
+  test('two gateways less are emptied, and no others are removed', async (t) => {
+    const was = await traffic.pods();
+    const seen = new Set<string>();
+    const figures = await traffic.during('scale-down', async () => {
+      await scale(3);
+      await until(
+        async () => {
+          for (const { pod } of await draining()) seen.add(pod);
+          return seen.size === 2;
+        },
+        { for: 'two to be emptied', deadlineMs: 60_000, everyMs: 250 },
+      );
+      await traffic.settled();
+      return { emptied: seen.size };
+    });
+    told(t, figures);
+    gently(figures);
+    const is = (await traffic.pods()).map(({ metadata }) => metadata.name);
+    const gone = was.map(({ metadata }) => metadata.name).filter((name) => !is.includes(name));
+    assert.deepEqual(gone.sort(), [...seen].sort());
+    const said = (await traffic.events('Emptying')).join('\n');
+    for (const name of gone) assert.match(said, new RegExp(`${name} is emptied of \\d+ clients`));
+  });
+
+  test('demand that is back calls off what was begun', async (t) => {
+    const was = await uids();
+    const figures = await traffic.during('called off', async () => {
+      await scale(2);
+      await until(async () => (await draining()).some(({ state }) => state === 'Emptying'), {
+        for: 'one to be emptied',
+        ...{ deadlineMs: 60_000, everyMs: 100 },
+      });
+      // Past the grace, so that clients have begun to go.
+      await pause(7_000);
+      const [left] = await draining();
+      assert.equal(left?.state, 'Emptying');
+      await scale(3);
+      await traffic.settled();
+      return { begun: 1 };
+    });
+    told(t, figures);
+    assert.equal(figures.interrupted, 0);
+    assert.ok(figures.busiestSecond <= BUSIEST, `${figures.busiestSecond}`);
+    assert.deepEqual(await uids(), was, 'it is the same gateways');
+    assert.equal((await traffic.events('CalledBack')).length, 1);
+  });
+
+  test('other settings move each client once, and no message is late for it', async (t) => {
+    const was = await uids();
+    const figures = await traffic.during('rollout', async () => {
+      await change({ limits: { topicsPerConnection: 50 } });
+      await traffic.settled();
+      return { replaced: (await uids()).filter((uid) => !was.includes(uid)).length };
+    });
+    told(t, figures);
+    gently(figures);
+    assert.equal(figures.moves, CLIENTS);
+    assert.deepEqual(
+      (await uids()).filter((uid) => was.includes(uid)),
+      [],
+    );
+    const calm = Math.max(quiet.latencyP99Ms, LATENCY_FLOOR_MS);
+    const ratio = figures.latencyP99Ms / calm;
+    t.diagnostic(
+      `p99 of the latency: ${figures.latencyP99Ms} ms, ${ratio.toFixed(2)} of the quiet`,
+    );
+    assert.ok(ratio <= LATENCY_RATIO, `${ratio.toFixed(2)} times as late`);
+  });
+
+  test('a rollout that is paused waits, and goes back on the same way', async (t) => {
+    const figures = await traffic.during('paused and undone', async () => {
+      await change({ limits: { topicsPerConnection: 60 }, rollout: { partition: 2 } });
+      await traffic.world.reaches(traffic.at, 'Progressing', 'True PartitionReached');
+      await traffic.settled();
+      const canary = await traffic.read();
+      assert.equal(canary.status?.updatedReplicas, 1);
+      await change({ rollout: { paused: true, partition: 0 } });
+      await traffic.world.reaches(traffic.at, 'Progressing', 'True Paused');
+      const before = await uids();
+      await pause(10_000);
+      assert.deepEqual(await uids(), before);
+      await change({ limits: { topicsPerConnection: 50 }, rollout: { paused: false } });
+      await traffic.settled();
+      return { canaries: 1 };
+    });
+    told(t, figures);
+    assert.equal(figures.interrupted, 0);
+    assert.ok(figures.busiestSecond <= BUSIEST, `${figures.busiestSecond}`);
+    assert.ok(figures.moves < CLIENTS, 'only those of one gateway, there and back');
+  });
+
+  test('an image that does not exist disturbs nobody', async (t) => {
+    const was = await uids();
+    const figures = await traffic.during('bad image', async () => {
+      await change({ image: 'registry.invalid/nothing:1' });
+      await traffic.world.reaches(traffic.at, 'Degraded', 'True ImagePullFailed');
+      assert.deepEqual(
+        was.filter((uid) => uid === undefined),
+        [],
+      );
+      await change({ image: null });
+      await traffic.settled();
+      return { failed: 1 };
+    });
+    told(t, figures);
+    assert.deepEqual([figures.moves, figures.interrupted], [0, 0]);
+    assert.deepEqual(await uids(), was);
+  });
+
+  test('kubectl drain takes its turn at the budget', async (t) => {
+    const [pod] = await traffic.pods();
+    const node = pod?.spec.nodeName ?? assert.fail();
+    const selector = '--pod-selector=wscluster.io/cluster=chat';
+    const figures = await traffic.during('kubectl drain', async () => {
+      await traffic.kubectl('drain', node, selector, '--timeout=240s');
+      await traffic.settled();
+      const left = (await traffic.pods()).filter(({ spec }) => spec.nodeName === node);
+      assert.deepEqual(left, []);
+      return { evicted: 1 };
+    });
+    await traffic.kubectl('uncordon', node);
+    told(t, figures);
+    assert.equal(figures.interrupted, 0);
+    assert.ok(figures.busiestSecond <= BUSIEST, `${figures.busiestSecond}`);
+  });
+
+  test('a gateway that is killed loses nothing, and all come back', async (t) => {
+    const [pod] = await traffic.pods();
+    const name = pod?.metadata.name ?? assert.fail();
+    const figures = await traffic.during('killed', async () => {
+      await traffic.kubectl('delete', 'pod', name, '--force', '--grace-period=0');
+      await until(async () => (await uids()).length === 3, {
+        for: 'another one',
+        ...{ deadlineMs: 60_000, everyMs: 250 },
+      });
+      await traffic.settled();
+      return { killed: 1 };
+    });
+    told(t, figures);
+    assert.ok(figures.interrupted > 0, 'nobody was there');
+  });
+
+  test('nothing was lost, nothing came twice', async () => {
+    const { passed, complaints, ...figures } = await traffic.crowd.finish();
+    console.log(JSON.stringify({ clients: CLIENTS, ...figures }));
+    assert.deepEqual(complaints, []);
+    assert.ok(passed);
+    assert.deepEqual(figures.gaps, {});
+  });
+});

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { minimal } from '../../operator/api/testing/samples.ts';
+import type { WsCluster, WsClusterSpecInput } from '../../operator/api/wscluster.ts';
+import { until } from '../deadline.ts';
+import { productImage } from '../lab/product-images.ts';
+import { isSettled } from './cluster-state.ts';
+import { Crowd, type PhaseFigures } from './crowd/crowd.ts';
+import { OperatorTeam } from './operator-team.ts';
+import { OperatorWorld } from './operator-world.ts';
+import { startRedisPod } from './redis-pod.ts';
+
+export interface TrafficOptions {
+  readonly name: string;
+  readonly nodes: number;
+  readonly clients: number;
+  readonly spec: Partial<WsClusterSpecInput>;
+}
+
+const HEARTBEAT_MS = 5_000;
+const KEY_PREFIX = 'crowd';
+const SETTLE_MS = 240_000;
+
+interface Podlike {
+  readonly metadata: { readonly name: string; readonly uid: string };
+  readonly spec: { readonly nodeName?: string };
+}
+
+/** A WsCluster of real gateways, clients of it with the history checker, and two operators. */
+export class TrafficWorld {
+  readonly world: OperatorWorld;
+  readonly team: OperatorTeam;
+  readonly crowd: Crowd;
+  readonly at: { readonly namespace: string; readonly name: string };
+
+  private constructor(parts: Pick<TrafficWorld, 'world' | 'team' | 'crowd' | 'at'>) {
+    this.world = parts.world;
+    this.team = parts.team;
+    this.crowd = parts.crowd;
+    this.at = parts.at;
+  }
+
+  static async start({ name, nodes, clients, spec }: TrafficOptions): Promise<TrafficWorld> {
+    const at = { namespace: `${name}-${process.pid}`, name: 'chat' };
+    const system = `${at.namespace}-system`;
+    const world = await OperatorWorld.start({ nodes, namespaces: [at.namespace, system] });
+    const { target } = world;
+    const made = await productImage('gateway');
+    await target.load(made);
+    const url = await startRedisPod(target.kubectl, at.namespace);
+    const { name: secret = '' } = minimal.redis.urlSecretRef ?? {};
+    await target.kubectl.apply({
+      ...{ apiVersion: 'v1', kind: 'Secret', stringData: { url } },
+      metadata: { name: secret, namespace: at.namespace },
+    });
+    const server = new URL(target.lab?.server ?? assert.fail()).hostname;
+    const team = new OperatorTeam(target, world.hand, {
+      ...{ namespace: system, watch: at.namespace, gatewayImage: made.name },
+      // What runs in the lab's network sees this host there.
+      host: server.replace(/\.\d+$/, '.1'),
+    });
+    await team.standby();
+    await world.create(at, {
+      redis: { ...minimal.redis, keyPrefix: KEY_PREFIX },
+      auth: { anonymous: true, anonymousPublish: true },
+      heartbeat: { intervalSeconds: HEARTBEAT_MS / 1_000, timeoutSeconds: 2 },
+      ...spec,
+    });
+    await settled(world, at);
+    const path = '-o=jsonpath={.spec.clusterIP}:{.spec.ports[0].port}';
+    const address = await target.kubectl('-n', at.namespace, 'get', 'service/chat', path);
+    const crowd = await Crowd.start(target.lab?.component('kube-apiserver').pid, {
+      ...{ ws: `ws://${address}/ws`, http: `http://${address}`, keyPrefix: KEY_PREFIX, clients },
+      ...{ redis: { host: new URL(url).hostname, port: 6379 }, heartbeatMs: HEARTBEAT_MS },
+    });
+    return new TrafficWorld({ world, team, crowd, at });
+  }
+
+  async stop(): Promise<void> {
+    await this.crowd.stop();
+    await this.team.stop();
+    await this.world.stop();
+  }
+
+  settled(): Promise<unknown> {
+    return settled(this.world, this.at);
+  }
+
+  read(): Promise<WsCluster> {
+    return this.world.read(this.at);
+  }
+
+  /** In its namespace. */
+  kubectl(...args: readonly string[]): Promise<string> {
+    return this.world.target.kubectl('-n', this.at.namespace, ...args);
+  }
+
+  /** Its gateways that are not being deleted. */
+  async pods(): Promise<Podlike[]> {
+    const args = ['-n', this.at.namespace, 'pods', '-l', 'wscluster.io/cluster=chat'];
+    const { items } = (await this.world.target.kubectl.get(...args)) as {
+      readonly items: readonly (Podlike & { metadata: { deletionTimestamp?: string } })[];
+    };
+    return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  }
+
+  /** What Events say of it with this reason, the newest last. */
+  async events(reason: string): Promise<string[]> {
+    const fields = `--field-selector=reason=${reason}`;
+    const order = '--sort-by=.metadata.creationTimestamp';
+    const path = '-o=jsonpath={range .items[*]}{.message}{"\\n"}{end}';
+    const text = await this.kubectl('get', 'events', fields, order, path);
+    return text.split('\n').filter((line) => line !== '');
+  }
+
+  /** Does something to it, and resolves with what that did to its clients. */
+  async during(
+    what: string,
+    change: () => Promise<Readonly<Record<string, number>>>,
+  ): Promise<PhaseFigures> {
+    this.crowd.begin(what);
+    return this.crowd.end(what, await change());
+  }
+}
+
+/** As it is wanted, and nobody is emptied any more. */
+function settled(world: OperatorWorld, at: TrafficWorld['at']) {
+  let last = '';
+  return until(
+    async () => {
+      const cluster = await world.read(at);
+      const { conditions = [], drainingReplicas } = cluster.status ?? {};
+      last = conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`).join(', ');
+      return isSettled(cluster) && drainingReplicas === 0;
+    },
+    { for: () => `it to settle: ${last}`, deadlineMs: SETTLE_MS, everyMs: 250 },
+  );
+}

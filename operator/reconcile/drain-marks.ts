@@ -1,0 +1,91 @@
+import { drainReasons } from '../api/status.ts';
+import type { ApiServer } from '../kube/connection.ts';
+import { pathOf } from '../kube/resource.ts';
+import type { ObservedPod } from './copies.ts';
+import { DRAINING_LABEL, DRAINING_SINCE, DRAINING_WHY } from './desired/names.ts';
+import type { DrainMark } from './drain-mark.ts';
+import { pods } from './resources.ts';
+import { timeOf } from './times.ts';
+
+/** Kubernetes' own: of pods that are alike otherwise it removes the one of the lowest first. */
+const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
+const LOWEST_COST = '-2147483647';
+/** Of all clusters; by then the informer has long told of the oldest, or its pod is gone. */
+const KNOWN = 20_000;
+
+/** The mark that a pod has; somebody else's label without the rest is one, too. */
+function markOn({ metadata }: Pick<ObservedPod, 'metadata'>): DrainMark | undefined {
+  if (metadata.labels?.[DRAINING_LABEL] === undefined) return undefined;
+  const said = metadata.annotations?.[DRAINING_WHY];
+  const reason = drainReasons.find((one) => one === said) ?? 'Requested';
+  return { reason, since: timeOf(metadata.annotations?.[DRAINING_SINCE]) };
+}
+
+/**
+ * Writes marks, and knows what it wrote before the informer does: who was chosen to be emptied is
+ * not chosen anew, or another one with it, because the copy is behind.
+ *
+ * A mark goes through the pods' status: labels and annotations can be written there as well, and
+ * who may write it can change nothing of what a pod runs.
+ */
+export class DrainMarks {
+  readonly #api: ApiServer;
+  /** By uid, until the copy shows the same. */
+  readonly #written = new Map<string, DrainMark | 'none'>();
+
+  constructor(api: ApiServer) {
+    this.#api = api;
+  }
+
+  of(pod: ObservedPod): DrainMark | undefined {
+    const { uid = '' } = pod.metadata;
+    const copied = markOn(pod);
+    const written = this.#written.get(uid);
+    if (written === undefined) return copied;
+    if ((written === 'none') !== (copied === undefined)) {
+      return written === 'none' ? undefined : written;
+    }
+    this.#written.delete(uid);
+    return copied;
+  }
+
+  /** Throws a `KubeError`; `NotFound` or `Conflict` when it is gone. */
+  async set(pod: ObservedPod, mark: DrainMark, signal: AbortSignal): Promise<void> {
+    const annotations = {
+      [DRAINING_SINCE]: new Date(mark.since).toISOString(),
+      [DRAINING_WHY]: mark.reason,
+      [DELETION_COST]: LOWEST_COST,
+    };
+    await this.#write(pod, { labels: { [DRAINING_LABEL]: 'true' }, annotations }, signal);
+    this.#know(pod, mark);
+  }
+
+  /** The same for one that stays after all. */
+  async clear(pod: ObservedPod, signal: AbortSignal): Promise<void> {
+    const none = { [DRAINING_SINCE]: null, [DRAINING_WHY]: null, [DELETION_COST]: null };
+    await this.#write(pod, { labels: { [DRAINING_LABEL]: null }, annotations: none }, signal);
+    this.#know(pod, 'none');
+  }
+
+  #know({ metadata: { uid = '' } }: ObservedPod, what: DrainMark | 'none'): void {
+    this.#written.delete(uid);
+    this.#written.set(uid, what);
+    if (this.#written.size <= KNOWN) return;
+    for (const oldest of this.#written.keys()) {
+      this.#written.delete(oldest);
+      return;
+    }
+  }
+
+  async #write({ metadata }: ObservedPod, change: object, signal: AbortSignal): Promise<void> {
+    const { name, namespace, uid } = metadata;
+    await this.#api.call({
+      method: 'PATCH',
+      path: pathOf(pods, { name, namespace, subresource: 'status' }),
+      patch: 'merge-patch+json',
+      // Another pod of that name is refused.
+      body: { metadata: { uid, ...change } },
+      signal,
+    });
+  }
+}

@@ -1,0 +1,142 @@
+import { countOf } from '../api/count-or-share.ts';
+import { REVISION_LABEL } from './desired/names.ts';
+import type { FleetInput, Group } from './fleet-input.ts';
+import { connectionsOf, type GatewayView } from './gateways.ts';
+import type { Plan } from './plan.ts';
+import { isEmptied, type Shrinking, shrink, type Victim } from './victims.ts';
+
+/** Who is to be there. */
+export interface Fleet {
+  /** Of each revision: gateways that are to serve in the end, as far as it may go now. */
+  readonly targets: ReadonlyMap<string, number>;
+  /** Of each revision: what its Deployment is to have, with those that are not empty yet. */
+  readonly replicas: ReadonlyMap<string, number>;
+  /** To be emptied from now on. */
+  readonly victims: readonly Victim[];
+  /** They were to be emptied, and stay after all. */
+  readonly recalled: readonly GatewayView[];
+  /** Uids of ready ones that are not to be relied on yet, and own nothing until they are. */
+  readonly newcomers: ReadonlySet<string>;
+}
+
+/**
+ * Who comes and who goes: decided anew each time from what is there, so that an operator that
+ * starts in the middle goes on with it, and a change of mind is a movement like any other.
+ *
+ * Each revision has a target: all gateways for the newest, none for the others, unless a partition
+ * or a stop leaves some as they were. Revisions below their target grow, in all to `maxSurge` above
+ * the replicas, with those counted that are being emptied. Revisions above it shrink: gateways are
+ * marked and emptied, and a Deployment loses one when it is empty. Whoever is missed before that is
+ * called back.
+ */
+export function fleetOf(input: FleetInput): Fleet {
+  const groups = groupsOf(input);
+  const newcomers = newcomersOf(input, groups);
+  const shrinking = shrink({ ...input, groups, newcomers });
+  let room = roomOf(input, groups);
+  const replicas = new Map<string, number>();
+  const recalled: GatewayView[] = [];
+  for (const group of groups) {
+    const { revision, target, heads } = group;
+    const back = recallable(group);
+    recalled.push(...back);
+    const missing = Math.max(0, target - heads - back.length);
+    const grown = Math.min(missing, room);
+    room -= grown;
+    const staying = heads + back.length + grown;
+    replicas.set(revision, staying + balanceOf(input, { group, shrinking, back }));
+  }
+  const targets = new Map(groups.map(({ revision, target }) => [revision, target]));
+  return { targets, replicas, victims: shrinking.victims, recalled, newcomers };
+}
+
+/** Those that go, less; those that are still being emptied, more. */
+function balanceOf(
+  { spec, wallMs }: FleetInput,
+  { group, shrinking, back }: { group: Group; shrinking: Shrinking; back: readonly GatewayView[] },
+): number {
+  const ofGroup = shrinking.victims.filter(({ gateway }) => gateway.revision === group.revision);
+  const emptying = group.marked
+    .filter((gateway) => !back.includes(gateway))
+    .filter((gateway) => !isEmptied(gateway, { spec, wallMs })).length;
+  const begun = ofGroup.filter(({ gateway }) => !isEmptied(gateway, { spec, wallMs })).length;
+  const unmade = shrinking.unmade.get(group.revision) ?? 0;
+  return emptying + begun - ofGroup.length - unmade;
+}
+
+/** Those that are missed most have most clients. */
+function recallable({ marked, heads, target }: Group): GatewayView[] {
+  return marked
+    .toSorted((a, b) => (connectionsOf(b) ?? 0) - (connectionsOf(a) ?? 0))
+    .slice(0, Math.max(0, target - heads));
+}
+
+/** The newest first, then what a partition leaves. */
+function groupsOf(input: FleetInput): Group[] {
+  const { plan, gateways, deployments } = input;
+  const revisions = deployments.map(({ metadata }) => metadata.labels?.[REVISION_LABEL] ?? '');
+  const found = [...new Set([plan.revision, ...revisions])].map((revision) => {
+    const own = gateways.filter((one) => one.revision === revision && one.phase !== 'over');
+    const staying = own.filter(({ endsBy }) => endsBy === undefined);
+    const live = staying.filter(({ mark }) => mark === undefined);
+    const marked = staying.filter(({ mark }) => mark !== undefined);
+    const asked = deployments
+      .filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] === revision)
+      .reduce((sum, { spec }) => sum + (spec?.replicas ?? 0), 0);
+    const heads = Math.max(live.length, asked - marked.length);
+    return { revision, isNewest: revision === plan.revision, live, marked, heads };
+  });
+  const targets = targetsOf(input, found);
+  return found
+    .map((group) => ({ ...group, target: targets.get(group.revision) ?? 0 }))
+    .sort((a, b) => Number(b.isNewest) - Number(a.isNewest) || b.target - a.target);
+}
+
+type Found = Omit<Group, 'target'>;
+
+function targetsOf({ plan, spec, stopped }: FleetInput, groups: readonly Found[]) {
+  const { replicas, revision, stable } = plan;
+  const newest = groups.find(({ isNewest }) => isNewest)?.heads ?? 0;
+  const keeper = groups
+    .filter(({ isNewest, heads }) => !isNewest && heads > 0)
+    .sort(
+      (a, b) => Number(b.revision === stable) - Number(a.revision === stable) || b.heads - a.heads,
+    )[0];
+  if (keeper === undefined || replicas === 0) return new Map([[revision, replicas]]);
+  if (stopped) {
+    const kept = Math.max(Math.min(keeper.heads, replicas), replicas - newest);
+    const begun = Math.min(newest, replicas + surgeOf(plan, spec) - kept);
+    return new Map([
+      [revision, begun],
+      [keeper.revision, kept],
+    ]);
+  }
+  const kept = Math.min(replicas, countOf(spec.rollout.partition, replicas));
+  return new Map([
+    [revision, replicas - kept],
+    [keeper.revision, kept],
+  ]);
+}
+
+const surgeOf = ({ replicas }: Plan, { rollout }: FleetInput['spec']): number =>
+  Math.max(1, countOf(rollout.maxSurge, replicas));
+
+/** How many more there may be. Whoever is missing of the replicas may come in any case. */
+function roomOf({ plan, spec }: FleetInput, groups: readonly Group[]): number {
+  const heads = groups.reduce((sum, group) => sum + group.heads, 0);
+  const marked = groups.reduce((sum, group) => sum + group.marked.length, 0);
+  const surge = plan.replicas + surgeOf(plan, spec) - heads - marked;
+  return Math.max(0, surge, plan.replicas - heads);
+}
+
+/** In a rollout: new gateways that have not been ready for long enough. */
+function newcomersOf({ spec, wallMs }: FleetInput, groups: readonly Group[]): Set<string> {
+  const isRollout = groups.some(({ isNewest, heads }) => !isNewest && heads > 0);
+  if (!isRollout) return new Set();
+  const enoughMs = spec.rollout.minReadySeconds * 1_000;
+  const young = groups
+    .filter(({ isNewest }) => isNewest)
+    .flatMap(({ live }) => live)
+    .filter(({ ready, readySince }) => ready && wallMs - readySince < enoughMs);
+  return new Set(young.map(({ uid }) => uid));
+}
