@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { KubeObject } from '../../operator/kube/objects.ts';
 import { childKinds } from '../../operator/reconcile/resources.ts';
-import { ownRights, type Right, rights } from '../../scripts/chart/rights.ts';
+import {
+  metricsRights,
+  ownMetricsRights,
+  ownRights,
+  type Right,
+  rights,
+} from '../../scripts/chart/rights.ts';
 import { until } from '../deadline.ts';
 import { type Audited, callsBy } from './audit-log.ts';
 import { DEFINITION, established, refuseDefinition } from './definition.ts';
@@ -27,6 +33,9 @@ const exceptions: Readonly<Record<string, string>> = {
     'admission of owner references asks for it where that is on; no call is made',
   'get wsclusters.wscluster.io':
     'of a WsCluster that was made anew under its name while its status was written',
+  'update secrets': 'certificates of metrics are renewed after two months',
+  'create tokenreviews.authentication.k8s.io': 'who asks for metrics past the API server',
+  'delete apiservices.apiregistration.k8s.io': 'when it goes; autoscaling.e2e.ts sees that',
   'patch events.events.k8s.io': 'an Event that is repeated is written again after six minutes',
 };
 
@@ -94,8 +103,10 @@ describe('rights', () => {
       },
     );
     const allow = 'policy.allow.secrets={chat-redis,marked}';
-    const monitor = 'podMonitor.enabled=true';
-    await helm('install', 'wscluster', CHART, '-n', SYSTEM, '--set', allow, '--set', monitor);
+    const also = ['podMonitor.enabled=true', 'metricsApi.enabled=true'].flatMap((set) => [
+      ...['--set', set],
+    ]);
+    await helm('install', 'wscluster', CHART, '-n', SYSTEM, '--set', allow, ...also);
     await established(target.kubectl, DEFINITION);
   });
 
@@ -256,7 +267,16 @@ describe('rights', () => {
     const lab = labOf(target, t, 'show its audit log');
     if (lab === undefined) return;
     // All that is made is taken away, changed, and not wanted any more.
-    const kinds = 'pdb,networkpolicies,services,serviceaccounts,configmaps,podmonitors,deployments';
+    await target.kubectl.apply(chat(HOME, { autoscaling: { minReplicas: 2, maxReplicas: 3 } }));
+    await until(
+      async () => {
+        const path = '-o=jsonpath={.status.conditions[?(@.type=="ScalingActive")].status}';
+        return (await inHome('get', 'wsc/chat', path)) === 'True';
+      },
+      { for: 'an autoscaler that can scale', deadlineMs: 90_000, everyMs: 250 },
+    );
+    const kinds =
+      'hpa,pdb,networkpolicies,services,serviceaccounts,configmaps,podmonitors,deployments';
     await inHome('delete', kinds, '-l', GATEWAYS);
     await becomesReady(target.kubectl, HOME);
     const without = {
@@ -287,7 +307,8 @@ describe('rights', () => {
     });
     await inHome('delete', 'wsc/chat', '--timeout=60s');
 
-    const granted = [...rights, ...ownRights].flatMap(namesOf);
+    const all = [...rights, ...ownRights, ...metricsRights, ...ownMetricsRights];
+    const granted = all.flatMap(namesOf);
     let used: ReadonlySet<string> = new Set();
     let idle: string[] = [];
     await until(

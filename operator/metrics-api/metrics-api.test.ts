@@ -179,6 +179,15 @@ describe('the metrics API', () => {
     assert.equal(await withdraw(api, { namespace: NAMESPACE, forGood: true, signal }), 'foreign');
   });
 
+  it('says why it does not serve, while it does not know whom to believe', async () => {
+    api.fault = (asked) =>
+      asked.path.includes('kube-system')
+        ? refused({ code: 403, what: 'LIST configmaps', status: undefined, wallMs: 0 })
+        : undefined;
+    const metrics = start();
+    await until('a reason', () => /LIST configmaps/.test(metrics.problem ?? ''));
+  });
+
   it('says who keeps it from being made', async () => {
     api.fault = (asked) =>
       'method' in asked && asked.method === 'PATCH'

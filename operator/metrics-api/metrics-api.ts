@@ -76,7 +76,10 @@ export class MetricsApi {
 
   /** Why nothing is served; undefined: it is. */
   get problem(): string | undefined {
-    return this.#port === undefined ? this.#problem : undefined;
+    if (this.#port !== undefined) return undefined;
+    const { synced, errors } = this.#frontProxy.state;
+    const [error] = errors;
+    return synced || error === undefined ? this.#problem : `metrics: ${error.message}`;
   }
 
   /** Undefined while nothing is served. */
