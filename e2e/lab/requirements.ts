@@ -45,6 +45,7 @@ const needs: readonly Need[] = [
   need('openssl', ['openssl']),
   need('redis-server', ['redis-server']),
   need('lua5.4', ['lua5.4']),
+  need('prometheus', ['prometheus']),
 ];
 
 /** Why there can be no lab here whatever is installed, in one line; undefined: there can. */

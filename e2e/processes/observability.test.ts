@@ -97,6 +97,20 @@ describe('a Prometheus that reads two gateways', { skip, timeout: 240_000 }, () 
       deadlineMs: FIRES_MS,
     });
   });
+
+  it('sees that a gateway drains, so that one that leaves alarms nobody', async () => {
+    const [leaving, staying] = gateways;
+    void leaving?.terminate(FIRES_MS);
+    await until(
+      async () => {
+        const samples = await prometheus.query('wscluster_draining');
+        const draining = new Map(samples.map(({ metric, value }) => [metric['pod'], value]));
+        const isLeaving = draining.get(leaving?.name ?? '') === 1;
+        return isLeaving && draining.get(staying?.name ?? '') === 0;
+      },
+      { for: 'one of two to drain', deadlineMs: FIRES_MS, everyMs: 100 },
+    );
+  });
 });
 
 function client(url: string): Client {

@@ -56,7 +56,7 @@ export function dashboardOf(
 function variables(): object[] {
   const query = (name: string, label: string, of: string) => ({
     ...{ name, label, type: 'query', datasource: SOURCE, refresh: 2, sort: 1 },
-    ...{ query: { query: of, refId: name }, definition: of },
+    ...{ query: { query: of, refId: name } },
     ...{ includeAll: true, multi: true, allValue: '.*', current: { text: 'All', value: '$__all' } },
   });
   const ready = (chosen: string, label: string) =>

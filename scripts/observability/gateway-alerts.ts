@@ -23,8 +23,8 @@ export const gatewayAlerts: readonly Alert[] = [
     severity: 'critical',
     summary: `No gateway of ${JOB} takes clients.`,
     description:
-      'Gateways run, and none of them is ready: new clients and those that come back are turned ' +
-      'away. Connected clients are kept.',
+      'Gateways run, and none of them is ready: Kubernetes sends no client to them, neither new ' +
+      'ones nor those that come back. Connected clients are kept.',
   },
   {
     name: 'WsClusterRedisUnreachable',
