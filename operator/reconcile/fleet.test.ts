@@ -158,6 +158,54 @@ describe('a scale-down', () => {
   });
 });
 
+describe('a gateway that somebody asks for', () => {
+  const ask = (fleet: ModelFleet, places: readonly number[], requested = true) => {
+    for (const place of places) Object.assign(fleet.pods[place] ?? {}, { requested });
+  };
+
+  it('is emptied and replaced, one after the other, and no other is', () => {
+    const fleet = running(3);
+    const others = fleet.pods.slice(2);
+    const asked = fleet.pods.slice(0, 2);
+    ask(fleet, [0, 1]);
+    const { victims } = fleet.step();
+    assert.deepEqual(
+      victims.map(({ reason }) => reason),
+      ['Requested'],
+    );
+    for (const _ of until(fleet)) assert.ok(fleet.available >= 2, `${fleet.available} are left`);
+    assert.ok(asked.every((pod) => !fleet.pods.includes(pod)));
+    assert.ok(others.every((pod) => fleet.pods.includes(pod)));
+  });
+
+  it('stays when it is not asked for any more', () => {
+    const fleet = running(3);
+    for (const pod of fleet.pods) pod.connections = 10_000;
+    const [first] = fleet.pods;
+    ask(fleet, [0]);
+    fleet.step();
+    assert.equal(first?.mark?.reason, 'Requested');
+    ask(fleet, [0], false);
+    assert.equal(fleet.step().recalled.length, 1);
+    assert.ok(fleet.settles(STEPS));
+    assert.ok(first !== undefined && fleet.pods.includes(first));
+  });
+
+  it('counts as one of those that go in a scale-down', () => {
+    const fleet = running(4);
+    const [first] = fleet.pods;
+    assert.ok(first !== undefined);
+    first.connections = 10_000;
+    ask(fleet, [0]);
+    fleet.want({ replicas: 3 });
+    const { victims } = fleet.step();
+    assert.deepEqual(
+      victims.map(({ gateway }) => gateway.name),
+      [first.name],
+    );
+  });
+});
+
 describe('a rollout', () => {
   it('replaces in waves: never fewer ready than wanted, never more than the surge', () => {
     for (const maxSurge of [1, 2, '50%', '100%'] as const) {

@@ -64,11 +64,13 @@ function balanceOf(
   return emptying + begun - ofGroup.length - unmade;
 }
 
-/** Those that are missed most have most clients. */
+/** Who was asked for and is not any more; of the others, those that are missed and have most. */
 function recallable({ marked, heads, target }: Group): GatewayView[] {
-  return marked
-    .toSorted((a, b) => (connectionsOf(b) ?? 0) - (connectionsOf(a) ?? 0))
-    .slice(0, Math.max(0, target - heads));
+  const spared = marked.filter((one) => one.mark?.reason === 'Requested' && !one.requested);
+  const others = marked
+    .filter((gateway) => !gateway.requested && !spared.includes(gateway))
+    .toSorted((a, b) => (connectionsOf(b) ?? 0) - (connectionsOf(a) ?? 0));
+  return [...spared, ...others.slice(0, Math.max(0, target - heads - spared.length))];
 }
 
 /** The newest first, then what a partition leaves. */

@@ -53,11 +53,13 @@ export function shrink(input: ShrinkInput): Shrinking {
     unmade.set(revision, count);
     surplus.set(group, over - count);
   }
-  const victims: Victim[] = [];
+  const victims = requested(oldestFirst, limits);
+  const asked = new Set(victims.map(({ gateway }) => gateway));
   for (const state of ['idle', 'unready', 'ready'] as const) {
     for (const group of oldestFirst) {
       const reason = group.isNewest ? 'ScaleDown' : 'Rollout';
-      const left = group.live.filter((gateway) => stateOf(gateway) === state);
+      const able = group.live.filter((gateway) => stateOf(gateway) === state);
+      const left = able.filter((gateway) => !asked.has(gateway));
       let over = surplus.get(group) ?? 0;
       while (over > 0 && left.length > 0) {
         const gateway = next(left);
@@ -70,6 +72,14 @@ export function shrink(input: ShrinkInput): Shrinking {
     }
   }
   return { victims, unmade };
+}
+
+/** Whoever is asked for goes whether there are too many or not: another one takes its place. */
+function requested(groups: readonly Group[], limits: Limits): Victim[] {
+  const asked = groups.flatMap(({ live }) => live).filter((gateway) => gateway.requested);
+  return asked
+    .filter((gateway) => limits.takeAsked(gateway))
+    .map((gateway) => ({ gateway, reason: 'Requested' }));
 }
 
 /** `idle`: not ready, and serves nobody. */
@@ -110,6 +120,8 @@ class Limits {
   /** Clients that the budget moves before a drain's deadline, beside those that are leaving. */
   #movable: number;
   #isFirst: boolean;
+  /** Ready ones that may be missing of the replicas. */
+  readonly #unavailable: number;
 
   constructor({ plan, spec, groups, newcomers, wallMs }: ShrinkInput) {
     const relied = ({ live }: Group) =>
@@ -124,6 +136,7 @@ class Limits {
       .flatMap(({ marked }) => marked)
       .filter((gateway) => !isEmptied(gateway, { spec, wallMs }));
     this.#isFirst = leaving.length === 0;
+    this.#unavailable = spec.disruption.maxUnavailable;
     this.#movable = movesPerSecond * seconds;
     for (const gateway of leaving) this.#movable -= connectionsOf(gateway) ?? 0;
   }
@@ -133,6 +146,17 @@ class Limits {
     const some = Math.max(0, Math.min(count, this.#spare));
     this.#spare -= some;
     return some;
+  }
+
+  /** As by an eviction, so many may be missing for a while. */
+  takeAsked(gateway: GatewayView): boolean {
+    const isReady = stateOf(gateway) === 'ready';
+    if (isReady && this.#spareReady + this.#unavailable <= 0) return false;
+    if (isReady) this.#spareReady -= 1;
+    this.#spare -= 1;
+    this.#isFirst = false;
+    this.#movable -= connectionsOf(gateway) ?? 0;
+    return true;
   }
 
   take(gateway: GatewayView, state: State): boolean {

@@ -9,6 +9,8 @@ export const CLUSTER_LABEL = `${kind.group}/cluster`;
 export const REVISION_LABEL = `${kind.group}/revision`;
 /** Pods that were told to drain have it; its value says nothing. */
 export const DRAINING_LABEL = `${kind.group}/draining`;
+/** Annotation by which somebody asks for that, with any value; without it a pod is called back. */
+export const DRAIN_REQUESTED = `${kind.group}/drain-requested`;
 /** Annotations of such pods: since when, and why. */
 export const DRAINING_SINCE = `${kind.group}/draining-since`;
 export const DRAINING_WHY = `${kind.group}/draining-why`;

@@ -11,6 +11,7 @@ export function gatewayView(name: string, is: Partial<GatewayView> = {}): Gatewa
     ...{ createdAt: NOW, phase: 'running', up: true, ready: true, readySince: NOW },
     ...{
       mark: undefined,
+      requested: false,
       endsBy: undefined,
       trouble: undefined,
       report: { status: gatewayStatus() },

@@ -20,6 +20,7 @@ interface ModelPod {
   connections: number;
   drain: 'serving' | 'leaving' | 'empty';
   mark: GatewayView['mark'];
+  requested: boolean;
 }
 
 export interface ModelOptions {
@@ -122,10 +123,21 @@ export class ModelFleet {
   }
 
   #view(pod: ModelPod): GatewayView {
-    const { name, revision, createdAt, zone, ready, readySince, connections, drain, mark } = pod;
+    const {
+      name,
+      revision,
+      createdAt,
+      zone,
+      ready,
+      readySince,
+      connections,
+      drain,
+      mark,
+      requested,
+    } = pod;
     const edge = { connections, sessions: 0, drain };
     return gatewayView(name, {
-      ...{ revision, createdAt, zone, ready, readySince, mark },
+      ...{ revision, createdAt, zone, ready, readySince, mark, requested },
       phase: mark === undefined ? 'running' : 'leaving',
       report: { status: gatewayStatus({ edge }) },
     });
@@ -153,7 +165,7 @@ export class ModelFleet {
     this.pods.push({
       ...{ name: `${revision}-${this.#names}`, revision, createdAt: this.now },
       ...{ zone: `z${this.#names % 3}`, readySince: this.now, ready: false },
-      ...{ connections: 0, drain: 'serving', mark: undefined },
+      ...{ connections: 0, drain: 'serving', mark: undefined, requested: false },
     });
   }
 
