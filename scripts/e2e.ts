@@ -1,10 +1,13 @@
 // `npm run e2e [-- filter …]`: builds the lab and the images once, and runs every *.e2e.ts whose
 // path contains one of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another
 // cluster instead; what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every
-// skip a failure. Ends with the totals.
+// skip a failure. `-- --report` writes what suites measured into docs/operations.md, if all of them
+// passed. Ends with the totals.
 
-import { globSync } from 'node:fs';
+import { globSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { FIGURES, tabulate } from '../e2e/cluster/figures.ts';
 import { sweep } from '../e2e/lab/instances.ts';
 import { buildLab } from '../e2e/lab/lab.ts';
 import { productImage } from '../e2e/lab/product-images.ts';
@@ -25,7 +28,13 @@ const FILE_DEADLINE_MS = 20 * 60_000;
 
 /** Minutes each; what begins last must not take long. */
 const LONGEST = [
-  ...['operator-killed', 'operator-data-plane', 'chart-install', 'operator-faults'],
+  ...[
+    'operator-traffic',
+    'operator-killed',
+    'operator-data-plane',
+    'chart-install',
+    'operator-faults',
+  ],
   ...['quick-start', 'operator-many', 'operator.'],
 ];
 
@@ -39,7 +48,10 @@ function rankOf(file: string): number {
 }
 
 const root = join(import.meta.dirname, '..');
-const filters = process.argv.slice(2);
+const [flags, filters] = [/^--/, /^(?!--)/].map((kind) =>
+  process.argv.slice(2).filter((word) => kind.test(word)),
+) as [string[], string[]];
+const wantsReport = flags.includes('--report');
 const started = performance.now();
 const write = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -65,7 +77,20 @@ async function run(some: readonly string[], atOnce: AtOnce, report: Report): Pro
   await runTests(options, (event) => report.on(event));
 }
 
-if (files.length === 0) {
+/** Of all suites that ran: none is kept from another run. */
+function gatherFigures(): string | undefined {
+  if (!wantsReport) return undefined;
+  const file = join(mkdtempSync(join(tmpdir(), 'wscluster-figures-')), 'figures');
+  writeFileSync(file, '');
+  process.env[FIGURES] = file;
+  return file;
+}
+
+const unknown = flags.filter((flag) => flag !== '--report');
+if (unknown.length > 0) {
+  write(`${unknown.join(', ')} is not known; --report is.`);
+  process.exitCode = 2;
+} else if (files.length === 0) {
   write(`No file's path contains ${filters.join(' or ')}.`);
   process.exitCode = 2;
 } else {
@@ -76,12 +101,17 @@ if (files.length === 0) {
     process.exitCode = 1;
   } else {
     write(`${files.length} files\n`);
+    const figures = gatherFigures();
     const report = new Report(write, { skipsFail: process.env['WSCLUSTER_TEST_NO_SKIPS'] === '1' });
     const others = files.filter((file) => file !== ALONE);
     await run(others, given ? ONE_BY_ONE : TOGETHER, report);
     if (files.includes(ALONE)) await run([ALONE], ONE_BY_ONE, report);
     // What a file left that was ended at its deadline.
     await sweep();
+    if (figures !== undefined && report.failed === 0) {
+      const count = tabulate(figures, join(root, 'docs', 'operations.md'));
+      write(`${count} figures: docs/operations.md`);
+    }
     report.finish((performance.now() - started) / 1000, []);
     process.exitCode = report.failed > 0 ? 1 : 0;
   }

@@ -287,7 +287,8 @@ describe('rights', () => {
       rollout: { maxSurge: '100%', minReadySeconds: 0 },
     };
     await target.kubectl.apply(chat(HOME, without));
-    const revisions = () => inHome('get', 'deployments', '-l', GATEWAYS, '-o=name');
+    const revisions = async () =>
+      (await inHome('get', 'deployments', '-l', GATEWAYS, '-o=name')).trim();
     const was = await revisions();
     const isReplaced = async () => {
       const is = await revisions();
