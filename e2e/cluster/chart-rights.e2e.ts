@@ -263,6 +263,20 @@ describe('rights', () => {
     }
   });
 
+  const gatewaysReplaced = async () => {
+    const revisions = async () =>
+      (await inHome('get', 'deployments', '-l', GATEWAYS, '-o=name')).trim();
+    const was = await revisions();
+    const isReplaced = async () => {
+      const is = await revisions();
+      return is !== was && !is.includes('\n');
+    };
+    await until(isReplaced, {
+      for: 'the gateways of before to be gone',
+      ...{ deadlineMs: 180_000, everyMs: 500 },
+    });
+  };
+
   test('the operator uses every right that it has, and misses none', async (t) => {
     const lab = labOf(target, t, 'show its audit log');
     if (lab === undefined) return;
@@ -287,17 +301,7 @@ describe('rights', () => {
       rollout: { maxSurge: '100%', minReadySeconds: 0 },
     };
     await target.kubectl.apply(chat(HOME, without));
-    const revisions = async () =>
-      (await inHome('get', 'deployments', '-l', GATEWAYS, '-o=name')).trim();
-    const was = await revisions();
-    const isReplaced = async () => {
-      const is = await revisions();
-      return is !== was && !is.includes('\n');
-    };
-    await until(isReplaced, {
-      for: 'the gateways of before to be gone',
-      ...{ deadlineMs: 180_000, everyMs: 500 },
-    });
+    await gatewaysReplaced();
     await becomesReady(target.kubectl, HOME);
     // Another one leads, and begins from what is there.
     const leads = await leader(target.kubectl, SYSTEM);

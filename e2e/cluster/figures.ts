@@ -21,7 +21,7 @@ export function figure(found: Figure): void {
   if (file !== undefined) appendFileSync(file, `${JSON.stringify(found)}\n`);
 }
 
-/** Puts what was gathered where the page has its table. Throws when there is nothing, or no place. */
+/** Puts what was gathered where a page has its table. Throws when there is none, or no place. */
 export function tabulate(file: string, page: string): number {
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
   const figures = lines.map((line) => JSON.parse(line) as Figure);

@@ -158,6 +158,27 @@ describe('a scale-down', () => {
   });
 });
 
+describe('a scale-up', () => {
+  it('gives to all that come together in one ring, and waits for none for ever', () => {
+    const fleet = running(3);
+    const rings = new Rings(fleet);
+    rings.look(fleet.step().newcomers);
+    fleet.want({ replicas: 8 });
+    for (const { newcomers } of until(fleet)) rings.look(newcomers);
+    for (let n = 0; n < 10; n += 1) rings.look(fleet.step().newcomers);
+    assert.equal(new Set(rings.owners()).size, 8);
+    assert.deepEqual([...new Set(rings.changes)].sort(), [0, 1]);
+    assert.equal(rings.versions, 2);
+    fleet.broken.add('r1');
+    fleet.want({ replicas: 10 });
+    fleet.step();
+    const [pod] = fleet.pods.filter(({ ready }) => !ready);
+    Object.assign(pod ?? {}, { ready: true, readySince: fleet.now });
+    for (let n = 0; n < 20; n += 1) rings.look(fleet.step().newcomers);
+    assert.equal(new Set(rings.owners()).size, 9);
+  });
+});
+
 describe('a gateway that somebody asks for', () => {
   const ask = (fleet: ModelFleet, places: readonly number[], requested = true) => {
     for (const place of places) Object.assign(fleet.pods[place] ?? {}, { requested });

@@ -5,6 +5,9 @@ import { connectionsOf, type GatewayView } from './gateways.ts';
 import type { Plan } from './plan.ts';
 import { isEmptied, type Shrinking, shrink, type Victim } from './victims.ts';
 
+/** So long gateways that are made together wait for each other, before one owns anything. */
+const TOGETHER_MS = 20_000;
+
 /** Who is to be there. */
 export interface Fleet {
   /** Of each revision: gateways that are to serve in the end, as far as it may go now. */
@@ -131,14 +134,16 @@ function roomOf({ plan, spec }: FleetInput, groups: readonly Group[]): number {
   return Math.max(0, surge, plan.replicas - heads);
 }
 
-/** In a rollout: new gateways that have not been ready for long enough. */
+/**
+ * New gateways that have not been ready for long enough. In a rollout an old one goes for each;
+ * else they wait for those that come with them: nobody is to be moved to one, and on to another.
+ */
 function newcomersOf({ spec, wallMs }: FleetInput, groups: readonly Group[]): Set<string> {
   const isRollout = groups.some(({ isNewest, heads }) => !isNewest && heads > 0);
-  if (!isRollout) return new Set();
-  const enoughMs = spec.rollout.minReadySeconds * 1_000;
-  const young = groups
-    .filter(({ isNewest }) => isNewest)
-    .flatMap(({ live }) => live)
-    .filter(({ ready, readySince }) => ready && wallMs - readySince < enoughMs);
+  const newest = groups.filter(({ isNewest }) => isNewest).flatMap(({ live }) => live);
+  const coming = newest.some(({ ready, createdAt }) => !ready && wallMs - createdAt < TOGETHER_MS);
+  const alone = coming ? TOGETHER_MS : 0;
+  const enoughMs = isRollout ? spec.rollout.minReadySeconds * 1_000 : alone;
+  const young = newest.filter(({ ready, readySince }) => ready && wallMs - readySince < enoughMs);
   return new Set(young.map(({ uid }) => uid));
 }

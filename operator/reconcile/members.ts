@@ -20,14 +20,14 @@ export interface Looked {
 /**
  * The gateways that are to be in the ring: those that are ready and not leaving. One that stops
  * being ready is given a while; one that is deleted goes at once. Whoever was never ready is not
- * in it; nor, in a rollout, who has not been ready for long enough to take an old one's place:
- * coming in as that one goes, it gets what that one had, and nobody is moved twice.
+ * in it; nor, unless it is the first ring, a newcomer: in a rollout it comes in as an old one goes,
+ * and gets what that one had; else it comes with its like. So nobody is moved twice.
  */
 export function membersOf(gateways: readonly GatewayView[], looked: Looked): Member[] {
   const { known, newcomers, wallMs } = looked;
   return gateways.flatMap(({ name, uid, ip, zone, phase, ready, readySince }) => {
     if (phase !== 'running' || ip === undefined) return [];
-    if (newcomers.has(uid) && !known.has(name)) return [];
+    if (newcomers.has(uid) && !known.has(name) && known.size > 0) return [];
     if (!ready && !(known.has(name) && wallMs - readySince < PATIENCE_MS)) return [];
     const address = `${isIPv6(ip) ? `[${ip}]` : ip}:${PORTS.client}`;
     return [{ id: name, weight: WEIGHT, zone, address }];

@@ -15,6 +15,9 @@ import type { CrowdPlan, CrowdVerdict, PhaseFigures } from './crowd.ts';
 
 const RECOVER_MS = 60_000;
 const LEVEL_MS = 20_000;
+/** Gateways look once a second who belongs elsewhere. */
+const CALM_MS = 4_000;
+const CALM_BY_MS = 90_000;
 const SHOWN = 8;
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
@@ -46,6 +49,12 @@ async function recovered(): Promise<void> {
   await until(() => arbiter.rounds >= round, wait('the arbiter to look at every topic'));
   const heads = load.heads(arbiter);
   await until(() => load.level(heads), wait('everybody to be level'));
+  // What was begun is not to be taken for what comes next.
+  const { disturbances } = load.counts;
+  await until(() => disturbances.most(CALM_MS, performance.now() - CALM_MS) === 0, {
+    for: 'nobody to be asked to go any more',
+    ...{ deadlineMs: CALM_BY_MS, everyMs: 100 },
+  });
 }
 
 async function finish(): Promise<CrowdVerdict> {

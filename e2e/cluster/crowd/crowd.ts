@@ -6,7 +6,7 @@ import { until } from '../../deadline.ts';
 
 const MAIN = join(import.meta.dirname, 'crowd-main.ts');
 const BEGIN_MS = 120_000;
-const ANSWER_MS = 120_000;
+const ANSWER_MS = 240_000;
 
 export interface CrowdPlan {
   readonly ws: string;
