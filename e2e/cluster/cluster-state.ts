@@ -77,10 +77,9 @@ export function isSettled({ metadata, status }: WsCluster): boolean {
     status?.conditions?.some((one) => one.type === type && `${one.status} ${one.reason}` === is);
   return (
     status?.observedGeneration === metadata.generation &&
-    isDeepStrictEqual(
-      [holds('Ready', 'True AllReady'), holds('RingSynced', 'True Synced')],
-      [true, true],
-    )
+    holds('Ready', 'True AllReady') === true &&
+    holds('RingSynced', 'True Synced') === true &&
+    holds('Draining', 'False NoneDraining') === true
   );
 }
 

@@ -10,7 +10,9 @@ const SETTLE_MS = 90_000;
 const QUIET_MS = 2_000;
 
 const metrics = { podMonitor: { enabled: true } };
-const SPEC: Partial<WsClusterSpecInput> = { replicas: 2, metrics };
+/** All at once: what is killed here is the operator, again and again. */
+const rollout = { maxSurge: '100%', minReadySeconds: 0 };
+const SPEC: Partial<WsClusterSpecInput> = { replicas: 2, metrics, rollout };
 
 /** What is done to a WsCluster, one after the other. */
 const CHANGES = {

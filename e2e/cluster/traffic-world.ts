@@ -122,15 +122,14 @@ export class TrafficWorld {
   }
 }
 
-/** As it is wanted, and nobody is emptied any more. */
 function settled(world: OperatorWorld, at: TrafficWorld['at']) {
   let last = '';
   return until(
     async () => {
       const cluster = await world.read(at);
-      const { conditions = [], drainingReplicas } = cluster.status ?? {};
+      const { conditions = [] } = cluster.status ?? {};
       last = conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`).join(', ');
-      return isSettled(cluster) && drainingReplicas === 0;
+      return isSettled(cluster);
     },
     { for: () => `it to settle: ${last}`, deadlineMs: SETTLE_MS, everyMs: 250 },
   );
