@@ -137,7 +137,10 @@ export interface WsCluster {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     /** What a copy keeps of `managedFields`. */
-    readonly replicasOwners?: readonly { readonly manager: string; readonly time: string }[];
+    readonly replicasOwners?: readonly {
+      readonly manager: string;
+      readonly time: string | undefined;
+    }[];
   };
   readonly spec: WsClusterSpec;
   readonly status?: WsClusterStatus;

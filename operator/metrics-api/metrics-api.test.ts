@@ -101,9 +101,11 @@ describe('the metrics API', () => {
     assert.deepEqual([group, version], ['external.metrics.k8s.io', 'v1beta1']);
     assert.deepEqual(service, { ...SERVICE, port: 443 });
     assert.equal(insecureSkipTLSVerify, undefined);
-    assert.equal(metrics.state.kind, 'unavailable');
-    const status = { conditions: [{ type: 'Available', status: 'True' }] };
-    api.put(PATH, { ...there(), status });
+    assert.equal(metrics.state.kind, 'pending');
+    const is = (status: string) => ({ conditions: [{ type: 'Available', status, message: 'm' }] });
+    api.put(PATH, { ...there(), status: is('False') });
+    await until('it is not', () => metrics.state.kind === 'unavailable');
+    api.put(PATH, { ...there(), status: is('True') });
     await until('it is served', () => metrics.state.kind === 'served');
     assert.ok(changes >= 2);
   });

@@ -79,8 +79,10 @@ export class Registration {
     if (!isOurs(there, namespace)) return { kind: 'foreign', owner: ownerOf(there) };
     const available = there.status?.conditions?.find(({ type }) => type === 'Available');
     if (available?.status === 'True') return { kind: 'served' };
-    const message = available?.message ?? 'the API server has not tried yet';
-    return { kind: 'unavailable', message };
+    if (available?.status !== 'False') {
+      return { kind: 'pending', message: 'the API server has not tried it yet' };
+    }
+    return { kind: 'unavailable', message: available.message ?? 'no reason given' };
   }
 
   /** Something may be due. */

@@ -114,7 +114,10 @@ describe('Events about the number of gateways', () => {
     assert.deepEqual(reasons([by('kubectl', 20)]), ['ReplicasOwnedByAutoscaler']);
     assert.deepEqual(reasons([by('kubectl', 20)], status(2)), [], 'said when it was seen');
     assert.deepEqual(reasons([by('kubectl', 10)]), [], 'before there was an autoscaler');
-    assert.deepEqual(reasons([by('kubectl', 20), by('kube-controller-manager', 30)]), []);
+    const scaled = { manager: 'kubectl', time: undefined };
+    assert.deepEqual(reasons([scaled]), ['ReplicasOwnedByAutoscaler'], 'by way of the scale');
+    const autoscaler = { manager: 'kube-controller-manager', time: undefined };
+    assert.deepEqual(reasons([by('kubectl', 20), autoscaler]), []);
     assert.deepEqual(reasons([]), []);
   });
 

@@ -128,7 +128,8 @@ const short = (message = 'no reason given'): string =>
 /** Who wrote `spec.replicas`, as `managedFields` has it. */
 export interface ReplicasOwner {
   readonly manager: string;
-  readonly time: string;
+  /** Undefined by way of the scale: the API server writes none there. */
+  readonly time: string | undefined;
 }
 
 /** What is kept of `managedFields`, which are often half of an object. */
@@ -136,7 +137,7 @@ export function withReplicasOwners<T extends KubeObject>(object: T): T {
   const { managedFields, ...metadata } = object.metadata as T['metadata'] & {
     readonly managedFields?: readonly ManagedFields[];
   };
-  const owners = (managedFields ?? []).flatMap(({ manager = '', time = '', fieldsV1 }) =>
+  const owners = (managedFields ?? []).flatMap(({ manager = '', time, fieldsV1 }) =>
     fieldsV1?.['f:spec']?.['f:replicas'] === undefined ? [] : [{ manager, time }],
   );
   return { ...object, metadata: { ...metadata, replicasOwners: owners } };
@@ -154,11 +155,12 @@ const AUTOSCALERS = /controller-manager|pod-autoscaler|^hpa/;
 /** Who but the autoscaler set `spec.replicas` last, since there is one. */
 function intruder({ cluster, autoscaler }: Scaling): string | undefined {
   const owners: readonly ReplicasOwner[] = cluster.metadata.replicasOwners ?? [];
-  const [last] = owners.toSorted((a, b) => timeOf(b.time) - timeOf(a.time));
   const { creationTimestamp } = (autoscaler?.metadata ?? {}) as { creationTimestamp?: string };
-  if (last === undefined || creationTimestamp === undefined) return undefined;
-  if (timeOf(last.time) <= timeOf(creationTimestamp)) return undefined;
-  return AUTOSCALERS.test(last.manager) ? undefined : last.manager;
+  if (creationTimestamp === undefined) return undefined;
+  // Who writes another value is its only owner then.
+  if (owners.some(({ manager }) => AUTOSCALERS.test(manager))) return undefined;
+  const since = (time: string) => timeOf(time) > timeOf(creationTimestamp);
+  return owners.find(({ time }) => time === undefined || since(time))?.manager;
 }
 
 const ACTION = 'Scale';

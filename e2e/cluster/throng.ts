@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { until } from '../deadline.ts';
+
+/** Comes back whenever it is turned away, until it is told to go. */
+const SCRIPT = `const [url, count] = process.argv.slice(1);
+let open = 0;
+const come = () => {
+  const socket = new WebSocket(url);
+  let here = false;
+  socket.onopen = () => { here = true; open += 1; if (open === Number(count)) console.log('all'); };
+  socket.onerror = () => {};
+  socket.onclose = () => { if (here) open -= 1; setTimeout(come, 100 + 400 * Math.random()); };
+};
+for (let n = 0; n < Number(count); n += 1) come();`;
+
+/** Plain clients in the network of a lab, who say nothing and are judged by nobody. */
+export class Throng {
+  readonly #process: ChildProcess;
+
+  private constructor(child: ChildProcess) {
+    this.#process = child;
+  }
+
+  /** Resolves when all are connected. `pid`: whose network it is in. */
+  static async start(pid: number | undefined, url: string, count: number): Promise<Throng> {
+    const within = ['nsenter', `--net=/proc/${pid}/ns/net`, '--'];
+    const program = [process.execPath, '-e', SCRIPT, url, String(count)];
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...within, ...program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let all = false;
+    createInterface({ input: child.stdout }).on('line', () => {
+      all = true;
+    });
+    await until(() => all, { for: `${count} clients to be connected`, deadlineMs: 60_000 });
+    return new Throng(child);
+  }
+
+  /** All at once; resolves when they are gone. */
+  async leave(): Promise<void> {
+    const child = this.#process;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
