@@ -39,11 +39,27 @@ export class TrafficWorld {
     this.at = parts.at;
   }
 
-  static async start({ name, nodes, clients, spec }: TrafficOptions): Promise<TrafficWorld> {
-    const at = { namespace: `${name}-${process.pid}`, name: 'chat' };
+  /** Throws when it does not come about; nothing is left of it then. */
+  static async start(options: TrafficOptions): Promise<TrafficWorld> {
+    const at = { namespace: `${options.name}-${process.pid}`, name: 'chat' };
     const system = `${at.namespace}-system`;
+    const { nodes } = options;
     const world = await OperatorWorld.start({ nodes, namespaces: [at.namespace, system] });
-    const { target } = world;
+    const begun: { stop(): Promise<void> }[] = [world];
+    try {
+      const url = await TrafficWorld.#furnish(world, at);
+      const team = await TrafficWorld.#operators(world, at.namespace, system);
+      begun.unshift(team);
+      const crowd = await TrafficWorld.#populate(world, { ...options, at, url });
+      return new TrafficWorld({ world, team, crowd, at });
+    } catch (error) {
+      for (const one of begun) await one.stop();
+      throw error;
+    }
+  }
+
+  /** Resolves with the URL of its Redis. */
+  static async #furnish({ target }: OperatorWorld, at: TrafficWorld['at']): Promise<string> {
     const made = await productImage('gateway');
     await target.load(made);
     const url = await startRedisPod(target.kubectl, at.namespace);
@@ -52,13 +68,35 @@ export class TrafficWorld {
       ...{ apiVersion: 'v1', kind: 'Secret', stringData: { url } },
       metadata: { name: secret, namespace: at.namespace },
     });
+    return url;
+  }
+
+  static async #operators(
+    { target, hand }: OperatorWorld,
+    watch: string,
+    namespace: string,
+  ): Promise<OperatorTeam> {
+    const { name: gatewayImage } = await productImage('gateway');
     const server = new URL(target.lab?.server ?? assert.fail()).hostname;
-    const team = new OperatorTeam(target, world.hand, {
-      ...{ namespace: system, watch: at.namespace, gatewayImage: made.name },
+    const team = new OperatorTeam(target, hand, {
+      ...{ namespace, watch, gatewayImage },
       // What runs in the lab's network sees this host there.
       host: server.replace(/\.\d+$/, '.1'),
     });
-    await team.standby();
+    try {
+      await team.standby();
+      return team;
+    } catch (error) {
+      await team.stop();
+      throw error;
+    }
+  }
+
+  static async #populate(
+    world: OperatorWorld,
+    { at, url, spec, clients }: TrafficOptions & { at: TrafficWorld['at']; url: string },
+  ): Promise<Crowd> {
+    const { target } = world;
     await world.create(at, {
       redis: { ...minimal.redis, keyPrefix: KEY_PREFIX },
       auth: { anonymous: true, anonymousPublish: true },
@@ -68,11 +106,10 @@ export class TrafficWorld {
     await settled(world, at);
     const path = '-o=jsonpath={.spec.clusterIP}:{.spec.ports[0].port}';
     const address = await target.kubectl('-n', at.namespace, 'get', 'service/chat', path);
-    const crowd = await Crowd.start(target.lab?.component('kube-apiserver').pid, {
+    return Crowd.start(target.lab?.component('kube-apiserver').pid, {
       ...{ ws: `ws://${address}/ws`, http: `http://${address}`, keyPrefix: KEY_PREFIX, clients },
       ...{ redis: { host: new URL(url).hostname, port: 6379 }, heartbeatMs: HEARTBEAT_MS },
     });
-    return new TrafficWorld({ world, team, crowd, at });
   }
 
   async stop(): Promise<void> {

@@ -9,6 +9,8 @@ import type { Place, Subscriber, SubscriberOptions } from './subscriber.ts';
 import { BALANCER, type Targets } from './target.ts';
 
 const CONNECT_MS = 3_000;
+/** So that they are back soon: what is tested is what they come back to. */
+const HASTY = { backoffBaseMs: 100, backoffCapMs: 300 };
 const GRACE_HEARTBEATS = 0.5;
 /** A `move` is shorter; what is longer need not be looked into. */
 const MOVE_BYTES = 2_048;
@@ -20,6 +22,8 @@ export function loadClient(options: {
   readonly random: () => number;
   readonly heartbeatMs: number;
   readonly onLife?: () => void;
+  /** Comes back as slowly as the package does by default. Default: false. */
+  readonly patient?: boolean;
   /** By what it can be placed. Default: its session alone. */
   readonly key?: string;
   /** Each connection that it begins. */
@@ -28,13 +32,13 @@ export function loadClient(options: {
   readonly onTarget?: (gateway: string) => void;
 }): Client {
   const { targets, counts, random, heartbeatMs, onLife, onTarget, onSocket, key } = options;
+  const { patient = false } = options;
   const client = new Client({
     url: key === undefined ? BALANCER : `${BALANCER}?key=${key}`,
     name: 'load/1',
     connectTimeoutMs: CONNECT_MS,
     graceMs: heartbeatMs * GRACE_HEARTBEATS,
-    backoffBaseMs: 100,
-    backoffCapMs: 300,
+    ...(patient ? {} : HASTY),
     random,
     webSocket: (url, protocols) => {
       // The load balancer decides anew at each try; a gateway may name another one.
@@ -93,7 +97,7 @@ export class ClientSubscriber implements Subscriber {
   }
 
   start(): void {
-    const { targets, counts, random, heartbeatMs, recorder } = this.#options;
+    const { targets, counts, random, heartbeatMs, recorder, patient } = this.#options;
     const onSocket = (socket: WebSocket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -108,6 +112,7 @@ export class ClientSubscriber implements Subscriber {
       onLife,
       onSocket,
       key: this.name,
+      patient,
     });
     this.#client = client;
     client.on('state', (change) => this.#connection(change));

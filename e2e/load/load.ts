@@ -32,6 +32,10 @@ export interface LoadOptions {
   readonly recorder: Recorder;
   readonly gateways: readonly Target[];
   readonly heartbeatMs: number;
+  /** For everybody to subscribe, and to hear something. Default: 20 s. */
+  readonly beginMs?: number;
+  /** Clients of the package come back as slowly as they do by default. Default: false. */
+  readonly patient?: boolean;
 }
 
 const BEGIN_MS = 20_000;
@@ -75,7 +79,8 @@ export class Load {
   /** Every subscriber is subscribed and has something of each of its topics, or its start. */
   async begin(): Promise<void> {
     for (const subscriber of this.subscribers) subscriber.start();
-    await until(() => this.attached(), { for: 'everybody to subscribe', deadlineMs: BEGIN_MS });
+    const { beginMs: deadlineMs = BEGIN_MS } = this.#options;
+    await until(() => this.attached(), { for: 'everybody to subscribe', deadlineMs });
     // A plain client is told nothing when its subscription is in force, so it is shown.
     const herald = this.#herald();
     await until(
@@ -83,7 +88,7 @@ export class Load {
         for (const topic of this.topics) await herald.publish(topic);
         return this.subscribers.every((subscriber) => subscriber.begun);
       },
-      { for: 'everybody to hear something', deadlineMs: BEGIN_MS, everyMs: 100 },
+      { for: 'everybody to hear something', deadlineMs, everyMs: 100 },
     );
     await herald.stop();
   }
@@ -230,8 +235,9 @@ export class Load {
   #subscriberOptions(
     who: Pick<SubscriberOptions, 'name' | 'identity' | 'topics'>,
   ): SubscriberOptions {
-    const { random, recorder, heartbeatMs } = this.#options;
-    return { ...who, targets: this.targets, recorder, counts: this.counts, random, heartbeatMs };
+    const { random, recorder, heartbeatMs, patient = false } = this.#options;
+    const { targets, counts } = this;
+    return { ...who, targets, recorder, counts, random, heartbeatMs, patient };
   }
 
   /** Spread evenly, so that every topic has about as many of each. */

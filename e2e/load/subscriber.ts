@@ -33,6 +33,8 @@ export interface SubscriberOptions {
   readonly random: Random;
   /** The gateways' heartbeat: silence of two and a half of them ends a connection. */
   readonly heartbeatMs: number;
+  /** A client of the package comes back as slowly as it does by default. */
+  readonly patient: boolean;
 }
 
 /** A connection that heard nothing for so long is dead. */

@@ -13,6 +13,8 @@ import { Arbiter } from '../../load/arbiter.ts';
 import { Load } from '../../load/load.ts';
 import type { CrowdPlan, CrowdVerdict, PhaseFigures } from './crowd.ts';
 
+/** Many clients, on a machine that starts other things. */
+const BEGIN_MS = 90_000;
 const RECOVER_MS = 60_000;
 const LEVEL_MS = 20_000;
 /** Gateways look once a second who belongs elsewhere. */
@@ -33,6 +35,8 @@ const load = new Load({
   recorder,
   gateways: [{ name: 'service', ws: plan.ws, http: plan.http }],
   heartbeatMs: plan.heartbeatMs,
+  patient: true,
+  beginMs: BEGIN_MS,
 });
 const arbiter = new Arbiter({
   ...{ topics: load.topics, keyPrefix: plan.keyPrefix, recorder },
@@ -106,6 +110,7 @@ class Phase {
       interrupted: load.counts.interrupted - this.#interrupted,
       busiestSecond: load.counts.disturbances.most(1_000, this.#since),
       latencyP99Ms: this.#latency(),
+      outageP99Ms: this.#outages(),
     };
   }
 
@@ -115,12 +120,31 @@ class Phase {
     const began = new Map(
       records.flatMap((one) => (one.kind === 'pub' ? [[one.id, one.inv]] : [])),
     );
-    const waits = records
-      .flatMap((one) => (one.kind === 'del' ? [one.t - (began.get(one.id) ?? Number.NaN)] : []))
-      .filter((wait) => !Number.isNaN(wait))
-      .sort((a, b) => a - b);
-    return Math.round((waits[Math.floor(waits.length * 0.99)] ?? 0) / 1e6);
+    return p99Ms(
+      records.flatMap((one) => {
+        const start = one.kind === 'del' ? began.get(one.id) : undefined;
+        return one.kind === 'del' && start !== undefined ? [one.t - start] : [];
+      }),
+    );
   }
+
+  #outages(): number {
+    const since = new Map<string, number>();
+    const outages: number[] = [];
+    for (const one of recorder.records.slice(this.#first)) {
+      if (one.kind !== 'conn') continue;
+      const start = since.get(one.subscriber);
+      if (one.state === 'closed') since.set(one.subscriber, one.t);
+      else if (start !== undefined && since.delete(one.subscriber)) outages.push(one.t - start);
+    }
+    return p99Ms(outages);
+  }
+}
+
+/** Of nanoseconds. */
+function p99Ms(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return Math.round((sorted[Math.floor(sorted.length * 0.99)] ?? 0) / 1e6);
 }
 
 let phase = new Phase('');

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { until } from '../../deadline.ts';
 
 const MAIN = join(import.meta.dirname, 'crowd-main.ts');
-const BEGIN_MS = 120_000;
+const BEGIN_MS = 240_000;
 const ANSWER_MS = 240_000;
 
 export interface CrowdPlan {
@@ -40,6 +40,8 @@ export interface PhaseFigures {
   /** Most clients that were asked to go, or cut off, within any second. */
   readonly busiestSecond: number;
   readonly latencyP99Ms: number;
+  /** How long one was not connected that was cut off; 0: nobody was. */
+  readonly outageP99Ms: number;
 }
 
 /** Clients of the package in the network of a lab, judged by the history checker. */
@@ -66,8 +68,13 @@ export class Crowd {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const crowd = new Crowd(child);
-    await crowd.#hears('"ready"', BEGIN_MS);
-    return crowd;
+    try {
+      await crowd.#hears('"ready"', BEGIN_MS);
+      return crowd;
+    } catch (error) {
+      await crowd.stop();
+      throw error;
+    }
   }
 
   /** The fault begins now. */
