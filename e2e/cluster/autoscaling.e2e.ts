@@ -4,6 +4,7 @@ import type { WsClusterStatus } from '../../operator/api/wscluster.ts';
 import { pause, until } from '../deadline.ts';
 import { Crowd } from './crowd/crowd.ts';
 import { DEFINITION, established, refuseDefinition } from './definition.ts';
+import { figure } from './figures.ts';
 import { CHART, type Helm, helms } from './helm.ts';
 import { becomesReady, chat, home, leader, startInstallable } from './installation.ts';
 import {
@@ -272,11 +273,13 @@ describe('autoscaling', labOnly, () => {
   test(`gateways follow a crowd up and down, ${ROUNDS} times`, async (t) => {
     await wants(BOUNDS.least);
     crowd.begin('up and down');
+    const reactions: number[] = [];
     for (let round = 1; round <= ROUNDS; round += 1) {
       const began = performance.now();
       await arrive();
       const afterMs = await wants(FOR_ALL);
       await becomesReady(target.kubectl, HOME);
+      reactions.push(afterMs);
       const readyMs = Math.round(performance.now() - began);
       t.diagnostic(`${FOR_ALL} wanted ${afterMs} ms after all were connected, ready at ${readyMs}`);
       assert.ok(afterMs <= 2 * SYNC_MS, `${afterMs} ms`);
@@ -284,7 +287,13 @@ describe('autoscaling', labOnly, () => {
       t.diagnostic(`${await wants(BOUNDS.least)} ms after they left one is wanted again`);
       await becomesReady(target.kubectl, HOME);
     }
-    await crowd.end('up and down', { rounds: ROUNDS });
+    const seen = await crowd.end('up and down', { rounds: ROUNDS });
+    t.diagnostic(JSON.stringify(seen));
+    figure({
+      what: `replicas wanted by the HPA are right, after the last of ${OTHERS} clients came`,
+      seen: `${reactions.map((ms) => (ms / SYNC_MS).toFixed(1)).join(', ')} of its sync periods`,
+      aim: '≤ 2',
+    });
   });
 
   test('nobody is removed while nobody can say how many there are', async (t) => {
