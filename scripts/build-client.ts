@@ -11,6 +11,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { pack } from './packages/pack.ts';
 
 const root = join(import.meta.dirname, '..');
 const source = join(root, 'client');
@@ -71,19 +72,9 @@ function describe(): void {
   copyFileSync(join(root, 'LICENSE'), join(target, 'LICENSE'));
 }
 
-/** Packs what is described, and returns where. */
-function pack(): string {
-  const name = execFileSync('npm', ['pack', '--silent', '--offline'], {
-    cwd: target,
-    encoding: 'utf8',
-    timeout: DEADLINE_MS,
-  });
-  return join(target, name.trim());
-}
-
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 await bundle();
 declare();
 describe();
-process.stdout.write(`${pack()}\n`);
+process.stdout.write(`${pack(target)}\n`);

@@ -28,7 +28,7 @@ const amount = z.int().nonnegative();
 const version = z.object({ generation: z.int(), counter: z.int() });
 
 /** What is read of `/admin/status`; a gateway of another version may say more, or less. */
-const gatewayStatus = z.object({
+export const gatewayStatus = z.object({
   pod: z.string(),
   started: z.boolean(),
   /** What its start waits for: settings whose files cannot be used, or `redis`. */
@@ -41,6 +41,8 @@ const gatewayStatus = z.object({
       connections: amount,
       sessions: amount,
       drain: z.string(),
+      /** Of a drain: milliseconds until it is over, whoever is left. */
+      drainRemainingMs: z.number().optional(),
       /** Of `connections`: their clients are known to be served elsewhere by now. */
       moved: amount.optional(),
     })
@@ -53,7 +55,14 @@ const gatewayStatus = z.object({
     .object({ resumes: z.object({ complete: z.int(), broken: z.int() }).optional() })
     .optional(),
   stream: z.object({ connected: z.boolean(), unsuitable: z.array(z.string()) }).optional(),
-  ring: z.object({ version: version.optional(), digest: z.string().optional() }).optional(),
+  ring: z
+    .object({
+      version: version.optional(),
+      digest: z.string().optional(),
+      /** Shards that are its own. */
+      owned: amount.optional(),
+    })
+    .optional(),
 });
 export type GatewayStatus = z.infer<typeof gatewayStatus>;
 

@@ -17,6 +17,8 @@ export interface Call {
   /** Sent as JSON, every field of it as it is. */
   readonly body?: unknown;
   readonly patch?: PatchType;
+  /** Besides those that say who calls: for what the API server passes the call on to. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds for everything: proof, connection, the whole answer. Default: `deadlineMs`. */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -132,7 +134,8 @@ export class Connection implements ApiServer {
     const { credentials, transport, userAgent } = this.#options;
     const { method, body, patch } = call;
     const proof = await this.#prove(limit);
-    const headers = { ...proof.headers, accept: 'application/json', 'user-agent': userAgent };
+    const own = { ...proof.headers, accept: 'application/json', 'user-agent': userAgent };
+    const headers = { ...call.headers, ...own };
     const type = `application/${patch ?? 'json'}`;
     const path = credentials.basePath + withQuery(call.path, call.query);
     const before = refusing(call.before);
@@ -186,6 +189,7 @@ export class Connection implements ApiServer {
       code: answer.status,
       what,
       status: statusIn(text),
+      text,
       retryAfter: typeof header === 'string' ? header : undefined,
       wallMs: this.#options.clock.wall(),
     });

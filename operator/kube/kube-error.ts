@@ -27,6 +27,8 @@ export interface KubeErrorOptions {
   readonly status?: number;
   /** The API server asks not to be called again before. Milliseconds. */
   readonly retryAfterMs?: number;
+  /** What was said where it is not the API server's own word, `ANSWER_SHOWN` characters of it. */
+  readonly answer?: string;
   readonly cause?: unknown;
 }
 
@@ -37,6 +39,8 @@ export class KubeError extends Error {
   readonly reason: string;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Of whoever the API server passed the call on to, or of a proxy in front of it. */
+  readonly answer: string | undefined;
 
   constructor(message: string, options: KubeErrorOptions) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined);
@@ -44,6 +48,7 @@ export class KubeError extends Error {
     this.reason = options.reason;
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
+    this.answer = options.answer;
   }
 }
 
@@ -97,11 +102,16 @@ const REASONS: ReadonlyMap<number, string> = new Map([
 /** A server that asks for more patience than this is asked sooner. Milliseconds. */
 const RETRY_AFTER_CAP_MS = 5 * 60_000;
 
+/** Of an answer that is not the API server's own. */
+const ANSWER_SHOWN = 4_096;
+
 export interface Refusal {
   readonly code: number;
   /** What was asked: `PATCH /api/v1/…`. */
   readonly what: string;
   readonly status: Status | undefined;
+  /** All that was answered. */
+  readonly text?: string;
   /** The header of that name. */
   readonly retryAfter?: string | undefined;
   /** Milliseconds since 1970: the header may name a time. */
@@ -109,7 +119,7 @@ export interface Refusal {
 }
 
 /** The error of an answer that is not 2xx. */
-export function refused({ code, what, status, retryAfter, wallMs }: Refusal): KubeError {
+export function refused({ code, what, status, text, retryAfter, wallMs }: Refusal): KubeError {
   const reason = status?.reason ?? REASONS.get(code) ?? 'Unknown';
   const verdict = VERDICTS.get(code) ?? 'retry';
   const seconds = status?.retryAfterSeconds;
@@ -117,7 +127,9 @@ export function refused({ code, what, status, retryAfter, wallMs }: Refusal): Ku
     readRetryAfter(retryAfter, wallMs) ?? (seconds === undefined ? undefined : seconds * 1000);
   const wait = asked === undefined ? {} : { retryAfterMs: Math.min(asked, RETRY_AFTER_CAP_MS) };
   const message = `${what}: ${code} ${reason}: ${status?.message ?? 'no reason given'}`;
-  return new KubeError(message, { verdict, reason, status: code, ...wait });
+  const isOthers = status === undefined && text !== undefined && text !== '';
+  const answer = isOthers ? { answer: text.slice(0, ANSWER_SHOWN) } : {};
+  return new KubeError(message, { verdict, reason, status: code, ...wait, ...answer });
 }
 
 /** Seconds, or an HTTP date. Undefined for anything else. Milliseconds, never below 0. */

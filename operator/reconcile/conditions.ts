@@ -92,7 +92,7 @@ function completeFor({ plan, targets }: Situation): readonly [string, string] {
     0,
   );
   if (kept === 0) return ['Complete', 'every gateway that is wanted is there'];
-  return ['PartitionReached', `spec.rollout.partition leaves ${gateways(kept)} as before`];
+  return ['PartitionReached', `${gateways(kept)} as before, as spec.rollout.partition has it`];
 }
 
 /** When something last became of the gateways: one was made, became ready, or was not any more. */

@@ -122,6 +122,15 @@ const layers: readonly Layer[] = [
     'operator/reconcile',
     'operator/settings',
   ]),
+  // It reads what the operator writes, and as that does.
+  layer('cli', /^cli\//, [
+    'protocol',
+    'gateway/settings',
+    'operator/api',
+    'operator/gateways',
+    'operator/kube',
+    'operator/reconcile',
+  ]),
   layer('e2e', /^e2e\//, ['*']),
   layer('bench', /^bench\//, ['*']),
   layer('scripts', /^scripts\//, ['*']),
@@ -158,7 +167,7 @@ export function isTestFile(path: string): boolean {
 
 /** In a folder of the product that holds what its tests share. */
 export function isTestSupport(path: string): boolean {
-  return /^(protocol|client|gateway|operator|embedded)\/(.*\/)?testing\//.test(path);
+  return /^(protocol|client|gateway|operator|cli|embedded)\/(.*\/)?testing\//.test(path);
 }
 
 /** Code that only tests load: by its name, its folder, or its import of node:test or fast-check. */

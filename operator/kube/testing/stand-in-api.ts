@@ -97,8 +97,9 @@ export class StandInApi implements ApiServer {
     if (method === 'GET' && isCollection(path)) return this.#list(call);
     if (path.endsWith('/status')) return this.#applyStatus(call);
     const was = this.#objects.get(path);
-    if (method === 'PATCH') return this.#apply(call, was);
+    if (method === 'PATCH' && call.patch !== 'merge-patch+json') return this.#apply(call, was);
     if (was === undefined) throw this.#refuse(404, 'NotFound', path);
+    if (method === 'PATCH') return this.#merge(call, was);
     if (method === 'PUT') return this.#replace(call, was);
     if (method === 'DELETE') return this.#delete(call, was);
     return was;
@@ -161,6 +162,19 @@ export class StandInApi implements ApiServer {
     return this.put(path, now);
   }
 
+  /** A merge patch; the uid and the version that it names must be the object's. */
+  #merge({ path, body }: Call, was: KubeObject): KubeObject {
+    const given = isRecord(body) && isRecord(body['metadata']) ? body['metadata'] : {};
+    for (const field of ['uid', 'resourceVersion'] as const) {
+      if ((given[field] ?? was.metadata[field]) !== was.metadata[field]) {
+        throw this.#refuse(409, 'Conflict', path);
+      }
+    }
+    const now = merged({ ...was }, body);
+    if (!isKubeObject(now)) throw this.#refuse(400, 'BadRequest', path);
+    return JSON.stringify(now) === JSON.stringify(was) ? was : this.put(path, { ...now });
+  }
+
   #applyStatus({ path, body, patch }: Call): KubeObject {
     const at = path.slice(0, -'/status'.length);
     const was = this.#objects.get(at);
@@ -219,6 +233,17 @@ export class StandInApi implements ApiServer {
   #refuse(code: number, reason: string, what: string): KubeError {
     return refused({ code, what, status: { reason, message: what }, wallMs: 0 });
   }
+}
+
+/** RFC 7386. */
+function merged(target: unknown, patch: unknown): unknown {
+  if (!isRecord(patch)) return patch;
+  const result: Record<string, unknown> = isRecord(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merged(result[name], value);
+  }
+  return result;
 }
 
 /** `…/namespaces/n/plural/name`, or `…/plural/name`. */

@@ -1,0 +1,108 @@
+import { connectionsOf, type GatewayView, statusOf } from '../../operator/reconcile/gateways.ts';
+import { timeOf } from '../../operator/reconcile/times.ts';
+import { emptyingOf, shortly } from '../drain/emptying.ts';
+import type { Style } from '../screen.ts';
+import { table } from '../table.ts';
+import { count, duration, listed } from '../words.ts';
+import { concerns } from './concerns.ts';
+import type { Facts } from './facts.ts';
+import { ringPicture, shardsOf } from './ring-picture.ts';
+import { rolloutLines } from './rollout-lines.ts';
+
+/** Everything about one WsCluster, as lines. */
+export function whole(facts: Facts, style: Style): string[] {
+  const attention = attentionLines(facts);
+  const sections: readonly (readonly [string, readonly string[], 'alarm' | 'heading'])[] = [
+    ['Needs attention', attention, 'alarm'],
+    ['Rollout', rolloutLines(facts), 'heading'],
+    ['Gateways', gatewayLines(facts), 'heading'],
+    [ringTitle(facts), ringPicture(facts, style), 'heading'],
+  ];
+  return [
+    style.heading(headline(facts)),
+    ...sections
+      .filter(([, lines]) => lines.length > 0)
+      .flatMap(([title, lines, how]) => [
+        '',
+        style[how](title),
+        ...lines.map((line) => `  ${line}`),
+      ]),
+  ];
+}
+
+function headline({ cluster, gateways }: Facts): string {
+  const { metadata, spec, status } = cluster;
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+  const { readyReplicas = 0, connections } = status ?? {};
+  const told = gateways.flatMap((gateway) => connectionsOf(gateway) ?? []);
+  const all = told.reduce((sum, one) => sum + one, 0);
+  const isExact = told.length > 0 && told.length === gateways.length;
+  const about = connections === undefined ? '' : `, about ${count(connections, 'client')}`;
+  const clients = isExact ? `, ${count(all, 'client')}` : about;
+  const of = `${readyReplicas} of ${count(spec.replicas, 'gateway')} ready`;
+  return `${metadata.name} in ${metadata.namespace}: Ready ${ready}, ${of}${clients}`;
+}
+
+function attentionLines({ cluster, gateways, ringProblem, wallMs }: Facts): string[] {
+  const conditions = concerns(cluster).map(({ title, reason, message, since }) => {
+    const held = since === undefined ? '' : `, for ${duration(wallMs - timeOf(since))}`;
+    return `${title} (${reason}${held}): ${message}`;
+  });
+  const troubles = gateways.flatMap(({ name, trouble }) =>
+    trouble === undefined ? [] : [`${name} (${trouble.kind}): ${trouble.message}`],
+  );
+  const ring = ringProblem === undefined ? [] : [`the ring cannot be shown: ${ringProblem}`];
+  return [...conditions, ...troubles, ...silent(gateways), ...ring];
+}
+
+/** Who does not answer, by what comes instead: often it is the same for all. */
+function silent(gateways: readonly GatewayView[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { name, report } of gateways) {
+    if (report === undefined || 'status' in report) continue;
+    // Pods differ in their names and addresses alone.
+    const problem = report.problem.replaceAll(`${name}:`, 'POD:');
+    names.set(problem, [...(names.get(problem) ?? []), name]);
+  }
+  return [...names].map(([problem, who]) => `no numbers of ${listed(who, 3)}: ${problem}`);
+}
+
+const COLUMNS = [
+  { title: 'NAME' },
+  { title: 'REVISION' },
+  { title: 'READY' },
+  { title: 'CLIENTS', isNumber: true },
+  { title: 'SHARDS', isNumber: true },
+  { title: 'RING' },
+  { title: 'DRAIN' },
+] as const;
+
+function gatewayLines(facts: Facts): string[] {
+  const { gateways, cluster, wallMs } = facts;
+  if (gateways.length === 0) return ['none'];
+  const shards = shardsOf(facts.ring);
+  const rows = gateways.map((gateway) => {
+    const { name, revision, ready, phase } = gateway;
+    const ring = statusOf(gateway)?.ring;
+    const emptying = emptyingOf(gateway, cluster, wallMs);
+    const owned = shards?.get(name) ?? (shards === undefined ? ring?.owned : 0);
+    const version = ring?.version && `${ring.version.generation}.${ring.version.counter}`;
+    return [
+      ...[name, revision, ready ? 'yes' : phase === 'waiting' ? 'starting' : 'no'],
+      ...[shown(connectionsOf(gateway)), shown(owned), version ?? '?'],
+      emptying === undefined ? '-' : shortly(emptying),
+    ];
+  });
+  return table(COLUMNS, rows);
+}
+
+const shown = (number: number | undefined): string => (number === undefined ? '?' : `${number}`);
+
+function ringTitle({ ring, cluster }: Facts): string {
+  if (ring === undefined) return 'Ring';
+  const { generation, counter } = ring.version;
+  const { balancePercent } = cluster.status?.ring ?? {};
+  const fullest =
+    balancePercent === undefined ? '' : `, the fullest has ${balancePercent} % of its fair share`;
+  return `Ring ${generation}.${counter}: ${count(ring.members.length, 'member')}${fullest}`;
+}
