@@ -58,6 +58,6 @@ describe('the command line', () => {
     );
     const [drain] = commands.filter(({ name }) => name === 'drain');
     assert.match(helpOf(commands, drain), /^kubectl wscluster drain POD \[options\]\n/);
-    assert.doesNotMatch(helpOf(commands, drain), /--watch|api-key/);
+    assert.doesNotMatch(helpOf(commands, drain), /-w, --watch|api-key/);
   });
 });

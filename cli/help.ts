@@ -7,7 +7,7 @@ const WIDTH = 26;
 
 const row = (left: string, text: string): string => `  ${left.padEnd(WIDTH)}  ${text}`;
 
-export const usageOf = ({ name, operand, needsOperand }: Command): string =>
+const usageOf = ({ name, operand, needsOperand }: Command): string =>
   `${name} ${needsOperand ? operand : `[${operand}]`}`;
 
 function optionRow({ name, short, value, text }: OptionDeclaration): string {

@@ -95,8 +95,8 @@ export const abort = about(
     return {
       patch: { annotations: { [ABORT_ANNOTATION]: revision.name } },
       says:
-        `the rollout of ${revision.name} is aborted: gateways go back to ${stableRevision}${held}, ` +
-        'until the spec is another one',
+        `the rollout of ${revision.name} is aborted: gateways go back to ` +
+        `${stableRevision}${held}, until the spec is another one`,
     };
   },
 );

@@ -15,7 +15,7 @@ export interface Style {
 }
 
 /** For files, pipes, and whoever wants no colours: ASCII. */
-export const plain: Style = {
+const plain: Style = {
   heading: (text) => text,
   alarm: (text) => text,
   bar: (share, width) => '#'.repeat(Math.round(share * width)),
@@ -23,7 +23,7 @@ export const plain: Style = {
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-export const colourful: Style = {
+const colourful: Style = {
   heading: (text) => `\x1b[1m${text}\x1b[0m`,
   alarm: (text) => `\x1b[31m${text}\x1b[0m`,
   bar: (share, width) => {

@@ -2,13 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { WsCluster } from '../operator/api/wscluster.ts';
 import { KubeError } from '../operator/kube/kube-error.ts';
-import type { ObservedPod } from '../operator/reconcile/copies.ts';
 import { PORTS } from '../operator/reconcile/desired/names.ts';
-import { type GatewayView, gatewayOf } from '../operator/reconcile/gateways.ts';
+import type { GatewayView } from '../operator/reconcile/gateways.ts';
 import { type Command, type Desk, say } from './command.ts';
 import { Complaint, Misuse } from './complaint.ts';
 import { reasonOf } from './explained.ts';
-import { proxyPath } from './gateways.ts';
+import { proxyPath, unasked } from './gateways.ts';
 import { clusterOf, clustersOf, nameIn, podsOf } from './lookup.ts';
 import { table } from './table.ts';
 import { count, duration, listed } from './words.ts';
@@ -101,20 +100,19 @@ interface Asking {
 
 /** One gateway asks all the others; of those that cannot be reached the next one is asked. */
 async function ask(desk: Desk, { cluster, user, key }: Asking): Promise<Answer> {
-  const candidates = (await podsOf(desk, cluster))
-    .map((pod) => ({ pod, view: gatewayOf(pod) }))
-    .filter(({ view }) => view.up)
-    .toSorted((a, b) => rank(a.view) - rank(b.view))
+  const candidates = unasked(desk, await podsOf(desk, cluster))
+    .filter(({ up }) => up)
+    .toSorted((a, b) => rank(a) - rank(b))
     .slice(0, ATTEMPTS);
   const failures: string[] = [];
-  for (const { pod } of candidates) {
+  for (const { name: pod } of candidates) {
     try {
       const headers = key === undefined ? {} : { 'x-api-key': key };
       return await askOne(desk, { pod, user, headers });
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
       if (isFinal(error)) throw refused(error, { pod, isKnown: key !== undefined });
-      failures.push(`${pod.metadata.name}: ${saidBy(error) ?? reasonOf(error)}`);
+      failures.push(`${pod}: ${saidBy(error) ?? reasonOf(error)}`);
     }
   }
   const { name } = cluster.metadata;
@@ -124,18 +122,19 @@ async function ask(desk: Desk, { cluster, user, key }: Asking): Promise<Answer> 
 }
 
 /** Those that stay, and serve, first. */
-const rank = ({ phase, ready }: GatewayView): number =>
-  (phase === 'running' ? 0 : 2) + (ready ? 0 : 1);
+const rank = ({ phase, ready, requested }: GatewayView): number =>
+  (phase === 'running' ? 0 : 2) + (ready && !requested ? 0 : 1);
 
 async function askOne(
-  { api }: Desk,
-  { pod, user, headers }: { pod: ObservedPod; user: string; headers: Record<string, string> },
+  { api, namespace }: Desk,
+  { pod, user, headers }: { pod: string; user: string; headers: Record<string, string> },
 ): Promise<Answer> {
-  const path = `${proxyPath(pod, PORTS.client)}/v1/users/${encodeURIComponent(user)}`;
+  const proxy = proxyPath({ namespace, name: pod }, PORTS.client);
+  const path = `${proxy}/v1/users/${encodeURIComponent(user)}`;
   const call = { method: 'GET' as const, path, headers, deadlineMs: DEADLINE_MS };
   const read = answerShape.safeParse(await api.call(call));
   if (read.success) return read.data;
-  throw new Complaint(`what ${pod.metadata.name} says cannot be read: is it of another version?`);
+  throw new Complaint(`what ${pod} says cannot be read: is it of another version?`);
 }
 
 /** Another gateway, or the API server, would say the same. */
@@ -145,13 +144,13 @@ function isFinal(error: KubeError): boolean {
   return status === 401 || status === 403;
 }
 
-function refused(error: KubeError, { pod, isKnown }: { pod: ObservedPod; isKnown: boolean }) {
+function refused(error: KubeError, { pod, isKnown }: { pod: string; isKnown: boolean }) {
   const said = saidBy(error);
   if (said === undefined) return error;
   const isAboutKey = error.status === 401 || error.status === 403;
   const give = `give one with --api-key-file or ${KEY_VARIABLE}`;
   if (isAboutKey && !isKnown) return new Complaint(`an API key is needed: ${give}`);
-  return new Complaint(`${pod.metadata.name} refuses: ${said}`);
+  return new Complaint(`${pod} refuses: ${said}`);
 }
 
 const refusal = z.object({ code: z.string(), message: z.string() });

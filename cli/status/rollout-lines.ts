@@ -21,8 +21,8 @@ export function rolloutLines(facts: Facts): string[] {
     ...(isAborted ? [`aborted: revision ${revision.name}, until the spec is another one`] : []),
     ...(spec.rollout.paused ? [`paused: no rollout ${under ? 'goes on' : 'begins'}`] : []),
     ...partition(facts),
-    // Paused and aborted were said.
-    ...(under && progressing !== undefined && !SAID.has(progressing.reason)
+    // Paused and aborted were said; what stands still needs attention, and is said there.
+    ...(under && progressing?.status === 'True' && !SAID.has(progressing.reason)
       ? [`${progressing.reason}: ${progressing.message}`]
       : []),
   ];

@@ -102,6 +102,16 @@ describe('a call', () => {
     assert.deepEqual(await wait({ 'retry-after': at }), ['Told', 3000]);
   });
 
+  test('may say more to whom it is passed on, and is told what that one said', async () => {
+    const { api, transport } = connected(() => canned({ status: 403, body: '{"code":"no"}' }));
+    const headers = { 'x-api-key': 'k', authorization: 'Bearer theirs' };
+    const error = await failureOf(api.call({ method: 'GET', path: PODS, headers }));
+    assert.deepEqual([error.status, error.answer], [403, '{"code":"no"}']);
+    const [request] = transport.requests;
+    assert.equal(request?.headers['x-api-key'], 'k');
+    assert.equal(request?.headers['authorization'], 'Bearer t', 'it is itself in any case');
+  });
+
   test('has its token read again when the server does not know it', async () => {
     const { api, forgotten } = connected(() => canned({ status: 401 }));
     await failureOf(api.call({ method: 'GET', path: PODS }));
