@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { KubeObject } from '../../operator/kube/objects.ts';
-import { childKinds } from '../../operator/reconcile/resources.ts';
 import {
   metricsRights,
   ownMetricsRights,
@@ -16,6 +15,7 @@ import { type Audited, callsBy } from './audit-log.ts';
 import { DEFINITION, established, refuseDefinition } from './definition.ts';
 import { CHART, type Helm, helms } from './helm.ts';
 import { becomesReady, chat, GATEWAYS, home, leader, startInstallable } from './installation.ts';
+import { knowMonitoring, monitoringDefinition } from './monitoring-kinds.ts';
 import { labOf, type Target } from './target.ts';
 import { namespace } from './workload.ts';
 
@@ -39,24 +39,7 @@ const exceptions: Readonly<Record<string, string>> = {
   'patch events.events.k8s.io': 'an Event that is repeated is written again after six minutes',
 };
 
-const podMonitors = childKinds.podMonitors;
-const open = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-const PROMETHEUS = `crd/${podMonitors.plural}.${podMonitors.group}`;
-const prometheus = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `${podMonitors.plural}.${podMonitors.group}` },
-  spec: {
-    ...{ group: podMonitors.group, scope: 'Namespaced' },
-    names: { plural: podMonitors.plural, singular: 'podmonitor', kind: podMonitors.kind },
-    versions: [
-      {
-        ...{ name: podMonitors.version, served: true, storage: true },
-        schema: { openAPIV3Schema: { ...open, properties: { spec: open } } },
-      },
-    ],
-  },
-};
+const MONITORING = ['PodMonitor', 'PrometheusRule'] as const;
 
 interface Pod extends KubeObject {
   readonly spec: Readonly<Record<string, unknown>>;
@@ -85,8 +68,8 @@ describe('rights', () => {
     await refuseDefinition(target.kubectl);
     const [, helm4] = await helms(target.lab?.kubeconfig ?? process.env['E2E_KUBECONFIG']);
     helm = helm4;
-    await target.kubectl.apply(namespace(SYSTEM), prometheus);
-    await established(target.kubectl, PROMETHEUS);
+    await target.kubectl.apply(namespace(SYSTEM));
+    await knowMonitoring(target.kubectl, MONITORING);
     await home(target.kubectl, HOME);
     const metadata = { name: CREATOR, namespace: HOME };
     await target.kubectl.apply(
@@ -103,16 +86,16 @@ describe('rights', () => {
       },
     );
     const allow = 'policy.allow.secrets={chat-redis,marked}';
-    const also = ['podMonitor.enabled=true', 'metricsApi.enabled=true'].flatMap((set) => [
-      ...['--set', set],
-    ]);
+    // The port of full.yaml, which is applied over it.
+    const metricsApi = ['metricsApi.enabled=true', 'metricsApi.port=10250'];
+    const also = ['podMonitor.enabled=true', ...metricsApi].flatMap((set) => ['--set', set]);
     await helm('install', 'wscluster', CHART, '-n', SYSTEM, '--set', allow, ...also);
     await established(target.kubectl, DEFINITION);
   });
 
   after(async () => {
     await helm?.attempt('uninstall', 'wscluster', '-n', SYSTEM, '--ignore-not-found', '--wait');
-    for (const definition of [DEFINITION, PROMETHEUS]) {
+    for (const definition of [DEFINITION, ...MONITORING.map(monitoringDefinition)]) {
       await target.kubectl('delete', definition, '--ignore-not-found', '--timeout=60s');
     }
     for (const name of [HOME, SYSTEM]) {

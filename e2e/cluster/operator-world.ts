@@ -6,11 +6,12 @@ import {
   type WsClusterSpecInput,
 } from '../../operator/api/wscluster.ts';
 import { pathOf } from '../../operator/kube/resource.ts';
-import { childKinds, wsClusters } from '../../operator/reconcile/resources.ts';
+import { wsClusters } from '../../operator/reconcile/resources.ts';
 import { until } from '../deadline.ts';
 import type { ClusterName } from './cluster-state.ts';
-import { DEFINITION, established, installDefinition, refuseDefinition } from './definition.ts';
+import { DEFINITION, installDefinition, refuseDefinition } from './definition.ts';
 import { type Connected, connect } from './kube-target.ts';
+import { knowMonitoring } from './monitoring-kinds.ts';
 import { startTarget, type Target } from './target.ts';
 import { namespace } from './workload.ts';
 
@@ -107,19 +108,6 @@ export class OperatorWorld {
 
   /** Prometheus' operator's kind, as far as it matters: anything is one. */
   async knowPodMonitors(): Promise<void> {
-    const { group, version, plural, kind: name } = childKinds.podMonitors;
-    const schema = {
-      openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-    };
-    await this.target.kubectl.apply({
-      ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
-      metadata: { name: `${plural}.${group}` },
-      spec: {
-        ...{ group, scope: 'Namespaced' },
-        names: { plural, singular: 'podmonitor', kind: name, listKind: `${name}List` },
-        versions: [{ name: version, served: true, storage: true, schema }],
-      },
-    });
-    await established(this.target.kubectl, `crd/${plural}.${group}`);
+    await knowMonitoring(this.target.kubectl, ['PodMonitor']);
   }
 }
