@@ -38,6 +38,8 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
       ...{ name: 'traffic', nodes: 3, clients: CLIENTS },
       spec: {
         replicas: 3,
+        // Clients are in the cluster: they reach the gateway that they are sent to.
+        placement: { podEndpoint: 'address' },
         disruption: { movesPerSecond: BUDGET, drainGraceSeconds: 5, drainDeadlineSeconds: 120 },
       },
     });
