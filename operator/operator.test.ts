@@ -269,6 +269,29 @@ describe('the operator', () => {
     assert.ok(said().includes('Emptying') && said().includes('Emptied'));
   });
 
+  it('has evictions wait for what is still being emptied, and not for what is lost', async () => {
+    world.cluster();
+    const { pods } = await running();
+    await until('Ready', 'True');
+    const left = () => {
+      const budgets = `/apis/policy/v1/namespaces/${NAMESPACE}/poddisruptionbudgets`;
+      const budget = world.object(budgets, 'chat') as KubeObject & {
+        spec: { minAvailable: number };
+      };
+      return budget.spec.minAvailable;
+    };
+    assert.equal(left(), 2);
+    const [pod] = pods;
+    assert.ok(pod !== undefined);
+    world.gateway(pod).status['edge'] = { connections: 9, sessions: 0, drain: 'leaving' };
+    const by = new Date(clock.wall() + 60_000).toISOString();
+    const metadata = { ...pod.metadata, deletionTimestamp: by };
+    world.api.put(`${CORE}/pods/${pod.metadata.name}`, { ...pod, metadata });
+    await clock.until('another one to be kept', () => left() === 3);
+    await clock.advance(80_000);
+    assert.equal(left(), 2, 'nobody empties it any more');
+  });
+
   it('calls a gateway back that is wanted again; another operator does as well', async () => {
     world.cluster();
     const { pods } = await running();

@@ -13,7 +13,7 @@ import { type RingContent, ringConfigMap } from './desired/ring-config-map.ts';
 import { service } from './desired/service.ts';
 import { serviceAccount } from './desired/service-account.ts';
 import type { Fleet } from './fleet.ts';
-import { connectionsOf, type GatewayView } from './gateways.ts';
+import { connectionsOf, type GatewayView, isEnding } from './gateways.ts';
 import type { Plan } from './plan.ts';
 import type { ChildKind } from './resources.ts';
 import { hasReplicaSet } from './rollout.ts';
@@ -37,11 +37,13 @@ export interface ChildrenOptions {
   readonly observed: Observed;
   readonly gateways: readonly GatewayView[];
   readonly fleet: Fleet;
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
 }
 
 /** All that is made for a WsCluster, in the order in which it is: pods come last but one. */
 export function childrenOf(options: ChildrenOptions): Child[] {
-  const { cluster, plan, operator, ringContent, gateways } = options;
+  const { cluster, plan, operator, ringContent } = options;
   return [
     {
       ...{ kind: 'serviceAccounts', name: names.serviceAccount(cluster) },
@@ -51,7 +53,7 @@ export function childrenOf(options: ChildrenOptions): Child[] {
     { kind: 'services', name: names.headlessService(cluster), desired: headlessService(cluster) },
     {
       ...{ kind: 'disruptionBudgets', name: names.disruptionBudget(cluster) },
-      desired: disruptionBudget(cluster, plan.replicas + evictedClients(gateways)),
+      desired: disruptionBudget(cluster, plan.replicas + emptyingEvicted(options)),
     },
     {
       ...{ kind: 'networkPolicies', name: names.networkPolicy(cluster) },
@@ -74,11 +76,10 @@ export function childrenOf(options: ChildrenOptions): Child[] {
 }
 
 /** Gateways that end and are not empty: the next eviction waits for them. */
-const evictedClients = (gateways: readonly GatewayView[]): number =>
-  gateways.filter(
-    (gateway) =>
-      gateway.endsBy !== undefined && gateway.mark === undefined && connectionsOf(gateway) !== 0,
-  ).length;
+const emptyingEvicted = ({ gateways, wallMs }: ChildrenOptions): number =>
+  gateways
+    .filter((gateway) => isEnding(gateway, wallMs) && gateway.mark === undefined)
+    .filter((gateway) => connectionsOf(gateway) !== 0).length;
 
 /** Pods of an older template keep the settings that they were made with, which cannot change. */
 function configurationOf({ cluster, plan, observed }: ChildrenOptions): Child[] {

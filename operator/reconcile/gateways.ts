@@ -163,6 +163,10 @@ function saidIn(line: string): string | undefined {
 export const statusOf = ({ report }: GatewayView): GatewayStatus | undefined =>
   report !== undefined && 'status' in report ? report.status : undefined;
 
+/** Whether Kubernetes ends it and it empties itself; not one of a lost node, which is overdue. */
+export const isEnding = ({ endsBy }: GatewayView, wallMs: number): boolean =>
+  endsBy !== undefined && wallMs < endsBy;
+
 /** Clients that it has; undefined while it does not say. */
 export const connectionsOf = (gateway: GatewayView): number | undefined =>
   statusOf(gateway)?.edge?.connections;

@@ -16,7 +16,7 @@ import type { OperatorPods } from './desired/network-policy.ts';
 import type { Basis } from './desired/revision.ts';
 import type { DrainMarks } from './drain-marks.ts';
 import { type Fleet, fleetOf } from './fleet.ts';
-import { adminPortOf, type GatewayView, gatewayOf, statusOf } from './gateways.ts';
+import { adminPortOf, type GatewayView, gatewayOf, isEnding, statusOf } from './gateways.ts';
 import { happeningsOf } from './happenings.ts';
 import { type Made, type MakeOptions, make } from './make.ts';
 import { membersOf } from './members.ts';
@@ -109,6 +109,8 @@ interface Course {
   /** With those that are to be emptied from now on, and those that are not any more. */
   readonly gateways: readonly GatewayView[];
   readonly ring: RingDecision;
+  /** Milliseconds since 1970. */
+  readonly wallMs: number;
 }
 
 /** Who is to go is written down first: whatever else comes of it, it goes on from there. */
@@ -128,7 +130,7 @@ async function decide(
   const moved = await mark(parts, { pods, gateways, fleet, wallMs }, signal);
   for (const said of movementsSaid(gateways, moved, spec)) parts.events.record(stored, said);
   const ring = ringOf(parts, cluster, { gateways: moved, newcomers: fleet.newcomers });
-  return { cluster, plan, stop, fleet, observed, gateways: moved, ring };
+  return { cluster, plan, stop, fleet, observed, gateways: moved, ring, wallMs };
 }
 
 function ringOf(
@@ -257,9 +259,11 @@ async function conclude(
   return { againAfterMs: write.kind === 'later' ? Math.min(again, write.inMs) : again };
 }
 
-function paceOf({ observed, gateways }: Course, status: WsClusterStatus) {
+function paceOf({ observed, gateways, wallMs }: Course, status: WsClusterStatus) {
   const ready = status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
   const askable = observed.pods.some((pod) => adminPortOf(pod) !== undefined);
-  const emptying = gateways.some(({ phase }) => phase === 'leaving');
+  const emptying = gateways.some(
+    (gateway) => gateway.mark !== undefined || isEnding(gateway, wallMs),
+  );
   return (ready && !emptying) || !askable ? 'settled' : 'unsettled';
 }
