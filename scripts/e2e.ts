@@ -35,7 +35,7 @@ const LONGEST = [
     'chart-install',
     'operator-faults',
   ],
-  ...['quick-start', 'operator-many', 'operator.'],
+  ...['quick-start', 'kubectl-plugin', 'operator-many', 'operator.'],
 ];
 
 function byLength(a: string, b: string): number {

@@ -111,10 +111,12 @@ describe('status of one', () => {
 
   test('shows what may be read where the rest may not', async (t) => {
     desk.cluster('chat', healthy);
-    const forbidden = () => {
-      throw desk.refused(403, 'pods is forbidden: User "me" cannot get resource "pods/proxy"');
-    };
-    for (const name of ['chat-a', 'chat-b']) desk.gateway(name, { admin: forbidden });
+    for (const name of ['chat-a', 'chat-b']) {
+      const admin = () => {
+        throw desk.refused(403, `pods "${name}:9001" is forbidden: User "me" cannot get it`);
+      };
+      desk.gateway(name, { admin });
+    }
     desk.gateway('chat-c', { admin: () => ({ hello: 'world' }) });
     desk.api.fault = (asked) =>
       asked.path.includes('configmaps')

@@ -1,4 +1,9 @@
-import { connectionsOf, type GatewayView, statusOf } from '../../operator/reconcile/gateways.ts';
+import {
+  connectionsOf,
+  type GatewayView,
+  statusOf,
+  type Trouble,
+} from '../../operator/reconcile/gateways.ts';
 import { timeOf } from '../../operator/reconcile/times.ts';
 import { emptyingOf, shortly } from '../drain/emptying.ts';
 import type { Style } from '../screen.ts';
@@ -48,24 +53,34 @@ function attentionLines({ cluster, gateways, ringProblem, wallMs }: Facts): stri
     const held = since === undefined ? '' : `, for ${duration(wallMs - timeOf(since))}`;
     return `${title} (${reason}${held}): ${message}`;
   });
-  const troubles = gateways.flatMap(({ name, trouble }) =>
-    trouble === undefined ? [] : [`${name} (${trouble.kind}): ${trouble.message}`],
+  const troubles = together(gateways, ({ trouble }) => trouble && saidOf(trouble));
+  const silent = together(gateways, ({ report }) =>
+    report === undefined || 'status' in report ? undefined : `no numbers: ${report.problem}`,
   );
   const ring = ringProblem === undefined ? [] : [`the ring cannot be shown: ${ringProblem}`];
-  return [...conditions, ...troubles, ...silent(gateways), ...ring];
+  return [...conditions, ...troubles, ...silent, ...ring];
 }
 
-/** Who does not answer, by what comes instead: often it is the same for all. */
-function silent(gateways: readonly GatewayView[]): string[] {
+const saidOf = ({ kind, message }: Trouble): string => `${kind}: ${message}`;
+
+/** What there is to say of each, once for all of whom it is the same but for name and address. */
+function together(
+  gateways: readonly GatewayView[],
+  problemOf: (gateway: GatewayView) => string | undefined,
+): string[] {
   const names = new Map<string, string[]>();
-  for (const { name, report } of gateways) {
-    if (report === undefined || 'status' in report) continue;
-    // Pods differ in their names and addresses alone.
-    const problem = report.problem.replaceAll(`${name}:`, 'POD:');
+  for (const gateway of gateways) {
+    const { name, ip } = gateway;
+    const own = problemOf(gateway)?.replaceAll(name, 'POD');
+    if (own === undefined) continue;
+    const problem = ip === undefined ? own : own.replaceAll(ip, 'POD');
     names.set(problem, [...(names.get(problem) ?? []), name]);
   }
-  return [...names].map(([problem, who]) => `no numbers of ${listed(who, 3)}: ${problem}`);
+  return [...names].map(([problem, who]) => `${listed(who, SHOWN)}: ${problem}`);
 }
+
+/** Names of gateways that have the same problem. */
+const SHOWN = 3;
 
 const COLUMNS = [
   { title: 'NAME' },
