@@ -5,7 +5,12 @@ import { SEE_HELP } from './help.ts';
 import { isOptionName, type OptionDeclaration, optionsOf, takesValue } from './option-table.ts';
 
 export type Parsed =
-  | { readonly kind: 'run'; readonly command: Command; readonly operand: string; options: Options }
+  | {
+      readonly kind: 'run';
+      readonly command: Command;
+      readonly operand: string;
+      readonly options: Options;
+    }
   | { readonly kind: 'help'; readonly command: Command | undefined }
   | { readonly kind: 'version' }
   /** One line that says what is wrong and what would be right. */

@@ -19,7 +19,7 @@ export const common: readonly OptionDeclaration[] = [
 
 export const special: readonly OptionDeclaration[] = [
   { name: 'watch', short: 'w', text: 'of status: drawn anew every 2 s' },
-  { name: 'wait', text: 'of drain: until the pod is gone, with how far it is' },
+  { name: 'wait', text: 'of drain: until the pod is replaced, with how far it is' },
   {
     ...{ name: 'timeout', value: 'SECONDS' },
     text: 'of --watch: 3600; of --wait: what a drain may take, and 300 more',

@@ -85,7 +85,7 @@ describe('drain --wait', () => {
   const begun = (name = 'chat-a') =>
     desk.gateway(name, { why: 'Requested', connections: 90, ...asked });
 
-  test('says how far it is until the pod is gone', async () => {
+  test('says how far it is until the pod is replaced', async () => {
     desk.isTTY = true;
     const running = desk.run('drain chat-a --wait');
     await desk.clock.advance(0);
@@ -94,6 +94,9 @@ describe('drain --wait', () => {
     desk.gateway('chat-a', { ...asked, deletionTimestamp: '2026-01-01T00:00:30Z' });
     await desk.clock.advance(2_000);
     desk.remove('chat-a');
+    desk.cluster('chat', { readyReplicas: 2 });
+    await desk.clock.advance(2_000);
+    desk.cluster('chat', { readyReplicas: 3 });
     await desk.clock.advance(2_000);
     assert.equal((await running).code, 0);
     assert.deepEqual(lines(), [
@@ -101,7 +104,8 @@ describe('drain --wait', () => {
       'chat-a: waiting for its turn, 400 clients left',
       'chat-a: emptying, 90 clients left, over in 3 min 58 s at the latest',
       'chat-a: ending, 0 clients left, over in 26 s at the latest',
-      'chat-a is gone after 6 s; 3 of 3 gateways are ready',
+      'chat-a: gone, and another one is to come: 2 of 3 gateways ready',
+      'chat-a is replaced after 8 s: 3 of 3 gateways ready',
     ]);
   });
 
@@ -111,10 +115,10 @@ describe('drain --wait', () => {
     desk.remove('chat-a');
     desk.gateway('chat-a');
     await desk.clock.advance(2_000);
-    assert.match((await running).out, /^chat-a is gone after 2 s/m);
+    assert.match((await running).out, /^chat-a is replaced after 2 s: 3 of 3 gateways ready$/m);
   });
 
-  test('into a file writes a line in ten seconds', async () => {
+  test('into a file writes a line for each state, and one in ten seconds', async () => {
     const running = desk.run('drain chat-a --wait');
     await desk.clock.advance(0);
     begun();
@@ -122,7 +126,7 @@ describe('drain --wait', () => {
     desk.remove('chat-a');
     await desk.clock.advance(2_000);
     const { out } = await running;
-    assert.equal(out.match(/^chat-a: /gm)?.length, 3);
+    assert.equal(out.match(/^chat-a: /gm)?.length, 4);
   });
 
   test('ends when somebody calls it back', async () => {
@@ -139,7 +143,7 @@ describe('drain --wait', () => {
     await desk.clock.advance(6_000);
     const { code, errors } = await running;
     const far = 'waiting for its turn, 400 clients left';
-    const late = `error: chat-a is not gone after 5 s: ${far}; it goes on all the same\n`;
+    const late = `error: chat-a is not replaced after 5 s: ${far}; it goes on all the same\n`;
     assert.deepEqual([code, errors], [1, late]);
   });
 

@@ -7,7 +7,7 @@ import { Complaint } from '../complaint.ts';
 import { explained } from '../explained.ts';
 import { gatewaysOf } from '../gateways.ts';
 import { clusterOf, podOf } from '../lookup.ts';
-import { duration } from '../words.ts';
+import { count, duration } from '../words.ts';
 import { emptyingOf, progressOf } from './emptying.ts';
 
 const LOOK_MS = 2_000;
@@ -21,7 +21,10 @@ interface Followed {
   readonly cluster: WsCluster;
 }
 
-/** Until the pod is gone. Throws a `Complaint` when it stays, or the time is over. */
+/**
+ * Until the pod is gone and as many gateways are ready as before: whoever empties one after the
+ * other is not to go on sooner. Throws a `Complaint` when it stays, or the time is over.
+ */
 export async function follow(desk: Desk, { pod, cluster }: Followed): Promise<void> {
   const { clock, options } = desk;
   const { drainDeadlineSeconds } = cluster.spec.disruption;
@@ -32,15 +35,15 @@ export async function follow(desk: Desk, { pod, cluster }: Followed): Promise<vo
   for (;;) {
     const step = await look(desk, { pod, cluster });
     if (step.kind !== 'on') progress.end();
-    if (step.kind === 'gone') {
-      say(desk, `${name} is gone after ${duration(clock.now() - began)}; ${step.left}`);
+    if (step.kind === 'over') {
+      say(desk, `${name} is replaced after ${duration(clock.now() - began)}: ${step.left}`);
       return;
     }
     if (step.kind === 'stays') throw new Complaint(`${name} stays: somebody called it back`);
-    progress.show(`${name}: ${step.how}`);
+    progress.show(`${name}: ${step.how}`, step.state);
     if (clock.now() - began + LOOK_MS > timeoutMs) {
       progress.end();
-      const late = `${name} is not gone after ${duration(timeoutMs)}: ${step.how}`;
+      const late = `${name} is not replaced after ${duration(timeoutMs)}: ${step.how}`;
       throw new Complaint(`${late}; it goes on all the same`);
     }
     await sleep(clock, LOOK_MS);
@@ -48,16 +51,16 @@ export async function follow(desk: Desk, { pod, cluster }: Followed): Promise<vo
 }
 
 type Step =
-  | { readonly kind: 'on'; readonly how: string }
+  | { readonly kind: 'on'; readonly state: string; readonly how: string }
   | { readonly kind: 'stays' }
-  | { readonly kind: 'gone'; readonly left: string };
+  | { readonly kind: 'over'; readonly left: string };
 
 async function look(desk: Desk, followed: Followed): Promise<Step> {
   try {
     return await lookAt(desk, followed);
   } catch (error) {
     if (!(error instanceof KubeError) || error.verdict !== 'retry') throw error;
-    return { kind: 'on', how: explained(error) ?? error.message };
+    return { kind: 'on', state: error.reason, how: explained(error) ?? error.message };
   }
 }
 
@@ -68,34 +71,48 @@ async function lookAt(desk: Desk, { pod, cluster }: Followed): Promise<Step> {
     clusterOf(desk, cluster.metadata.name),
   ]);
   if (found === undefined || found.metadata.uid !== uid) {
-    const { readyReplicas = 0 } = now.status ?? {};
-    return { kind: 'gone', left: `${readyReplicas} of ${now.spec.replicas} gateways are ready` };
+    return successor(cluster, now);
   }
   const [gateway] = await gatewaysOf(desk, [found]);
-  if (gateway?.phase === 'over') return { kind: 'on', how: 'ended, about to be removed' };
+  if (gateway?.phase === 'over') {
+    return { kind: 'on', state: 'Ended', how: 'ended, about to be removed' };
+  }
   const emptying = gateway && emptyingOf(gateway, now, desk.clock.wall());
-  return emptying === undefined ? { kind: 'stays' } : { kind: 'on', how: progressOf(emptying) };
+  if (emptying === undefined) return { kind: 'stays' };
+  return { kind: 'on', state: emptying.state, how: progressOf(emptying) };
 }
 
-/** One line that changes, or a line now and then. */
+/** It is gone: is another one there, or fewer wanted? */
+function successor(before: WsCluster, now: WsCluster): Step {
+  const { readyReplicas = 0 } = now.status ?? {};
+  const { replicas } = now.spec;
+  const left = `${readyReplicas} of ${count(replicas, 'gateway')} ready`;
+  const enough = Math.min(before.status?.readyReplicas ?? 0, replicas);
+  if (readyReplicas >= enough) return { kind: 'over', left };
+  return { kind: 'on', state: 'Gone', how: `gone, and another one is to come: ${left}` };
+}
+
+/** One line that changes; or a line for each state, and now and then. */
 class Progress {
   readonly #desk: Desk;
   #shown = '';
+  #state = '';
   #at = Number.NEGATIVE_INFINITY;
 
   constructor(desk: Desk) {
     this.#desk = desk;
   }
 
-  show(line: string): void {
+  show(line: string, state: string): void {
     const { screen, clock } = this.#desk;
     if (line === this.#shown) return;
     if (screen.canRedraw) screen.write(`\r\x1b[K${line}`);
-    else if (clock.now() - this.#at >= LINE_MS) {
+    else if (state !== this.#state || clock.now() - this.#at >= LINE_MS) {
       screen.write(`${line}\n`);
       this.#at = clock.now();
     } else return;
     this.#shown = line;
+    this.#state = state;
   }
 
   end(): void {

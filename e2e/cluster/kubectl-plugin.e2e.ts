@@ -116,7 +116,7 @@ describe('kubectl wscluster, as it is installed', labOnly, () => {
         said,
         /^\S+ is to be emptied, replaced and removed: its clients go to the other/,
       );
-      assert.match(said, /is gone after .*; [23] of 3 gateways are ready$/m);
+      assert.match(said, /is replaced after .*: 3 of 3 gateways ready$/m);
       return { gone: (await names()).includes(name) ? 0 : 1 };
     });
     assert.equal(figures.interrupted, 0);
