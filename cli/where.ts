@@ -53,7 +53,7 @@ async function find(desk: Desk, user: string): Promise<void> {
 }
 
 function checkUser(user: string): void {
-  if (user.length > USER_LENGTH || !user.isWellFormed()) {
+  if (user === '' || user.length > USER_LENGTH || !user.isWellFormed()) {
     throw new Misuse(`a user has 1 to ${USER_LENGTH} characters`);
   }
   if (!user.includes('/') && user !== '.' && user !== '..') return;
