@@ -9,7 +9,7 @@ import { Gateway } from '../../gateway/gateway.ts';
 import { silentLogger } from '../../gateway/logger.ts';
 import { settingsFrom } from '../../gateway/settings/load.ts';
 import { systemClock } from '../../protocol/clock.ts';
-import { firstRing } from '../../protocol/ring.ts';
+import { firstRing, SHARDS } from '../../protocol/ring.ts';
 import { encodeRing, ringDigest } from '../../protocol/ring-document.ts';
 import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import { CommandKey, newCommandKey } from './command-key.ts';
@@ -73,7 +73,7 @@ describe('the operator and a gateway', () => {
     assert.deepEqual([outcome, version.counter], ['older', 2]);
     assert.equal(digest, ringDigest(second));
     const { ring } = await client.status(pod, signal);
-    assert.deepEqual(ring, { version, digest });
+    assert.deepEqual(ring, { version, digest, owned: SHARDS });
     const message = /400 bad_request: the ring is refused/;
     await assert.rejects(client.pushRing(pod, '{}', signal), refused(400, message));
   });
