@@ -12,7 +12,7 @@ import { TEMPLATE_VERSION } from './desired/revision.ts';
 import { type RingContent, ringConfigMap } from './desired/ring-config-map.ts';
 import { service } from './desired/service.ts';
 import { serviceAccount } from './desired/service-account.ts';
-import type { Fleet } from './fleet.ts';
+import { type Fleet, isMoving } from './fleet.ts';
 import { connectionsOf, type GatewayView, isEnding } from './gateways.ts';
 import type { Plan } from './plan.ts';
 import type { ChildKind } from './resources.ts';
@@ -68,7 +68,7 @@ export function childrenOf(options: ChildrenOptions): Child[] {
     {
       ...{ kind: 'horizontalPodAutoscalers', name: names.autoscaler(cluster) },
       desired: horizontalPodAutoscaler(cluster, {
-        rollingOut: options.observed.deployments.length > 1,
+        rollingOut: isMoving(options.fleet),
       }),
     },
     { kind: 'podMonitors', name: names.podMonitor(cluster), desired: podMonitor(cluster) },

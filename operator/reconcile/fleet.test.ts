@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Random } from '../../protocol/clock.ts';
 import { type Ring, SHARDS } from '../../protocol/ring.ts';
 import { seeded } from '../../protocol/testing/chance.ts';
+import { isMoving } from './fleet.ts';
 import { membersOf } from './members.ts';
 import { ringToBe } from './ring.ts';
 import { ModelFleet } from './testing/model-fleet.ts';
@@ -244,6 +245,7 @@ describe('a rollout', () => {
   it('waits until new ones were ready for a while', () => {
     const fleet = running(3, { rollout: { minReadySeconds: 60 } });
     fleet.want({ revision: 'r2', asked: 'r2' });
+    assert.equal(isMoving(fleet.step()), true);
     let first = 0;
     for (const { victims } of until(fleet)) {
       if (victims.length > 0 && first === 0) first = fleet.now;
@@ -304,6 +306,7 @@ describe('a rollout', () => {
       assert.ok(fleet.available >= 4);
     }
     assert.deepEqual([fleet.of('r1').length, fleet.of('r2').length], [3, 1]);
+    assert.equal(isMoving(fleet.step()), false, 'fewer may be wanted while it lasts');
     fleet.want({ replicas: 6 });
     for (let n = 0; n < 20; n += 1) fleet.step();
     assert.deepEqual([fleet.of('r1').length, fleet.of('r2').length], [3, 3]);

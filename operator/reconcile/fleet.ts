@@ -53,6 +53,10 @@ export function fleetOf(input: FleetInput): Fleet {
   return { targets, replicas, victims: shrinking.victims, recalled, newcomers };
 }
 
+/** Whether gateways of one revision take the place of others: not where that has come to a stop. */
+export const isMoving = ({ targets, replicas }: Pick<Fleet, 'targets' | 'replicas'>): boolean =>
+  targets.size > 1 && [...targets].some(([revision, count]) => replicas.get(revision) !== count);
+
 /** Those that go, less; those that are still being emptied, more. */
 function balanceOf(
   { spec, wallMs }: FleetInput,
