@@ -49,7 +49,7 @@ const sets: Readonly<Record<string, object>> = {
         affinityAcrossNamespaces: true,
       },
     },
-    metricsApi: { enabled: true },
+    metricsApi: { enabled: true, port: 10_250 },
     podMonitor: { enabled: true, intervalSeconds: 15, labels: { release: 'prometheus' } },
     prometheusRule: {
       enabled: true,

@@ -2,10 +2,10 @@ import { drainReasons } from '../api/status.ts';
 import type { ApiServer } from '../kube/connection.ts';
 import { pathOf } from '../kube/resource.ts';
 import type { ObservedPod } from './copies.ts';
-import { DRAINING_LABEL, DRAINING_SINCE, DRAINING_WHY } from './desired/names.ts';
+import { DRAIN_CANCELLED, DRAINING_LABEL, DRAINING_SINCE, DRAINING_WHY } from './desired/names.ts';
 import type { DrainMark } from './drain-mark.ts';
 import { pods } from './resources.ts';
-import { timeOf } from './times.ts';
+import { timeOf, timeText } from './times.ts';
 
 /** Kubernetes' own: of pods that are alike otherwise it removes the one of the lowest first. */
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
@@ -60,9 +60,12 @@ export class DrainMarks {
     this.#know(pod, mark);
   }
 
-  /** The same for one that stays after all. */
-  async clear(pod: ObservedPod, signal: AbortSignal): Promise<void> {
-    const none = { [DRAINING_SINCE]: null, [DRAINING_WHY]: null, [DELETION_COST]: null };
+  /** The same for one that stays after all; `cancelledAt`: because somebody wants it to. */
+  async clear(pod: ObservedPod, cancelledAt: number | undefined, signal: AbortSignal) {
+    const none = {
+      ...{ [DRAINING_SINCE]: null, [DRAINING_WHY]: null, [DELETION_COST]: null },
+      ...(cancelledAt === undefined ? {} : { [DRAIN_CANCELLED]: timeText(cancelledAt) }),
+    };
     await this.#write(pod, { labels: { [DRAINING_LABEL]: null }, annotations: none }, signal);
     this.#know(pod, 'none');
   }

@@ -213,6 +213,17 @@ describe('a gateway that somebody asks for', () => {
     assert.ok(first !== undefined && fleet.pods.includes(first));
   });
 
+  it('stays then, though it has fewer clients than the one that came in its place', () => {
+    const fleet = running(3);
+    const [first] = fleet.pods;
+    assert.ok(first !== undefined);
+    Object.assign(first, { connections: 0, spared: true });
+    fleet.want({ replicas: 2 });
+    const { victims } = fleet.step();
+    assert.ok(victims.every(({ gateway }) => gateway.name !== first.name));
+    assert.equal(victims.length, 1);
+  });
+
   it('counts as one of those that go in a scale-down', () => {
     const fleet = running(4);
     const [first] = fleet.pods;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { GatewayPod, GatewayStatus } from '../gateways/gateway-client.ts';
 import type { GatewayReport } from '../gateways/gateway-reports.ts';
 import type { Raw } from '../kube/objects.ts';
-import { DRAIN_REQUESTED, PORTS, REVISION_LABEL } from './desired/names.ts';
+import { DRAIN_CANCELLED, DRAIN_REQUESTED, PORTS, REVISION_LABEL } from './desired/names.ts';
 import type { DrainMark } from './drain-mark.ts';
 import { timeOf } from './times.ts';
 
@@ -31,6 +31,8 @@ export interface GatewayView {
   readonly mark: DrainMark | undefined;
   /** Somebody asked for it to be emptied. */
   readonly requested: boolean;
+  /** It was asked for no more: of those that are too many it is the last. */
+  readonly spared: boolean;
   /** When Kubernetes will have ended it at the latest, ms since 1970; undefined: it stays. */
   readonly endsBy: number | undefined;
   /** Why it waits; undefined: it is on its way. */
@@ -72,6 +74,7 @@ export function gatewayOf(pod: Pod, { report, mark }: GatewayFacts = {}): Gatewa
       ready?.lastTransitionTime === undefined ? created : timeOf(ready.lastTransitionTime),
     mark,
     requested: metadata.annotations?.[DRAIN_REQUESTED] !== undefined,
+    spared: metadata.annotations?.[DRAIN_CANCELLED] !== undefined,
     endsBy:
       metadata.deletionTimestamp === undefined ? undefined : timeOf(metadata.deletionTimestamp),
     trouble: troubleOf(pod),

@@ -91,6 +91,7 @@ describe('movements of gateways', () => {
     const stays = bench();
     const after = await mark(stays.parts, { ...movement, wallMs: NOW }, signal);
     assert.deepEqual([stays.told, phases(after)], [['stay ip-a'], ['running']]);
+    assert.doesNotMatch(JSON.stringify(stays.calls), /drain-cancelled/);
     assert.equal(stays.parts.marks.of(pods[0] as ObservedPod), undefined);
     const ends = bench();
     ends.refuse(new GatewayError('it was told to end', 409));
@@ -99,6 +100,15 @@ describe('movements of gateways', () => {
     ]);
     assert.deepEqual(ends.calls, []);
     assert.deepEqual(ends.parts.marks.of(pods[0] as ObservedPod), marked);
+  });
+
+  it('remember that somebody wanted one to stay', async () => {
+    const mine = { reason: 'Requested' as const, since: NOW };
+    const gateway = gatewayView('a', { mark: mine, phase: 'leaving' });
+    const { calls, parts } = bench();
+    const fleet = { victims: [], recalled: [gateway] };
+    await mark(parts, { pods: [pod('a')], gateways: [gateway], fleet, wallMs: NOW }, signal);
+    assert.match(JSON.stringify(calls), /"wscluster.io\/drain-cancelled":"2026-01-01T00:00:00Z"/);
   });
 
   it('bring back who leaves and is to stay: nobody wrote it down', async () => {

@@ -45,7 +45,8 @@ export async function mark(
     const pod = podOf.get(gateway.uid);
     if (pod === undefined || !(await stays(client, pod, signal))) continue;
     if (gateway.mark === undefined) continue;
-    if (!(await unlessGone(marks.clear(pod, signal)))) continue;
+    const cancelledAt = gateway.mark.reason === 'Requested' ? wallMs : undefined;
+    if (!(await unlessGone(marks.clear(pod, cancelledAt, signal)))) continue;
     changed.set(gateway.uid, staying(gateway));
     log.info({ pod: gateway.name }, 'it is not emptied any more');
   }

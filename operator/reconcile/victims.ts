@@ -92,8 +92,9 @@ function stateOf(gateway: GatewayView): State {
 }
 
 /**
- * Out of the fullest zone, unless they are as even as they can be; then the one with the fewest
- * clients; of those that are alike the youngest.
+ * None that somebody wanted to stay, if there is another; out of the fullest zone, unless they are
+ * as even as they can be; then the one with the fewest clients; of those that are alike the
+ * youngest.
  */
 function next(gateways: readonly GatewayView[]): GatewayView {
   const counts = new Map<string, number>();
@@ -102,6 +103,7 @@ function next(gateways: readonly GatewayView[]): GatewayView {
   const excess = ({ zone }: GatewayView) => Number((counts.get(zone) ?? 0) - fewest > 1);
   return gateways.reduce((best, one) => {
     const order =
+      Number(one.spared) - Number(best.spared) ||
       excess(best) - excess(one) ||
       (connectionsOf(one) ?? 0) - (connectionsOf(best) ?? 0) ||
       best.createdAt - one.createdAt;

@@ -11,6 +11,8 @@ export const REVISION_LABEL = `${kind.group}/revision`;
 export const DRAINING_LABEL = `${kind.group}/draining`;
 /** Annotation by which somebody asks for that, with any value; without it a pod is called back. */
 export const DRAIN_REQUESTED = `${kind.group}/drain-requested`;
+/** Annotation of a pod that was called back because it was asked for no more: since when. */
+export const DRAIN_CANCELLED = `${kind.group}/drain-cancelled`;
 /** Annotations of such pods: since when, and why. */
 export const DRAINING_SINCE = `${kind.group}/draining-since`;
 export const DRAINING_WHY = `${kind.group}/draining-why`;

@@ -12,6 +12,7 @@ export function gatewayView(name: string, is: Partial<GatewayView> = {}): Gatewa
     ...{
       mark: undefined,
       requested: false,
+      spared: false,
       endsBy: undefined,
       trouble: undefined,
       report: { status: gatewayStatus() },

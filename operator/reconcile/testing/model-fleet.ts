@@ -21,6 +21,7 @@ interface ModelPod {
   drain: 'serving' | 'leaving' | 'empty';
   mark: GatewayView['mark'];
   requested: boolean;
+  spared: boolean;
 }
 
 export interface ModelOptions {
@@ -123,22 +124,11 @@ export class ModelFleet {
   }
 
   #view(pod: ModelPod): GatewayView {
-    const {
-      name,
-      revision,
-      createdAt,
-      zone,
-      ready,
-      readySince,
-      connections,
-      drain,
-      mark,
-      requested,
-    } = pod;
+    const { name, connections, drain, ...facts } = pod;
     const edge = { connections, sessions: 0, drain };
     return gatewayView(name, {
-      ...{ revision, createdAt, zone, ready, readySince, mark, requested },
-      phase: mark === undefined ? 'running' : 'leaving',
+      ...facts,
+      phase: pod.mark === undefined ? 'running' : 'leaving',
       report: { status: gatewayStatus({ edge }) },
     });
   }
@@ -165,7 +155,7 @@ export class ModelFleet {
     this.pods.push({
       ...{ name: `${revision}-${this.#names}`, revision, createdAt: this.now },
       ...{ zone: `z${this.#names % 3}`, readySince: this.now, ready: false },
-      ...{ connections: 0, drain: 'serving', mark: undefined, requested: false },
+      ...{ connections: 0, drain: 'serving', mark: undefined, requested: false, spared: false },
     });
   }
 
