@@ -48,6 +48,19 @@ describe('kubectl wscluster, as it is installed', labOnly, () => {
     return stderr;
   };
   const names = async () => (await traffic.pods()).map(({ metadata }) => metadata.name);
+  /** The gateway with the most clients. */
+  const fullest = async () => {
+    const all = (await names()).map(async (name) => {
+      const { namespace } = traffic.at;
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}:9001/proxy/admin/status`;
+      const status = JSON.parse(await traffic.world.target.kubectl('get', '--raw', path)) as {
+        readonly edge: { readonly connections: number };
+      };
+      return { name, count: status.edge.connections };
+    });
+    const [most] = (await Promise.all(all)).sort((a, b) => b.count - a.count);
+    return most?.name ?? assert.fail();
+  };
   const shows = (words: readonly string[], what: RegExp) => {
     let last = '';
     return until(
@@ -70,7 +83,8 @@ describe('kubectl wscluster, as it is installed', labOnly, () => {
       ...{ name: 'plugin', nodes: 1, clients: CLIENTS },
       spec: {
         replicas: 3,
-        disruption: { movesPerSecond: 20, drainGraceSeconds: 2, drainDeadlineSeconds: 60 },
+        // Slow enough for somebody to look at it, and to change their mind.
+        disruption: { movesPerSecond: 2, drainGraceSeconds: 5, drainDeadlineSeconds: 90 },
         rollout: { maxSurge: '100%', minReadySeconds: 0 },
       },
     });
@@ -128,7 +142,7 @@ describe('kubectl wscluster, as it is installed', labOnly, () => {
 
   test('cancel-drain calls a gateway back, with what it has left', async () => {
     const was = await names();
-    const [name = ''] = was;
+    const name = await fullest();
     await done('drain', name);
     await shows(
       ['status', 'chat'],
