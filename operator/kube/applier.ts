@@ -2,6 +2,7 @@ import type { ApiServer } from './connection.ts';
 import { failed, isNotFound, KubeError } from './kube-error.ts';
 import { isKubeObject, type KubeObject } from './objects.ts';
 import { hashOf, project, sameContent } from './projection.ts';
+import { remember } from './remember.ts';
 import { apiVersionOf, pathOf, type Resource } from './resource.ts';
 
 export interface ApplierOptions {
@@ -147,18 +148,9 @@ export class Applier {
   }
 
   #settle(path: string, { body, hash, object, basis }: Settling): void {
-    this.#settled.delete(path);
-    this.#settled.set(path, {
-      uid: object.metadata.uid,
-      desired: hash,
-      projection: hashOf(project(object, body)),
-      basis,
-    });
-    if (this.#settled.size <= SETTLED) return;
-    for (const oldest of this.#settled.keys()) {
-      this.#settled.delete(oldest);
-      return;
-    }
+    const projection = hashOf(project(object, body));
+    const settled = { uid: object.metadata.uid, desired: hash, projection, basis };
+    remember(this.#settled, [path, settled], SETTLED);
   }
 
   async #read(path: string, signal: AbortSignal): Promise<KubeObject | undefined> {

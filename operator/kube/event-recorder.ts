@@ -5,6 +5,7 @@ import { isNotFound, KubeError } from './kube-error.ts';
 import { microTime } from './lease.ts';
 import type { Log } from './log.ts';
 import type { KubeObject } from './objects.ts';
+import { remember } from './remember.ts';
 import { pathOf, type Resource } from './resource.ts';
 
 export const events: Resource = {
@@ -99,7 +100,7 @@ export class EventRecorder {
         return;
       }
       const series = this.#begin(regarding, happening);
-      remember(this.#series, key, series);
+      remember(this.#series, [key, series], REMEMBERED);
       this.#send(series);
       return;
     }
@@ -125,7 +126,8 @@ export class EventRecorder {
     const { left, at } = this.#allowances.get(uid) ?? { left: BURST, at: now };
     const filled = Math.min(BURST, left + (now - at) / REFILL_MS);
     const allowed = filled >= 1;
-    remember(this.#allowances, uid, { left: allowed ? filled - 1 : filled, at: now });
+    const allowance = { left: allowed ? filled - 1 : filled, at: now };
+    remember(this.#allowances, [uid, allowance], REMEMBERED);
     return allowed;
   }
 
@@ -212,16 +214,6 @@ export class EventRecorder {
     }
     const again = count > 1 ? { series: repeated } : {};
     await api.call({ method: 'POST', path, body: { ...body, ...again }, signal });
-  }
-}
-
-function remember<K, V>(all: Map<K, V>, key: K, value: V): void {
-  all.delete(key);
-  all.set(key, value);
-  if (all.size <= REMEMBERED) return;
-  for (const oldest of all.keys()) {
-    all.delete(oldest);
-    return;
   }
 }
 

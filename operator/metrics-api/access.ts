@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../protocol/clock.ts';
 import type { ApiServer } from '../kube/connection.ts';
 import { isRecord } from '../kube/objects.ts';
+import { remember } from '../kube/remember.ts';
 import { pathOf, type Resource } from '../kube/resource.ts';
 import type { Identity } from './front-proxy.ts';
 import { unavailable } from './refusal.ts';
@@ -92,17 +93,10 @@ export class Access {
     const known = answers.get(key);
     if (known !== undefined && now - known.at < REMEMBERED_MS) return known.value;
     const value = ask();
-    answers.delete(key);
-    answers.set(key, { at: now, value });
+    remember(answers, [key, { at: now, value }], REMEMBERED);
     value.catch(() => {
       if (answers.get(key)?.value === value) answers.delete(key);
     });
-    if (answers.size > REMEMBERED) {
-      for (const oldest of answers.keys()) {
-        answers.delete(oldest);
-        break;
-      }
-    }
     return value;
   }
 }

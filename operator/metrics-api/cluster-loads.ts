@@ -1,6 +1,7 @@
 import type { Clock } from '../../protocol/clock.ts';
 import { each } from '../gateways/each.ts';
 import type { GatewayClient, GatewayPod, GatewayStatus } from '../gateways/gateway-client.ts';
+import { remember } from '../kube/remember.ts';
 
 /** A gateway whose load counts. */
 export interface MeteredPod extends GatewayPod {
@@ -113,14 +114,7 @@ export class ClusterLoads {
   /** The one asked for last stands last. */
   #use(key: string): Known {
     const known = this.#known.get(key) ?? { samples: new Map(), answer: undefined };
-    this.#known.delete(key);
-    this.#known.set(key, known);
-    if (this.#known.size > CLUSTERS) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
-        break;
-      }
-    }
+    remember(this.#known, [key, known], CLUSTERS);
     return known;
   }
 

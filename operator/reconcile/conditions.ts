@@ -1,6 +1,6 @@
 import { type Counts, countsOf, isComplete, isRollout } from './counts.ts';
 import { drainTooSlow } from './drain-time.ts';
-import { type GatewayView, statusOf } from './gateways.ts';
+import { byName, statusOf } from './gateways.ts';
 import { whyEmptied } from './movements-said.ts';
 import { weaknessesOf } from './problems.ts';
 import { metricsAvailable, type Scaling, scalingActive } from './scaling.ts';
@@ -144,8 +144,6 @@ function draining({ gateways: all }: Situation): Finding {
   const message = `${gateways(leaving.length)} being emptied: ${names}`;
   return finding('Draining', 'True', ['GatewaysDraining', message]);
 }
-
-const byName = (a: GatewayView, b: GatewayView) => (a.name < b.name ? -1 : 1);
 
 function redisSuitable({ gateways: all, problems }: Situation): Finding {
   const problem = problems.find(({ reason }) => reason === 'RedisUnreachable');

@@ -1,5 +1,6 @@
 import { drainReasons } from '../api/status.ts';
 import type { ApiServer } from '../kube/connection.ts';
+import { remember } from '../kube/remember.ts';
 import { pathOf } from '../kube/resource.ts';
 import type { ObservedPod } from './copies.ts';
 import { DRAIN_CANCELLED, DRAINING_LABEL, DRAINING_SINCE, DRAINING_WHY } from './desired/names.ts';
@@ -52,7 +53,7 @@ export class DrainMarks {
   /** Throws a `KubeError`; `NotFound` or `Conflict` when it is gone. */
   async set(pod: ObservedPod, mark: DrainMark, signal: AbortSignal): Promise<void> {
     const annotations = {
-      [DRAINING_SINCE]: new Date(mark.since).toISOString(),
+      [DRAINING_SINCE]: timeText(mark.since),
       [DRAINING_WHY]: mark.reason,
       [DELETION_COST]: LOWEST_COST,
     };
@@ -71,13 +72,7 @@ export class DrainMarks {
   }
 
   #know({ metadata: { uid = '' } }: ObservedPod, what: DrainMark | 'none'): void {
-    this.#written.delete(uid);
-    this.#written.set(uid, what);
-    if (this.#written.size <= KNOWN) return;
-    for (const oldest of this.#written.keys()) {
-      this.#written.delete(oldest);
-      return;
-    }
+    remember(this.#written, [uid, what], KNOWN);
   }
 
   async #write({ metadata }: ObservedPod, change: object, signal: AbortSignal): Promise<void> {

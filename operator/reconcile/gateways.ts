@@ -170,6 +170,9 @@ export const statusOf = ({ report }: GatewayView): GatewayStatus | undefined =>
 export const isEnding = ({ endsBy }: GatewayView, wallMs: number): boolean =>
   endsBy !== undefined && wallMs < endsBy;
 
+/** For lists that people read. */
+export const byName = (a: GatewayView, b: GatewayView): number => (a.name < b.name ? -1 : 1);
+
 /** Clients that it has; undefined while it does not say. */
 export const connectionsOf = (gateway: GatewayView): number | undefined =>
   statusOf(gateway)?.edge?.connections;

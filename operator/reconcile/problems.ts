@@ -1,6 +1,6 @@
 import type { WsCluster } from '../api/wscluster.ts';
 import { secretOf } from './desired/mounts.ts';
-import { type GatewayView, statusOf, type TroubleKind } from './gateways.ts';
+import { byName, type GatewayView, statusOf, type TroubleKind } from './gateways.ts';
 
 /** What needs a person: why, in one word, and for people with what to do. */
 export interface Problem {
@@ -139,5 +139,3 @@ export function weaknessesOf(gateways: readonly GatewayView[]): string[] {
   const all = gateways.flatMap((gateway) => statusOf(gateway)?.stream?.unsuitable ?? []);
   return [...new Set(all)].sort();
 }
-
-const byName = (a: GatewayView, b: GatewayView) => (a.name < b.name ? -1 : 1);

@@ -129,14 +129,14 @@ async function decide(
   const fleet = fleetOf({ plan, spec, gateways, deployments, stopped, wallMs });
   const moved = await mark(parts, { pods, gateways, fleet, wallMs }, signal);
   for (const said of movementsSaid(gateways, moved, spec)) parts.events.record(stored, said);
-  const ring = ringOf(parts, cluster, { gateways: moved, newcomers: fleet.newcomers });
+  const ring = ringOf(parts, cluster, { gateways: moved, newcomers: fleet.newcomers, wallMs });
   return { cluster, plan, stop, fleet, observed, gateways: moved, ring, wallMs };
 }
 
 function ringOf(
-  { copies, clock }: ReconcilerParts,
+  { copies }: ReconcilerParts,
   cluster: WsCluster,
-  { gateways, newcomers }: { gateways: readonly GatewayView[]; newcomers: ReadonlySet<string> },
+  { gateways, newcomers, wallMs }: Pick<Course, 'gateways' | 'wallMs'> & Pick<Fleet, 'newcomers'>,
 ): RingDecision {
   const { namespace, uid } = cluster.metadata;
   const key = `${namespace}/${names.ringConfigMap(cluster)}`;
@@ -145,7 +145,7 @@ function ringOf(
     const { version, digest } = statusOf(gateway)?.ring ?? {};
     return version === undefined || digest === undefined ? [] : [{ version, digest }];
   });
-  const looked = { known: idsIn(held), newcomers, wallMs: clock.wall() };
+  const looked = { known: idsIn(held), newcomers, wallMs };
   const members = membersOf(gateways, looked);
   return ringToBe({ cluster: uid, held, reported, members });
 }

@@ -4,7 +4,7 @@ import type { WsClusterStatus } from '../api/wscluster.ts';
 import { findingsOf } from './conditions.ts';
 import { countsOf, isComplete, isRollout } from './counts.ts';
 import { selectorText } from './desired/names.ts';
-import { connectionsOf, type GatewayView } from './gateways.ts';
+import { byName, connectionsOf, type GatewayView } from './gateways.ts';
 import { revisionStatus } from './plan.ts';
 import { rounded } from './rounded.ts';
 import type { Condition, Finding, Situation } from './situation.ts';
@@ -60,7 +60,7 @@ function drainingStatus(
 ): Draining[] {
   const { spec } = cluster;
   return leaving
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .toSorted(byName)
     .slice(0, DRAINING_SHOWN)
     .map((gateway): Draining => {
       const { name, mark, endsBy } = gateway;
