@@ -138,6 +138,7 @@ export const nearMisses: readonly PolicyCase[] = [
   given('hosts', jwks('https://evil.com/keys.example.com'), 'evil.com'),
   given('hosts', jwks('https://keys.example.com.evil.com/'), 'keys.example.com.evil.com'),
   given('hosts', { placement: { podEndpoint: 'wss://{pod}.evil.com' } }, 'pod.evil.com'),
+  given('hosts', { placement: { podEndpoint: 'wss://{ip}.evil.com' } }, 'ip.evil.com'),
   given(
     'hosts',
     { placement: { podEndpoint: 'wss://evil.com/?{pod}.ws.example.com' } },
@@ -196,5 +197,6 @@ export const furtherAllowed: readonly object[] = [
   balancer({ loadBalancerClass: 'example.com/internal' }),
   jwks('https://keys.example.com:8443/jwks'),
   { placement: { podEndpoint: 'wss://{pod}.ws.example.com:443/ws' } },
+  { placement: { podEndpoint: 'wss://{ip}.ws.example.com/ws' } },
   sentinels('sentinel:26379', '10.0.0.1:26379', '[fd00::1]:26379'),
 ];

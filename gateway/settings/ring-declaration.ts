@@ -64,11 +64,13 @@ export const placementSettings = z.strictObject({
   podEndpoint: z
     .string()
     .max(512)
-    .regex(/^(none|address|wss?:\/\/[^\s]*\{pod\}[^\s]*)$/)
+    .regex(/^(none|address|wss?:\/\/[^\s]*\{(pod|ip)\}[^\s]*)$/)
     .default('none')
     .meta({
-      form: 'none, address, or ws://… or wss://… with {pod} in it',
-      description: 'How a client reaches one gateway and no other; `address`: as gateways do.',
+      form: 'none, address, or ws://… or wss://… with {pod} or {ip} in it',
+      description:
+        'How a client reaches one gateway and no other; `address`: as gateways do. `{pod}` is ' +
+        'its name, `{ip}` its address with dashes, such as `10-0-0-7`.',
     }),
   proxyTimeoutMs: ms(
     1_000,

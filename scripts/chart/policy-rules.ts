@@ -89,7 +89,7 @@ export const policyRules: readonly PolicyRule[] = [
       'object.spec.redis.?sentinel.?addresses.orValue([])' +
       `.map(a, ${hostOf("('redis://' + a)")}) + ` +
       "[object.spec.?placement.?podEndpoint.orValue('none')].filter(e, e.contains('://'))" +
-      `.map(e, ${hostOf("e.replace('{pod}', 'pod')")})`,
+      `.map(e, ${hostOf("e.replace('{pod}', 'pod').replace('{ip}', 'ip')")})`,
     parts: ['auth.jwks.url', 'redis.sentinel.addresses', 'placement.podEndpoint'],
   },
   {
