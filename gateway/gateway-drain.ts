@@ -32,8 +32,8 @@ export class GatewayDrain implements DrainOrders {
   }
 
   /** Once empty the gateway waits to be stopped, or to be called back. */
-  begin(): void {
-    void this.#start();
+  begin(withinMs?: number): void {
+    void this.#start(withinMs);
   }
 
   cancel(): boolean {
@@ -70,10 +70,10 @@ export class GatewayDrain implements DrainOrders {
   }
 
   /** Never rejects. */
-  async #start(): Promise<Drained> {
+  async #start(withinMs?: number): Promise<Drained> {
     const running = this.#running();
     if (running === undefined) return nobody;
     running.ring.source.leave();
-    return running.edge.drain();
+    return running.edge.drain(withinMs);
   }
 }

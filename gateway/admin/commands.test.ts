@@ -50,9 +50,11 @@ class Orders implements DrainOrders {
   phase = 'serving';
   /** It was told to end. */
   forGood = false;
+  readonly within: (number | undefined)[] = [];
 
-  begin(): void {
+  begin(withinMs?: number): void {
     this.phase = 'announced';
+    this.within.push(withinMs);
   }
 
   cancel(): boolean {
@@ -113,10 +115,11 @@ function commander(app: ReturnType<typeof appOf>, clock: ManualClock) {
     });
   const putSigned = async (body: string, token: Token = {}) =>
     put(body, { authorization: `Bearer ${await sign(token)}` });
-  const drain = async (method: 'POST' | 'DELETE', token?: Token) => {
+  const drain = async (method: 'POST' | 'DELETE', token?: Token, body?: string) => {
     const signed = token && { authorization: `Bearer ${await sign(token)}` };
-    const headers = { host: '127.0.0.1', ...signed };
-    return app.inject({ method, url: '/admin/drain', headers });
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
+    const headers = { host: '127.0.0.1', ...signed, ...type };
+    return app.inject({ method, url: '/admin/drain', headers, ...(body && { body }) });
   };
   return { put, putSigned, drain };
 }
@@ -173,6 +176,22 @@ describe('commands to the admin port', () => {
     assert.deepEqual([refused.statusCode, refused.json().code], [409, 'conflict']);
     assert.equal(orders.phase, 'announced');
     assert.deepEqual(counted, ['drain ok', 'drain ok', 'drain ok', 'drain refused']);
+    close();
+  });
+
+  it('say by when a drain has to be over, or say nothing that can be read', async () => {
+    const { drain, orders, counted, close } = await opened();
+    assert.equal((await drain('POST', {}, '{"withinMs":12000}')).statusCode, 200);
+    assert.equal((await drain('POST', {}, '{}')).statusCode, 200);
+    assert.equal((await drain('POST', {})).statusCode, 200);
+    assert.deepEqual(orders.within, [12_000, undefined, undefined]);
+    for (const body of ['{', 'null', '5', '{"withinMs":0}', '{"withinMs":1.5}']) {
+      const { statusCode, json } = await drain('POST', {}, body);
+      assert.equal(statusCode, 400, body);
+      assert.match(json().message, /nothing, or \{"withinMs": N\}/);
+    }
+    assert.equal(orders.within.length, 3);
+    assert.deepEqual(counted, [...Array(3).fill('drain ok'), ...Array(5).fill('drain refused')]);
     close();
   });
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify';
+import { z } from 'zod';
 import { ringDocumentBytes } from '../../protocol/ring-document.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { RingSource } from '../ring/ring-source.ts';
@@ -15,8 +16,11 @@ export interface CommandsParts {
 
 /** How a gateway is told to leave, or to stay after all. */
 export interface DrainOrders {
-  /** Does nothing when it is leaving already. */
-  begin(): void;
+  /**
+   * Does nothing when it is leaving already, unless it is to be over sooner: within so many
+   * milliseconds, whatever its settings say.
+   */
+  begin(withinMs?: number): void;
   /** Does nothing when it is not leaving. False: it leaves for good. */
   cancel(): boolean;
   /** What is told of it. */
@@ -39,7 +43,7 @@ export function addCommands(app: FastifyInstance, parts: CommandsParts): void {
     method: ['POST', 'DELETE'],
     url: '/admin/drain',
     onRequest: (request) => admit(request, parts, 'drain'),
-    handler: counted(parts, 'drain', ({ method }) => drain(method, started(parts.drain()))),
+    handler: counted(parts, 'drain', (request) => drain(request, started(parts.drain()))),
   });
 }
 
@@ -95,10 +99,23 @@ function putRing({ body }: FastifyRequest, rings: Rings): object {
   return { outcome: acceptance.outcome, version, digest };
 }
 
-function drain(method: string, orders: DrainOrders): object {
-  if (method === 'POST') orders.begin();
+function drain({ method, body }: FastifyRequest, orders: DrainOrders): object {
+  if (method === 'POST') orders.begin(withinOf(body));
   else if (!orders.cancel()) throw new ApiError('conflict', 'it was told to end, and will');
   return orders.progress();
+}
+
+const haste = z.object({ withinMs: z.int().positive().optional() });
+
+/** There need not be a body. */
+function withinOf(body: unknown): number | undefined {
+  if (body === undefined || body === null || body === '') return undefined;
+  try {
+    return haste.parse(JSON.parse(String(body))).withinMs;
+  } catch {
+    const message = 'the body must be nothing, or {"withinMs": N}, N milliseconds above 0';
+    throw new ApiError('bad_request', message);
+  }
 }
 
 const send = (reply: FastifyReply, body: object) =>

@@ -180,6 +180,31 @@ describe('a drain', () => {
     await fixture.stop();
   });
 
+  it('told of a sooner end goes by it, in its grace and after, and by no later one', async () => {
+    for (const grace of [10_000, 0]) {
+      const fixture = await startEdge({
+        settings: { ...settings, drainGraceMs: grace, drainDeadlineMs: 60_000 },
+        parts: { placement: servedInPlace(1) },
+      });
+      const clients = await crowd(fixture.port, 30);
+      const began = performance.now();
+      const drained = fixture.edge.drain();
+      const phase = grace === 0 ? 'leaving' : 'announced';
+      await until(() => fixture.edge.status().drain === phase, { for: phase });
+      void fixture.edge.drain(1_500);
+      void fixture.edge.drain(30_000);
+      const { drainRemainingMs = 0 } = fixture.edge.status();
+      assert.ok(drainRemainingMs > 1_000 && drainRemainingMs <= 1_500, `${drainRemainingMs}`);
+      assert.deepEqual(await drained, empty);
+      assert.ok(performance.now() - began < 4_000);
+      for (const client of clients) assert.equal((await client.closing()).code, 4000);
+      assert.ok((fixture.counted.get('moved:hurried') ?? 0) >= 25);
+      void fixture.edge.drain(1);
+      assert.equal(fixture.edge.status().drain, 'empty', 'what is over stays so');
+      await fixture.stop();
+    }
+  });
+
   it('lets the deadline win over the budget, and counts that', async () => {
     const fixture = await startEdge({
       settings: { ...settings, drainGraceMs: 0, drainDeadlineMs: 1_500 },

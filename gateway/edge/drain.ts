@@ -78,22 +78,23 @@ export class Drain {
     return Math.max(0, this.#deadline - this.#parts.clock.now());
   }
 
-  /** Starts it, once; everybody who asks gets the same end. */
-  start(): Promise<Drained> {
-    if (this.#done !== undefined) return this.#done;
+  /**
+   * Starts it, once; everybody who asks gets the same end. `withinMs`: it has to be over by then,
+   * where that is sooner than it would be.
+   */
+  start(withinMs = Number.POSITIVE_INFINITY): Promise<Drained> {
     const { clock, settings, mover } = this.#parts;
-    this.#phase = 'announced';
-    this.#began = clock.now();
-    this.#deadline = this.#began + settings.drainDeadlineMs;
-    const reserve = Math.min(RESERVE_MS, settings.drainDeadlineMs * RESERVE_SHARE);
-    this.#finishBy = this.#deadline - reserve;
-    this.#twice = new WeakSet();
-    mover.hold();
-    const grace = Math.min(settings.drainGraceMs, settings.drainDeadlineMs / 2);
-    this.#done = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
-    this.#timer = clock.after(grace, () => this.#leave());
+    const now = clock.now();
+    if (this.#done === undefined) {
+      this.#phase = 'announced';
+      this.#began = now;
+      this.#twice = new WeakSet();
+      mover.hold();
+      this.#done = new Promise((resolve) => {
+        this.#finish = resolve;
+      });
+      this.#endBy(now + Math.min(settings.drainDeadlineMs, withinMs));
+    } else if (now + withinMs < this.#deadline) this.#endBy(now + withinMs);
     return this.#done;
   }
 
@@ -114,6 +115,24 @@ export class Drain {
   /** Waits for nothing any more. */
   stop(): void {
     if (this.#phase === 'announced' || this.#phase === 'leaving') this.#cut();
+  }
+
+  /** From now on the pace, and what is left of the grace, are those of this deadline. */
+  #endBy(deadline: number): void {
+    if (this.#phase !== 'announced' && this.#phase !== 'leaving') return;
+    const { clock, settings } = this.#parts;
+    const left = deadline - clock.now();
+    this.#deadline = deadline;
+    this.#finishBy = deadline - Math.min(RESERVE_MS, left * RESERVE_SHARE);
+    this.#timer?.cancel();
+    if (this.#phase === 'leaving') {
+      this.#departures?.stop();
+      this.#leave();
+      return;
+    }
+    const grace = Math.min(settings.drainGraceMs, (deadline - this.#began) / 2);
+    const graceLeft = Math.max(0, this.#began + grace - clock.now());
+    this.#timer = clock.after(graceLeft, () => this.#leave());
   }
 
   #leave(): void {

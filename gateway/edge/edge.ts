@@ -190,9 +190,12 @@ export class Edge {
     return this.#drain.phase === 'serving' && this.#away === undefined;
   }
 
-  /** Leaves for good, in the order that `Drain` says. Resolves when nobody is left. */
-  drain(): Promise<Drained> {
-    return this.#drain.start();
+  /**
+   * Leaves for good, in the order that `Drain` says. Resolves when nobody is left. `withinMs`:
+   * sooner than its settings say.
+   */
+  drain(withinMs?: number): Promise<Drained> {
+    return this.#drain.start(withinMs);
   }
 
   /** Calls the drain off: who is still here, stays. */

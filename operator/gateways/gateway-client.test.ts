@@ -81,6 +81,8 @@ describe('the operator and a gateway', () => {
   it('begin a drain, and call it off', async () => {
     assert.equal((await client.drain(pod, signal)).phase, 'announced');
     assert.equal((await client.status(pod, signal)).edge?.drain, 'announced');
+    const { remainingMs = 0 } = await client.drain(pod, signal, 100_000);
+    assert.ok(remainingMs > 90_000 && remainingMs <= 100_000, `${remainingMs}`);
     assert.equal((await client.stay(pod, signal)).phase, 'serving');
   });
 

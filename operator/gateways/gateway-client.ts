@@ -114,9 +114,14 @@ export class GatewayClient {
     return this.#call(pod, call);
   }
 
-  /** Tells it to empty itself; also one that is at it already. */
-  drain(pod: GatewayPod, signal: AbortSignal): Promise<Draining> {
-    return this.#call(pod, { method: 'POST', path: '/admin/drain', shape: draining, signal });
+  /**
+   * Tells it to empty itself; also one that is at it already. `withinMs`: it has to be over by
+   * then, if that is sooner than its settings say.
+   */
+  drain(pod: GatewayPod, signal: AbortSignal, withinMs?: number): Promise<Draining> {
+    const call = { method: 'POST', path: '/admin/drain', shape: draining, signal } as const;
+    const body = withinMs === undefined ? {} : { body: JSON.stringify({ withinMs }) };
+    return this.#call(pod, { ...call, ...body });
   }
 
   /** Tells it to stay after all. Rejects with status 409 when it ends whatever comes. */

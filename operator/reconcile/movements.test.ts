@@ -38,8 +38,8 @@ function bench(fault?: (call: Call) => number | undefined) {
   let refusal: GatewayError | undefined;
   const tell =
     (what: string) =>
-    async ({ ip }: GatewayPod) => {
-      told.push(`${what} ${ip}`);
+    async ({ ip }: GatewayPod, _signal: AbortSignal, withinMs?: number) => {
+      told.push(withinMs === undefined ? `${what} ${ip}` : `${what} ${ip} ${withinMs}`);
       if (refusal !== undefined) throw refusal;
       return {};
     };
@@ -134,7 +134,34 @@ describe('movements of gateways', () => {
     const { told, parts, refuse } = bench();
     refuse(new GatewayError('connection refused'));
     const pods = ['a', 'b', 'c', 'd'].map((name) => pod(name));
-    await drain(parts, { pods, gateways }, signal);
+    await drain(parts, { pods, gateways, wallMs: NOW }, signal);
     assert.deepEqual(told, ['drain ip-a']);
+  });
+
+  it('tell those that are ended sooner than they know, or do not know it', async () => {
+    const ending = (name: string, endsInMs: number, drainRemainingMs?: number) => {
+      const drain = drainRemainingMs === undefined ? 'serving' : 'leaving';
+      const edge = { connections: 3, sessions: 0, drain, drainRemainingMs };
+      const report = { status: gatewayStatus({ edge }) };
+      return gatewayView(name, { phase: 'leaving', endsBy: NOW + endsInMs, report });
+    };
+    const gateways = [
+      ending('usual', 329_500, 300_000),
+      ending('usual-later', 40_000, 10_000),
+      ending('spot', 120_000, 300_000),
+      ending('sudden', 15_000, 60_000),
+      ending('told', 13_000, 10_000),
+      ending('unaware', 330_000),
+      ending('overdue', -1_000, 300_000),
+      gatewayView('silent', { endsBy: NOW + 15_000, report: { problem: 'no answer' } }),
+    ];
+    const { told, parts } = bench();
+    const pods = gateways.map(({ name }) => pod(name));
+    await drain(parts, { pods, gateways, wallMs: NOW }, signal);
+    assert.deepEqual(told, [
+      'drain ip-spot 96000',
+      'drain ip-sudden 12000',
+      'drain ip-unaware 300000',
+    ]);
   });
 });

@@ -5,7 +5,7 @@ import type { Log } from '../kube/log.ts';
 import type { ObservedPod } from './copies.ts';
 import type { DrainMarks } from './drain-marks.ts';
 import type { Fleet } from './fleet.ts';
-import { adminPortOf, type GatewayView, statusOf } from './gateways.ts';
+import { adminPortOf, type GatewayView, isEnding, statusOf } from './gateways.ts';
 
 export interface MovementParts {
   readonly marks: DrainMarks;
@@ -95,26 +95,39 @@ async function unlessGone(write: Promise<void>): Promise<boolean> {
   }
 }
 
+/** What a gateway is told: to empty itself, `withinMs` if it has not the time of its settings. */
+interface Order {
+  readonly port: GatewayPod;
+  readonly withinMs: number | undefined;
+}
+
+/** Of what is left until Kubernetes ends it: to save what there is, and to end. */
+const ENDING_MS = 30_000;
+/** With little time: this share of it. */
+const ENDING_SHARE = 1 / 5;
+/** Kubernetes tells whole seconds, and clocks differ. */
+const INEXACT_MS = 2_000;
+
 /**
- * Tells those that are to be emptied and serve still. Who does not hear it is told again the next
- * time. Rejects with the reason of the signal only.
+ * Tells those that are to be emptied and serve still; and those that Kubernetes ends sooner than
+ * their settings say, which it tells nobody but the API server: on a notice of two minutes, or
+ * somebody's `--grace-period`. Who does not hear it is told again the next time. Rejects with the
+ * reason of the signal only.
  */
 export async function drain(
   { gateways: client, log }: MovementParts,
-  { pods, gateways }: Pick<Movement, 'pods' | 'gateways'>,
+  { pods, gateways, wallMs }: Omit<Movement, 'fleet'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const serving = new Set(
-    gateways
-      .filter((one) => one.mark !== undefined && one.endsBy === undefined)
-      .filter((one) => statusOf(one)?.edge?.drain === 'serving')
-      .map(({ uid }) => uid),
-  );
-  const ports: readonly GatewayPod[] = pods
-    .filter(({ metadata }) => serving.has(metadata.uid ?? ''))
-    .flatMap((pod) => adminPortOf(pod) ?? []);
-  await each(ports, AT_A_TIME, async (port) => {
-    await client.drain(port, signal).catch((error: unknown) => {
+  const views = new Map(gateways.map((gateway) => [gateway.uid, gateway]));
+  const orders = pods.flatMap((pod): Order[] => {
+    const view = views.get(pod.metadata.uid ?? '');
+    const port = adminPortOf(pod);
+    const order = view && orderFor(view, wallMs);
+    return order === undefined || port === undefined ? [] : [{ port, ...order }];
+  });
+  await each(orders, AT_A_TIME, async ({ port, withinMs }) => {
+    await client.drain(port, signal, withinMs).catch((error: unknown) => {
       log.info(
         { pod: port.uid, err: error },
         'a gateway that is to be emptied is told again later',
@@ -122,4 +135,17 @@ export async function drain(
     });
   });
   signal.throwIfAborted();
+}
+
+function orderFor(gateway: GatewayView, wallMs: number): Omit<Order, 'port'> | undefined {
+  const { mark: marked, endsBy } = gateway;
+  const { drain: phase, drainRemainingMs = 0 } = statusOf(gateway)?.edge ?? {};
+  if (endsBy === undefined) {
+    return marked !== undefined && phase === 'serving' ? { withinMs: undefined } : undefined;
+  }
+  if (!isEnding(gateway, wallMs)) return undefined;
+  const left = endsBy - wallMs;
+  const withinMs = Math.ceil(left - Math.min(ENDING_MS, left * ENDING_SHARE));
+  const isLate = phase === 'serving' || drainRemainingMs > withinMs + INEXACT_MS;
+  return isLate ? { withinMs } : undefined;
 }

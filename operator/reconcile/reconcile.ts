@@ -72,7 +72,8 @@ export function reconciler(parts: ReconcilerParts): Reconcile {
     const made = await makeAll(parts, course, signal);
     await removeOld(parts, course, signal);
     const unsynced = await push(parts, { ...course, made }, signal);
-    await drain(parts, { pods: seen.observed.pods, gateways: course.gateways }, signal);
+    const { gateways, wallMs } = course;
+    await drain(parts, { pods: seen.observed.pods, gateways, wallMs }, signal);
     return conclude(parts, { ...course, stored, made, unsynced }, signal);
   };
 }
