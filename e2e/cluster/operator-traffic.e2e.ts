@@ -26,10 +26,12 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
   const told = (t: TestContext, figures: PhaseFigures) =>
     console.log(t.name, JSON.stringify(figures));
   /** Nobody is cut off, and no more are asked to go in any second than the budget allows. */
-  const gently = ({ interrupted, busiestSecond, mostMovesOfOne }: PhaseFigures) => {
-    assert.equal(interrupted, 0);
-    assert.ok(busiestSecond <= BUSIEST, `${busiestSecond} clients within a second`);
-    assert.ok(mostMovesOfOne <= 1, `one client was moved ${mostMovesOfOne} times`);
+  const gently = (figures: PhaseFigures) => {
+    const { interrupted, busiestSecond, mostMovesOfOne } = figures;
+    const all = JSON.stringify(figures);
+    assert.equal(interrupted, 0, all);
+    assert.ok(busiestSecond <= BUSIEST, `${busiestSecond} clients within a second: ${all}`);
+    assert.ok(mostMovesOfOne <= 1, `one client was moved ${mostMovesOfOne} times: ${all}`);
   };
 
   before(async () => {

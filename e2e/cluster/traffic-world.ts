@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { minimal } from '../../operator/api/testing/samples.ts';
 import type { WsCluster, WsClusterSpecInput } from '../../operator/api/wscluster.ts';
+import { Late } from '../../scripts/testing/late.ts';
 import { until } from '../deadline.ts';
 import { productImage } from '../lab/product-images.ts';
 import { isSettled } from './cluster-state.ts';
@@ -19,6 +20,8 @@ export interface TrafficOptions {
 const HEARTBEAT_MS = 5_000;
 const KEY_PREFIX = 'crowd';
 const SETTLE_MS = 240_000;
+/** Clients that did nothing for so long lose connections through no fault of a gateway. */
+const FROZEN_MS = 5_000;
 
 interface Podlike {
   readonly metadata: { readonly name: string; readonly uid: string };
@@ -149,13 +152,19 @@ export class TrafficWorld {
     return text.split('\n').filter((line) => line !== '');
   }
 
-  /** Does something to it, and resolves with what that did to its clients. */
+  /**
+   * Does something to it, and resolves with what that did to its clients. Throws `Late` where this
+   * machine kept the clients from working: nothing follows from what they saw.
+   */
   async during(
     what: string,
     change: () => Promise<Readonly<Record<string, number>>>,
   ): Promise<PhaseFigures> {
     this.crowd.begin(what);
-    return this.crowd.end(what, await change());
+    const figures = await this.crowd.end(what, await change());
+    const { longestMs } = figures.stalls;
+    if (longestMs < FROZEN_MS) return figures;
+    throw new Late(`the clients' own process did nothing for ${longestMs} ms in "${what}"`);
   }
 }
 

@@ -103,6 +103,11 @@ describe('the test runner', () => {
     assert.equal(await crowd({ idle: () => 0.1 }), 1);
   });
 
+  it('keeps files apart that would be in the way of each other', async () => {
+    assert.equal(await crowd({ apart: (file) => !file.includes('b.test') }), 2);
+    assert.equal(await crowd({ apart: () => true }), 1);
+  });
+
   it('kills a file that does not end in time', async () => {
     const hang = `it('hangs', () => new Promise(() => setInterval(() => {}, 1e6)));`;
     const end = (await run(hang, 1_000)).at(-1);

@@ -62,6 +62,8 @@ export interface RunOptions {
 export interface AtOnce {
   readonly least: number;
   readonly most: number;
+  /** Files of which no two run at a time. Default: none. */
+  readonly apart?: (file: string) => boolean;
   /** Share of the processors' time that nobody used of late, 0 to 1. */
   readonly idle: () => number;
 }
@@ -86,24 +88,27 @@ export async function runTests(
   options: RunOptions,
   onEvent: (event: TestEvent) => void,
 ): Promise<void> {
-  const running = new Set<Promise<void>>();
+  const running = new Map<string, Promise<void>>();
   const late: FileRun[] = [];
   const begin = (file: string) => {
     const run = runFile(file, options).then((ended) => {
-      running.delete(run);
+      running.delete(file);
       const errors = latenessOf(ended);
       if (errors.length > 0) {
         late.push(ended);
         onEvent({ kind: 'late', file: relative(options.root, file), errors });
       } else ended.events.forEach(onEvent);
     });
-    running.add(run);
+    running.set(file, run);
   };
-  for (const file of options.files) {
+  const waiting = [...options.files];
+  while (waiting.length > 0) {
     await room(running, options.atOnce);
-    begin(file);
+    const next = nextOf(waiting, running, options.atOnce);
+    if (next === undefined) await Promise.race(running.values());
+    else begin(next);
   }
-  await Promise.all(running);
+  await Promise.all(running.values());
   const again = late.length <= MOST_LATE;
   for (const first of late) {
     const counted = again ? await runFile(first.file, options) : first;
@@ -126,9 +131,23 @@ function latenessOf({ events, killed }: FileRun): string[] {
   return killed ? [...errors, 'It did not end in time.'] : errors;
 }
 
-async function room(running: ReadonlySet<unknown>, { least, most, idle }: AtOnce): Promise<void> {
+/** Takes the first out that may run beside those that do; undefined: none may. */
+function nextOf(
+  waiting: string[],
+  running: ReadonlyMap<string, unknown>,
+  { apart = () => false }: AtOnce,
+): string | undefined {
+  const occupied = [...running.keys()].some(apart);
+  const index = waiting.findIndex((file) => !occupied || !apart(file));
+  return index === -1 ? undefined : waiting.splice(index, 1)[0];
+}
+
+async function room(
+  running: ReadonlyMap<string, Promise<void>>,
+  { least, most, idle }: AtOnce,
+): Promise<void> {
   while (running.size >= least) {
-    await Promise.race([...running, pause(LOOK_MS)]);
+    await Promise.race([...running.values(), pause(LOOK_MS)]);
     const unused = idle();
     if (running.size < most && unused >= ROOM) return;
   }

@@ -12,6 +12,7 @@ import { strict } from '../../history/verdict.ts';
 import { Arbiter } from '../../load/arbiter.ts';
 import { Load } from '../../load/load.ts';
 import type { CrowdPlan, CrowdVerdict, PhaseFigures } from './crowd.ts';
+import { StallWatch } from './stalls.ts';
 
 /** Many clients, on a machine that starts other things. */
 const BEGIN_MS = 90_000;
@@ -95,6 +96,9 @@ class Phase {
   readonly #since = performance.now();
   readonly #moves = new Map(load.movers.map(({ name, moves }) => [name, moves]));
   readonly #interrupted = load.counts.interrupted;
+  readonly #closes = new Map(load.counts.closes);
+  readonly #movesFailed = load.counts.movesFailed;
+  readonly #watch = new StallWatch();
   readonly #first = recorder.records.length;
   readonly fault: string;
 
@@ -103,15 +107,31 @@ class Phase {
   }
 
   get figures(): PhaseFigures {
+    // Before all is gone through, which takes a while.
+    const { stalls } = this.#watch;
     const moves = load.movers.map(({ name, moves }) => moves - (this.#moves.get(name) ?? 0));
     return {
       moves: moves.reduce((sum, count) => sum + count, 0),
       mostMovesOfOne: Math.max(0, ...moves),
       interrupted: load.counts.interrupted - this.#interrupted,
+      closes: this.#closed(),
+      movesFailed: load.counts.movesFailed - this.#movesFailed,
       busiestSecond: load.counts.disturbances.most(1_000, this.#since),
       latencyP99Ms: this.#latency(),
       outageP99Ms: this.#outages(),
+      stalls,
     };
+  }
+
+  end(): void {
+    this.#watch.stop();
+  }
+
+  #closed(): PhaseFigures['closes'] {
+    const counts = [...load.counts.closes].map(
+      ([code, count]) => [code, count - (this.#closes.get(code) ?? 0)] as const,
+    );
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
   /** From the call of a publisher to the application of a subscriber. */
@@ -155,8 +175,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     readonly evidence?: Readonly<Record<string, number>>;
     readonly finish?: true;
   };
-  if (told.begin !== undefined) phase = new Phase(told.begin);
-  else if (told.end !== undefined) {
+  if (told.begin !== undefined) {
+    phase.end();
+    phase = new Phase(told.begin);
+  } else if (told.end !== undefined) {
     await recovered();
     const { fault, at: start, figures } = phase;
     const evidence = told.evidence ?? {};

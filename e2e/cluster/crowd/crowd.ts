@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { until } from '../../deadline.ts';
+import type { Stalls } from './stalls.ts';
 
 const MAIN = join(import.meta.dirname, 'crowd-main.ts');
 const BEGIN_MS = 240_000;
@@ -37,11 +38,17 @@ export interface PhaseFigures {
   readonly mostMovesOfOne: number;
   /** How often one was not connected. */
   readonly interrupted: number;
+  /** With what code those connections ended, and how often. */
+  readonly closes: Readonly<Record<string, number>>;
+  /** How often one that was asked to go on elsewhere could not, and stayed. */
+  readonly movesFailed: number;
   /** Most clients that were asked to go, or cut off, within any second. */
   readonly busiestSecond: number;
   readonly latencyP99Ms: number;
   /** How long one was not connected that was cut off; 0: nobody was. */
   readonly outageP99Ms: number;
+  /** Of the clients' own process and its machine. */
+  readonly stalls: Stalls;
 }
 
 /** Clients of the package in the network of a lab, judged by the history checker. */
