@@ -34,7 +34,7 @@ export class StallWatch {
   }
 }
 
-/** In ticks since the machine started: the first eight of proc_stat(5), of which the last is stolen. */
+/** In ticks, since the machine started; of the first eight of proc_stat(5) the last are stolen. */
 function processorTimes(): { all: number; stolen: number } {
   const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n', 1);
   const ticks = line.trim().split(/\s+/).slice(1, 9).map(Number);
