@@ -9,12 +9,28 @@ import { Crowd, type PhaseFigures } from './crowd/crowd.ts';
 import { OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { startRedisPod } from './redis-pod.ts';
+import type { Target } from './target.ts';
 
 export interface TrafficOptions {
   readonly name: string;
   readonly nodes: number;
   readonly clients: number;
   readonly spec: Partial<WsClusterSpecInput>;
+  /** Where clients are, and how they come in. Default: within the cluster, by the Service. */
+  readonly way?: (way: Way) => Promise<Entrance>;
+}
+
+interface Way {
+  readonly target: Target;
+  readonly at: TrafficWorld['at'];
+}
+
+export interface Entrance {
+  /** Whose network clients are in. */
+  readonly pid: number | undefined;
+  /** `host:port` of the gateways there, and of Redis, at which their messages are looked up. */
+  readonly gateways: string;
+  readonly redis: { readonly host: string; readonly port: number };
 }
 
 const HEARTBEAT_MS = 5_000;
@@ -26,6 +42,7 @@ const FROZEN_MS = 5_000;
 interface Podlike {
   readonly metadata: { readonly name: string; readonly uid: string };
   readonly spec: { readonly nodeName?: string };
+  readonly status?: { readonly podIP?: string };
 }
 
 /** A WsCluster of real gateways, clients of it with the history checker, and two operators. */
@@ -97,8 +114,9 @@ export class TrafficWorld {
 
   static async #populate(
     world: OperatorWorld,
-    { at, url, spec, clients }: TrafficOptions & { at: TrafficWorld['at']; url: string },
+    options: TrafficOptions & { at: TrafficWorld['at']; url: string },
   ): Promise<Crowd> {
+    const { at, url, spec, clients, way = within(url) } = options;
     const { target } = world;
     await world.create(at, {
       redis: { ...minimal.redis, keyPrefix: KEY_PREFIX },
@@ -107,11 +125,10 @@ export class TrafficWorld {
       ...spec,
     });
     await settled(world, at);
-    const path = '-o=jsonpath={.spec.clusterIP}:{.spec.ports[0].port}';
-    const address = await target.kubectl('-n', at.namespace, 'get', 'service/chat', path);
-    return Crowd.start(target.lab?.component('kube-apiserver').pid, {
-      ...{ ws: `ws://${address}/ws`, http: `http://${address}`, keyPrefix: KEY_PREFIX, clients },
-      ...{ redis: { host: new URL(url).hostname, port: 6379 }, heartbeatMs: HEARTBEAT_MS },
+    const { pid, gateways, redis } = await way({ target, at });
+    return Crowd.start(pid, {
+      ...{ ws: `ws://${gateways}/ws`, http: `http://${gateways}`, keyPrefix: KEY_PREFIX, clients },
+      ...{ redis, heartbeatMs: HEARTBEAT_MS },
     });
   }
 
@@ -167,6 +184,15 @@ export class TrafficWorld {
     throw new Late(`the clients' own process did nothing for ${longestMs} ms in "${what}"`);
   }
 }
+
+const within =
+  (url: string) =>
+  async ({ target, at }: Way): Promise<Entrance> => {
+    const path = '-o=jsonpath={.spec.clusterIP}:{.spec.ports[0].port}';
+    const gateways = await target.kubectl('-n', at.namespace, 'get', 'service/chat', path);
+    const redis = { host: new URL(url).hostname, port: 6379 };
+    return { pid: target.lab?.component('kube-apiserver').pid, gateways, redis };
+  };
 
 function settled(world: OperatorWorld, at: TrafficWorld['at']) {
   let last = '';

@@ -118,6 +118,38 @@ export async function redisImage(): Promise<Image> {
   });
 }
 
+/** This machine's nginx, with a shell that puts its configuration where it looks for it. */
+export const nginxImage = (): Promise<Image> =>
+  ingressImage({ name: 'nginx', program: '/usr/sbin/nginx', version: '-v' });
+
+/** This machine's HAProxy, in the same way. */
+export const haproxyImage = (): Promise<Image> =>
+  ingressImage({ name: 'haproxy', program: '/usr/sbin/haproxy', version: '-v' });
+
+interface Ingress {
+  readonly name: string;
+  readonly program: string;
+  /** The option by which it tells its version. */
+  readonly version: string;
+}
+
+async function ingressImage({ name, program, version: option }: Ingress): Promise<Image> {
+  // nginx tells it on its standard error.
+  const said = await run('sh', ['-c', '"$1" "$2" 2>&1', 'sh', program, option]);
+  const version = /\d+\.\d+\.\d+/.exec(said)?.[0];
+  if (version === undefined) throw new Error(`${program} does not tell its version`);
+  return image({
+    name: `${REGISTRY}/${name}:${version}`,
+    inputs: [said],
+    dockerfile: 'FROM scratch\nCOPY root /\nENV PATH=/usr/sbin:/bin\nUSER 101:101\n',
+    fill: async (root) => {
+      await copyProgram(root, program, program);
+      await copyBusybox(root, ['sh', 'cp', 'kill', 'cat']);
+      await writeAccounts(root, `${name}:x:101:101::/:/bin/false`);
+    },
+  });
+}
+
 /** Stands in for the official image of Node that Dockerfiles name. */
 export async function nodeImage(): Promise<Image> {
   const npm = await npmFolder();
@@ -141,11 +173,11 @@ async function fillNodeRoot(root: string, npm: string): Promise<void> {
   const modules = '/usr/local/lib/node_modules';
   await cp(npm, join(root, modules, 'npm'), { recursive: true });
   await symlink(`${modules}/npm/bin/npm-cli.js`, join(root, '/usr/local/bin/npm'));
-  await copyProgram(root, '/bin/busybox', '/bin/busybox');
   const commands = (await run('busybox', ['--list'])).trim().split('\n');
-  for (const command of commands.filter((name) => name !== 'busybox')) {
-    await symlink('busybox', join(root, 'bin', command));
-  }
+  await copyBusybox(
+    root,
+    commands.filter((name) => name !== 'busybox'),
+  );
   await mkdir(join(root, 'usr/bin'), { recursive: true });
   await symlink('/bin/busybox', join(root, 'usr/bin/env'));
   await writeAccounts(root, 'node:x:1000:1000::/home/node:/bin/sh');
@@ -203,6 +235,11 @@ async function copyProgram(root: string, program: string, at: string): Promise<v
     await mkdir(dirname(join(root, to)), { recursive: true });
     await copyFile(from, join(root, to));
   }
+}
+
+async function copyBusybox(root: string, commands: readonly string[]): Promise<void> {
+  await copyProgram(root, '/bin/busybox', '/bin/busybox');
+  for (const command of commands) await symlink('busybox', join(root, 'bin', command));
 }
 
 async function writeAccounts(root: string, line: string): Promise<void> {

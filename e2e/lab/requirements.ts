@@ -46,6 +46,8 @@ const needs: readonly Need[] = [
   need('redis-server', ['redis-server']),
   need('lua5.4', ['lua5.4']),
   need('prometheus', ['prometheus']),
+  need('nginx', ['nginx']),
+  need('haproxy', ['haproxy']),
 ];
 
 /** Why there can be no lab here whatever is installed, in one line; undefined: there can. */

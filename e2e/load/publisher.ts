@@ -161,8 +161,12 @@ function read(status: number, text: string): Answer {
     const { epoch, seq } = position;
     return { out: 'ok', epoch, seq, again: body['duplicate'] === true };
   }
-  const code = typeof body['code'] === 'string' ? body['code'] : `status ${status}`;
   const retry = status === 429 || status >= 500;
+  const { code } = body;
+  if (typeof code !== 'string') {
+    // A proxy's page: what the gateway behind it did, nobody knows.
+    return { out: status >= 500 ? 'unknown' : 'failed', code: `status ${status}`, retry };
+  }
   return { out: code === 'unknown_outcome' ? 'unknown' : 'failed', code, retry };
 }
 
