@@ -15,7 +15,7 @@ function bench(peers: readonly string[] = ['a', 'b', 'c']) {
   let answers: Record<string, PeerAnswer> = {};
   let seed = 1;
   const cutOff = new CutOff({
-    peers,
+    peers: () => peers,
     intervalMs: INTERVAL,
     clock,
     random: () => {

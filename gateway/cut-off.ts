@@ -8,8 +8,8 @@ import { POD_HEADER } from './admin/admin-api.ts';
 export type PeerAnswer = 'reached' | 'not_reached' | 'nobody';
 
 export interface CutOffParts {
-  /** `host:port` of the admin ports of other gateways. */
-  readonly peers: readonly string[];
+  /** `host:port` of the admin ports of other gateways, as known now. */
+  readonly peers: () => readonly string[];
   /** Between two rounds of questions; a question has as long to be answered. */
   readonly intervalMs: number;
   readonly clock: Clock;
@@ -84,7 +84,7 @@ export class CutOff {
 
   /** Three of the peers, each as likely as any other. */
   #chosen(): string[] {
-    const left = [...this.#parts.peers];
+    const left = [...this.#parts.peers()];
     const chosen: string[] = [];
     while (chosen.length < ASKED && left.length > 0) {
       chosen.push(...left.splice(Math.floor(this.#parts.random() * left.length), 1));

@@ -84,6 +84,19 @@ export class GatewayRing {
     await this.source.stop();
   }
 
+  /**
+   * Other members where each has its own address and the same port; nobody where pods decide among
+   * themselves, since many of them may share one machine.
+   */
+  peersAt(port: number): string[] {
+    const { keeper, kind } = this.source;
+    if (kind !== 'given') return [];
+    const { members = [] } = keeper.current?.ring ?? {};
+    return members
+      .filter(({ id }) => id !== this.#options.settings.pod)
+      .map(({ address }) => `${address.slice(0, address.lastIndexOf(':'))}:${port}`);
+  }
+
   /** For metrics. */
   state(): RingState {
     const { keeper, writer } = this.source;

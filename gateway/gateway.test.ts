@@ -335,6 +335,30 @@ describe('gateways on Redis', () => {
     await becomes(async () => (await one.publish('a', 1)) === 200, 'publishing');
   });
 
+  it('ask the members of a ring that they were given, where nobody named others', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'wscluster-gateway-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'ring.json');
+    const ring = { source: 'given', cluster: 'chat', file, heartbeatMs: 20 } as const;
+    const at = (url: string) => ({ ...fast, ring, redis: { ...fast.redis, url } });
+    const peer = await started({ ...at(redis.url), pod: 'peer' });
+    const members = ['one', 'peer'].map((id, n) => {
+      return { id, weight: 1, zone: '', address: `127.0.0.${2 - n}:8080` };
+    });
+    const version = { generation: 1, counter: 1 };
+    await writeFile(file, encodeRing(firstRing({ cluster: 'chat', version }, members)));
+    const url = redis.url.replace(String(redis.port), String(proxy.port));
+    const one = await started({
+      ...{ ...at(url), pod: 'one', adminHost: '127.0.0.2', adminPort: peer.adminPort },
+    });
+    const client = await TestClient.ready(one.port);
+    await becomes(async () => /"members":2/.test(JSON.stringify(one.gateway.status())), 'the ring');
+    proxy.refuse();
+    assert.equal((await client.closing()).code, 4001);
+    proxy.pass();
+    await becomes(async () => one.gateway.checks().every(({ ok }) => ok), 'being ready again');
+  });
+
   it('say in /readyz what they cannot see where INFO is hidden, and are ready', async (t) => {
     const admin = new Redis(redis.url);
     t.after(async () => {

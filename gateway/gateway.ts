@@ -203,15 +203,14 @@ export class Gateway {
 
   #makeCutOff(): CutOff {
     const { clock, random, logger } = this.#parts;
-    const { peers, pod, redis } = this.#settings;
+    const { pod, redis } = this.#settings;
     const timeoutMs = redis.socketTimeoutMs;
     const ask = { pod, clock, timeoutMs, fetch: globalThis.fetch };
     return new CutOff({
-      peers,
+      peers: () => this.#peers(),
       // What loses Redis with us may be back one longest wait before us: that is no reason to move.
       intervalMs: Math.max(timeoutMs, redis.reconnectMaxMs),
-      clock,
-      random,
+      ...{ clock, random },
       ask: (peer) => askPeer(peer, ask),
       onChange: (cutOff) => {
         if (cutOff) {
@@ -223,6 +222,13 @@ export class Gateway {
         }
       },
     });
+  }
+
+  /** Somebody outside who decides on rings gives all gateways the same admin port. */
+  #peers(): readonly string[] {
+    const { peers, adminPort } = this.#settings;
+    if (peers.length > 0) return peers;
+    return this.#running?.ring.peersAt(this.#address?.adminPort ?? adminPort) ?? [];
   }
 
   #secretsPart(): Part {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
+import { closeCodes } from '../../protocol/codes.ts';
 import { until } from '../deadline.ts';
 import type { Lab } from '../lab/lab.ts';
 import { processesOfPod } from '../lab/pod-processes.ts';
@@ -30,6 +32,19 @@ describe('what Kubernetes and machines do to a thousand clients', labOnly, () =>
     const pids = processesOfPod(uid);
     assert.ok(pids.length > 0, `no process of pod ${uid}`);
     for (const pid of pids) process.kill(pid, name);
+  };
+  /** What its program says to that address and hears from there is dropped, until it is called. */
+  const cutOff = (uid: string, address: string): (() => void) => {
+    const [pid] = processesOfPod(uid);
+    const both = [['OUTPUT', '-d'] as const, ['INPUT', '-s'] as const];
+    const say = (verb: string) => {
+      for (const [chain, side] of both) {
+        const rule = [verb, chain, side, address, '-j', 'DROP'];
+        execFileSync('nsenter', [`--net=/proc/${pid}/ns/net`, 'iptables', '--wait', ...rule]);
+      }
+    };
+    say('-I');
+    return () => say('-D');
   };
   const eventually = (what: string, holds: () => Promise<boolean>, deadlineMs = 120_000) =>
     until(holds, { for: what, deadlineMs, everyMs: 250 });
@@ -116,6 +131,30 @@ describe('what Kubernetes and machines do to a thousand clients', labOnly, () =>
       return { lost: 1 };
     });
     assert.ok(figures.interrupted > 0, 'nobody was there');
+  });
+
+  test('a gateway that alone does not reach Redis gives its clients to those that do', async () => {
+    const [pod] = await traffic.pods();
+    const { uid, name } = pod?.metadata ?? assert.fail();
+    const address = await traffic.kubectl('get', 'pod/redis', '-o=jsonpath={.status.podIP}');
+    const ready = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+    const isReady = async () => (await traffic.kubectl('get', 'pod', name, ready)) === 'True';
+    const figures = await traffic.during('cut off from Redis', async () => {
+      const restore = cutOff(uid, address);
+      try {
+        await eventually('it not to be ready', async () => !(await isReady()));
+        await eventually('a ring without it', async () => (await ring())?.members === GATEWAYS - 1);
+      } finally {
+        restore();
+      }
+      await eventually('it to be ready', isReady);
+      await traffic.settled();
+      return { cutOff: 1 };
+    });
+    const { [closeCodes.cutOff.code]: left = 0, ...others } = figures.closes;
+    assert.ok(left > CLIENTS / GATEWAYS / 2, `${left} clients left: ${JSON.stringify(figures)}`);
+    assert.deepEqual(others, {});
+    assert.ok((await uids()).includes(uid), 'it is the one that it was');
   });
 
   test('all gateways are deleted at once', async () => {

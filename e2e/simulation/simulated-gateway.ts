@@ -106,7 +106,8 @@ export class SimulatedGateway implements Endpoint {
     });
     ring?.keeper.onChange(() => this.#edge.ringChanged());
     this.#cutOff = new CutOff({
-      ...{ ...shared, peers: parts.peers, intervalMs: settings.cutOffMs, ask: parts.ask },
+      ...{ ...shared, intervalMs: settings.cutOffMs, ask: parts.ask },
+      peers: () => parts.peers,
       onChange: (cutOff) => {
         if (cutOff) parts.tally.add('clients moved away');
         if (cutOff) this.#edge.moveAway();

@@ -287,7 +287,10 @@ export const gatewaySettings = z.strictObject({
     description: 'Port of `/livez`, `/readyz` and `/metrics`; 0: any free one.',
     absent: '`port` + 1000',
   }),
-  peers: words('`host:port` of the admin ports of other gateways.', hostAndPort),
+  peers: words(
+    '`host:port` of the admin ports of other gateways; none: of the members of a `given` ring.',
+    hostAndPort,
+  ),
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
