@@ -97,6 +97,14 @@ describe('a gateway', () => {
     const message = await client.heard('msg');
     assert.deepEqual([message.topic, client.data], ['room.1', ['{"hi":1}']]);
     assert.equal(other.gateway.connections(), 1);
+    const status = JSON.parse((await other.get('/admin/status')).text) as {
+      version: string;
+      edge: { fromOneAddress: number };
+      requests: object;
+    };
+    assert.match(status.version, /^\d+\.\d+\.\d+/);
+    assert.equal(status.edge.fromOneAddress, 1);
+    assert.deepEqual(status.requests, { all: 1, failed: 0 });
     const { text } = await other.get('/metrics');
     assert.match(text, /^wscluster_messages_delivered_total 1$/m);
     assert.match(text, /^wscluster_connections\{state="open"\} 1$/m);

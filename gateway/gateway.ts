@@ -19,6 +19,7 @@ import type { Logger } from './logger.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { readiness } from './readiness.ts';
 import { RecentRate, withRate } from './recent-rate.ts';
+import { RequestTally } from './request-tally.ts';
 import type { MemoryBoard } from './ring/memory-board.ts';
 import type { PodBoard } from './ring/pod-board.ts';
 import type { HeldRing } from './ring/ring-keeper.ts';
@@ -30,6 +31,7 @@ import { makeStore, type Store } from './store.ts';
 import type { MemoryStore } from './stream/memory/memory-store.ts';
 import type { StreamEvent } from './stream/stream.ts';
 import { TopicStream } from './stream/topic-stream.ts';
+import { version } from './version.ts';
 
 export interface GatewayParts {
   readonly clock: Clock;
@@ -71,6 +73,7 @@ export class Gateway {
   readonly #parts: GatewayParts;
   readonly #metrics = new Metrics();
   readonly #publishes: RecentRate;
+  readonly #tally = new RequestTally();
   readonly #cutOff: CutOff;
   /** Redis that cannot be reached at the start is tried again within this. */
   readonly #redisMs: number;
@@ -179,18 +182,16 @@ export class Gateway {
     const { pod } = this.#settings;
     const running = this.#running;
     if (running === undefined) {
-      return { pod, started: false, lacking: this.#wait.lacking, checks: this.checks() };
+      return { pod, version, started: false, lacking: this.#wait.lacking, checks: this.checks() };
     }
     const { connected, downSince, unsuitable, lineage } = running.stream.health;
     const downMs = downSince === undefined ? undefined : this.#parts.clock.now() - downSince;
     return {
-      pod,
-      started: this.#started,
-      checks: this.checks(),
+      ...{ pod, version, started: this.#started, checks: this.checks() },
       edge: running.edge.status(),
       hub: running.hub.state,
       loop: { utilisation: running.ring.utilisation, lagMs: this.#metrics.loopLagMs },
-      publishes: { perSecond: this.#publishes.perSecond },
+      ...{ publishes: { perSecond: this.#publishes.perSecond }, requests: this.#tally.requests },
       stream: { kind: running.store.kind, connected, downMs, unsuitable, lineage },
       ring: running.ring.status(),
     };
@@ -326,8 +327,7 @@ export class Gateway {
     const settings = this.#settings;
     const metrics = this.#metrics;
     const { clock, random, logger } = this.#parts;
-    const { pod } = settings;
-    const shared = { clock, random, logger, pod };
+    const shared = { clock, random, logger, pod: settings.pod };
     const store = makeStore(settings, { ...this.#parts, metrics, redisFiles: secrets.redis });
     const authenticator = new ConfiguredAuthenticator({
       ...{ settings: settings.auth, secrets: secrets.auth },
@@ -360,15 +360,15 @@ export class Gateway {
     const front = { ...shared, stream, authenticator, allowedOrigins };
     const edge = new Edge({
       ...front,
-      ...{ hub, settings: settings.edge, retentionS, counts: metrics.edge },
+      ...{ hub, settings: settings.edge, retentionS, counts: this.#tally.edge(metrics.edge) },
       ...{ placement: ring.placement, moveTokens: ring.moveTokens },
       proxy: { proofs: ring.hopProofs, settings: settings.placement },
     });
     ring.source.keeper.onChange(() => edge.ringChanged());
     const api = createApi({
       ...front,
-      ...{ settings: settings.http, edge: settings.edge, pageBytes, counts: metrics.http },
-      ...{ ring: ring.source, allPods: ring.allPods, placement: settings.placement },
+      ...{ settings: settings.http, edge: settings.edge, placement: settings.placement, pageBytes },
+      ...{ ring: ring.source, allPods: ring.allPods, counts: this.#tally.http(metrics.http) },
     });
     return { authenticator, store, stream, hub, edge, ring, api };
   }

@@ -65,7 +65,7 @@ async function run(settings: OperatorSettings): Promise<void> {
   const operator = new Operator(
     {
       ...{ host, port, workers, namespace, watchNamespaces, gatewayImage, identity },
-      ...{ metricsService, metricsPort },
+      ...{ metricsService, metricsPort, version },
     },
     { api, metrics, clock, random: Math.random, log },
   );

@@ -38,6 +38,7 @@ function start(gatewayImage = IMAGE): Operator {
         identity: `me-${gatewayImage}`,
         metricsService: undefined,
         metricsPort: 0,
+        version: '0.1.0',
       },
     },
     { api: world.api, metrics, clock, random: () => 0.5, log, gateways: () => world.client },
@@ -339,6 +340,44 @@ describe('the operator', () => {
     assert.ok(said().includes('ResumeFailures'));
     world.cluster({});
     await until('Progressing', 'True');
+  });
+
+  it('stops a rollout whose gateways fail requests that the others answer', async () => {
+    world.cluster();
+    const { pods } = await running();
+    await until('Ready', 'True');
+    for (const pod of pods) world.gateway(pod).status['requests'] = { all: 1_000, failed: 30 };
+    await clock.advance(20_000);
+    world.cluster({ heartbeat: { intervalSeconds: 20 } });
+    await clock.until('another Deployment', () => deployed().length === 2);
+    const next = deployed()[1];
+    assert.ok(next !== undefined);
+    const young = world.pod(world.replicaSet(next), 'next-0');
+    world.gateway(young).status['requests'] = { all: 200, failed: 16 };
+    await clock.advance(10_000);
+    assert.equal(world.condition('Progressing'), 'True Working', 'the others fail 3 % too');
+    world.gateway(young).status['requests'] = { all: 200, failed: 17 };
+    await until('Progressing', 'False RequestFailures');
+    assert.ok(said().includes('RequestFailures'));
+    world.cluster({});
+    await until('Progressing', 'True');
+  });
+
+  it('warns of what does not hurt yet, once, and then writes nothing', async () => {
+    world.cluster({ resources: { limits: { memory: '128Mi' } } });
+    const { pods } = await running();
+    await until('Ready', 'True');
+    for (const pod of pods) world.gateway(pod).status['version'] = '0.3.0';
+    await until('VersionSkew', 'True OperatorOlder');
+    assert.equal(world.condition('CapacitySuitable'), 'False MemoryTooSmall');
+    assert.equal(world.condition('RingBalanced'), 'True Balanced');
+    await clock.advance(60_000);
+    const before = said();
+    assert.ok(before.includes('MemoryTooSmall') && before.includes('OperatorOlder'));
+    const status = world.status();
+    await clock.advance(300_000);
+    assert.equal(world.status(), status, 'not even the same again');
+    assert.deepEqual(said(), before);
   });
 
   it('goes back to the revision before when the rollout of one is aborted', async () => {

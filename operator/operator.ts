@@ -54,6 +54,8 @@ export interface OperatorOptions extends Pick<OperatorSettings, 'host' | 'port' 
   /** Empty: all. */
   readonly watchNamespaces: readonly string[];
   readonly gatewayImage: string;
+  /** Of this program. */
+  readonly version: string;
   /** Service of the metrics API; undefined: there is none. */
   readonly metricsService: string | undefined;
   readonly metricsPort: number;
@@ -202,6 +204,7 @@ export class Operator {
       operatorKeys: key.publicKeys,
       basis: { image: this.#options.gatewayImage, templateVersion: TEMPLATE_VERSION },
       operator: { namespace, labels: OWN_LABELS },
+      version: this.#options.version,
       metrics: () => this.#metricsApi?.state ?? { kind: 'off' },
     });
     const metrics = this.#leadMetrics(api, applier, signal);

@@ -20,6 +20,9 @@ const WRONG: Readonly<Record<string, 'True' | 'False'>> = {
   DrainTooSlow: 'True',
   MetricsAvailable: 'False',
   RedisSuitable: 'False',
+  CapacitySuitable: 'False',
+  RingBalanced: 'False',
+  VersionSkew: 'True',
 };
 
 /** Of a condition that does not hold because nobody asked for it. */

@@ -176,6 +176,11 @@ const trafficCases: readonly RuleCase[] = [
       path: 'spec.rollout.maxResumeFailures',
       spec: also({ rollout: { maxResumeFailures: share } }),
     },
+    {
+      message: 'rollout.maxRequestFailures must be a number from 0 to 1000000, or from 0% to 100%',
+      path: 'spec.rollout.maxRequestFailures',
+      spec: also({ rollout: { maxRequestFailures: share } }),
+    },
   ]),
 ];
 

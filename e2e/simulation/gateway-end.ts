@@ -20,6 +20,7 @@ const ABNORMAL = 1006;
 export class GatewayEnd implements Socket {
   /** Messages arrive whole here. */
   readonly receiving = false;
+  readonly peer = undefined;
   readonly #parts: GatewayEndParts;
   #owner: SocketOwner | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';

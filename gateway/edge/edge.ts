@@ -17,6 +17,7 @@ import { Mover } from './mover.ts';
 import { notify } from './notices.ts';
 import { greetPlain } from './opening.ts';
 import { isLoopbackAddress } from './origin.ts';
+import { fromOneAddress } from './peers.ts';
 import { keyOfRequest } from './placement.ts';
 import { clientRequest } from './proxy/dial.ts';
 import { CLIENT_ADDRESS, HOP, HOP_UPGRADE, HopDoor } from './proxy/hop-door.ts';
@@ -46,6 +47,8 @@ export interface EdgeStatus {
   /** Milliseconds until the drain is over, whoever is left. */
   readonly drainRemainingMs: number | undefined;
   readonly movingAway: boolean;
+  /** Of all connections, 0 to 1: those from the address that most come from. */
+  readonly fromOneAddress: number;
 }
 
 /**
@@ -162,6 +165,7 @@ export class Edge {
       drain: this.#drain.phase,
       drainRemainingMs: this.#drain.remainingMs,
       movingAway: this.#away !== undefined,
+      fromOneAddress: fromOneAddress(this.#roster),
     };
   }
 

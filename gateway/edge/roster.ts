@@ -20,6 +20,17 @@ export class Roster {
     last.index = connection.index;
   }
 
+  /** So many of them, evenly from the list; all, if there are fewer. */
+  some(count: number): Connection[] {
+    const step = Math.max(1, this.#connections.length / count);
+    const picked: Connection[] = [];
+    for (let at = 0; at < this.#connections.length; at += step) {
+      const connection = this.#connections[Math.floor(at)];
+      if (connection !== undefined) picked.push(connection);
+    }
+    return picked;
+  }
+
   /** A copy: connections may close while it is walked. */
   all(): Connection[] {
     return [...this.#connections];

@@ -30,6 +30,8 @@ export interface Socket {
   readonly progress: number;
   /** Whether part of a message is here, and the rest of it is not. */
   readonly receiving: boolean;
+  /** IP address of the peer, which may be a proxy; undefined: there is none, or not any more. */
+  readonly peer: string | undefined;
 }
 
 /** How a socket speaks to its owner. Set once, right after the upgrade. */

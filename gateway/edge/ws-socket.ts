@@ -47,6 +47,10 @@ export class WsSocket extends WebSocket implements Socket {
     super.close(code, reason);
   }
 
+  get peer(): string | undefined {
+    return this.#net?.remoteAddress;
+  }
+
   get buffered(): number {
     return this.#net?.writableLength ?? 0;
   }

@@ -36,6 +36,7 @@ export interface Notes {
 export const settings = {
   redis: gatewaySettings.shape.redis.unwrap().shape,
   stream: gatewaySettings.shape.stream.unwrap().shape,
+  hub: gatewaySettings.shape.hub.unwrap().shape,
   edge: gatewaySettings.shape.edge.unwrap().shape,
   http: gatewaySettings.shape.http.unwrap().shape,
   auth: gatewaySettings.shape.auth.unwrap().shape,

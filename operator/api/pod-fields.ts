@@ -14,8 +14,8 @@ import {
 /** The parts of a WsCluster's spec that say what pods look like, and where they run. */
 
 /**
- * Room for 30,000 clients at 6 KiB each, 64 MiB of recent messages, 32 MiB of publishes that wait,
- * and Node itself; the limit has as much again for bursts.
+ * Room for 30,000 clients at 10 KiB each, 4 of them the kernel's, 64 MiB of recent messages, 32 MiB
+ * of publishes that wait, and Node itself; the limit has as much again for bursts.
  */
 export const podResources = resources
   .default({ requests: { cpu: '250m', memory: '512Mi' }, limits: { memory: '1Gi' } })

@@ -18,6 +18,10 @@ export const conditionTypes = {
   DrainTooSlow: 'The budget cannot empty a gateway in the time that it has.',
   MetricsAvailable: 'The numbers by which the cluster is scaled can be read.',
   RedisSuitable: 'Redis is reached, and can keep what is promised.',
+  CapacitySuitable:
+    'A gateway can carry the clients that it may have: its memory, and their ports.',
+  RingBalanced: 'No gateway owns, or has, far more than its share.',
+  VersionSkew: 'Gateways, and the operator, have versions that are not meant for each other.',
 } as const;
 
 const condition = z

@@ -140,6 +140,13 @@ export const rollout = group(
         'and had missed messages that could not be given to them any more: as a number, or as a ' +
         'share of all that came back, of at least 20.',
     }),
+    maxRequestFailures: countOrShare({
+      ...{ path: 'rollout.maxRequestFailures', fallback: '5%', min: 0, max: 1_000_000 },
+      description:
+        'A rollout stops by itself when new gateways failed more requests of clients than this, ' +
+        'or did not believe their tokens: as a number, or as a share of all that they were ' +
+        'asked, of at least 100, beyond the share of the gateways that are replaced.',
+    }),
     progressDeadlineSeconds: seconds(
       [60, 86_400],
       'A rollout that gets no further for this long is said to be stuck (condition Progressing).',

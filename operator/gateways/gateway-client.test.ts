@@ -73,7 +73,7 @@ describe('the operator and a gateway', () => {
     assert.deepEqual([outcome, version.counter], ['older', 2]);
     assert.equal(digest, ringDigest(second));
     const { ring } = await client.status(pod, signal);
-    assert.deepEqual(ring, { version, digest, owned: SHARDS });
+    assert.deepEqual(ring, { version, digest, owned: SHARDS, members: 1 });
     const message = /400 bad_request: the ring is refused/;
     await assert.rejects(client.pushRing(pod, '{}', signal), refused(400, message));
   });

@@ -30,6 +30,8 @@ const version = z.object({ generation: z.int(), counter: z.int() });
 /** What is read of `/admin/status`; a gateway of another version may say more, or less. */
 export const gatewayStatus = z.object({
   pod: z.string(),
+  /** Of its program, `0.2.1`. */
+  version: z.string().max(64).optional(),
   started: z.boolean(),
   /** What its start waits for: settings whose files cannot be used, or `redis`. */
   lacking: z.array(z.object({ what: z.string(), reason: z.string() })).default([]),
@@ -45,12 +47,16 @@ export const gatewayStatus = z.object({
       drainRemainingMs: z.number().optional(),
       /** Of `connections`: their clients are known to be served elsewhere by now. */
       moved: amount.optional(),
+      /** Share of `connections` that come from one address. */
+      fromOneAddress: z.number().min(0).max(1).optional(),
     })
     .refine(({ connections, moved = 0 }) => moved <= connections, 'more moved than there are')
     .optional(),
   /** Share of time in which the event loop was busy. */
   loop: z.object({ utilisation: z.number().min(0).max(1) }).optional(),
   publishes: z.object({ perSecond: z.number().nonnegative() }).optional(),
+  /** Of clients, since it started; `failed`: those that it is to blame for. */
+  requests: z.object({ all: amount, failed: amount }).optional(),
   hub: z
     .object({ resumes: z.object({ complete: z.int(), broken: z.int() }).optional() })
     .optional(),
@@ -59,8 +65,9 @@ export const gatewayStatus = z.object({
     .object({
       version: version.optional(),
       digest: z.string().optional(),
-      /** Shards that are its own. */
+      /** Shards that are its own, and gateways that have some. */
       owned: amount.optional(),
+      members: amount.optional(),
     })
     .optional(),
 });

@@ -2,32 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { conditionTypes } from '../api/status.ts';
 import { minimal, stored } from '../api/testing/samples.ts';
+import type { ConditionType } from './condition.ts';
 import { findingsOf } from './conditions.ts';
-import type { GatewayView } from './gateways.ts';
-import type { Plan } from './plan.ts';
 import { problemsOf } from './problems.ts';
-import type { ConditionType, Situation } from './situation.ts';
 import { gatewayStatus, gatewayView, NOW, REVISION } from './testing/gateway-views.ts';
+import { planFor, situation } from './testing/situations.ts';
 
-const basis = { image: 'i', templateVersion: 1 };
-const planFor = (replicas: number, is: Partial<Plan> = {}): Plan => ({
-  ...{ replicas, revision: REVISION, asked: REVISION, basis, stable: undefined },
-  ...is,
-});
 const ready = (count: number) => Array.from({ length: count }, (_, n) => gatewayView(`chat-${n}`));
-
-function situation(gateways: readonly GatewayView[], is: Partial<Situation> = {}): Situation {
-  const cluster = is.cluster ?? stored(minimal);
-  const none = { foreign: [], refused: [], notCreated: [] };
-  return {
-    ...{ cluster, gateways, wallMs: NOW },
-    plan: planFor(3),
-    ...{ targets: new Map([[REVISION, is.plan?.replicas ?? 3]]), stop: undefined },
-    problems: problemsOf({ cluster, gateways, ...none }),
-    ring: { version: '1.1', unsynced: [] },
-    ...is,
-  };
-}
 
 const found = (type: ConditionType, ...args: Parameters<typeof situation>): string => {
   const all = findingsOf(situation(...args));

@@ -1,3 +1,5 @@
+import { ringBalanced } from './balance.ts';
+import { capacitySuitable } from './capacity.ts';
 import { type Counts, countsOf, isComplete, isRollout } from './counts.ts';
 import { drainTooSlow } from './drain-time.ts';
 import { byName, statusOf } from './gateways.ts';
@@ -6,6 +8,7 @@ import { weaknessesOf } from './problems.ts';
 import { metricsAvailable, type Scaling, scalingActive } from './scaling.ts';
 import { type Finding, finding, type Situation } from './situation.ts';
 import { timeOf } from './times.ts';
+import { versionSkew } from './version-skew.ts';
 
 /** Shown of each list in a message: it is read by people. */
 const SHOWN = 3;
@@ -30,6 +33,9 @@ export function findingsOf(situation: Situation): Finding[] {
     drainTooSlow(situation),
     finding('MetricsAvailable', ...metricsAvailable(scaling)),
     redisSuitable(situation),
+    capacitySuitable(situation),
+    ringBalanced(situation),
+    versionSkew(situation),
   ];
 }
 

@@ -1,8 +1,16 @@
 import type { WsClusterStatus } from '../api/wscluster.ts';
 import type { Happening } from '../kube/event-recorder.ts';
-import type { ConditionType } from './situation.ts';
+import { type Condition, type ConditionType, conditionIn } from './condition.ts';
 
 const ACTION = 'Reconcile';
+
+/** What will hurt and does not yet, and the status in which it will. */
+const FOREBODINGS: readonly (readonly [ConditionType, Condition['status']])[] = [
+  ['DrainTooSlow', 'True'],
+  ['CapacitySuitable', 'False'],
+  ['RingBalanced', 'False'],
+  ['VersionSkew', 'True'],
+];
 
 /** What is to be said of a change of the status, as Events: what became wrong, and what right. */
 export function happeningsOf(was: WsClusterStatus | undefined, is: WsClusterStatus): Happening[] {
@@ -35,8 +43,10 @@ export function happeningsOf(was: WsClusterStatus | undefined, is: WsClusterStat
   if (was?.revision !== undefined && was.revision.name !== is.revision?.name) {
     say('Normal', 'RollingOut', `gateways of revision ${is.revision?.name} replace the others`);
   }
-  const slow = changed('DrainTooSlow');
-  if (slow?.now.status === 'True') say('Warning', slow.now.reason, slow.now.message);
+  for (const [type, wrong] of FOREBODINGS) {
+    const now = changed(type)?.now;
+    if (now?.status === wrong) say('Warning', now.reason, now.message);
+  }
   for (const pod of emptied(was, is)) say('Normal', 'Emptied', `${pod} has no client any more`);
   const ready = changed('Ready');
   if (ready?.now.status === 'True' && ready.before?.status !== 'True') {
@@ -50,6 +60,3 @@ function emptied(was: WsClusterStatus | undefined, is: WsClusterStatus): string[
   const now = is.draining?.filter(({ state }) => state === 'Empty').map(({ pod }) => pod) ?? [];
   return now.filter((pod) => !known?.includes(pod));
 }
-
-const conditionIn = (status: WsClusterStatus | undefined, type: ConditionType) =>
-  status?.conditions?.find((condition) => condition.type === type);

@@ -43,6 +43,8 @@ export interface ReconcilerParts extends MakeOptions {
   /** What gateways are made from where nobody said something else. */
   readonly basis: Basis;
   readonly operator: OperatorPods;
+  /** Of this operator. */
+  readonly version: string;
   /** Whether autoscalers get numbers from this operator. */
   readonly metrics: () => MetricsState;
   readonly clock: Pick<Clock, 'wall'>;
@@ -226,7 +228,7 @@ interface Outcome extends Course {
 
 /** Writes what came of it, and says when to look again. */
 async function conclude(
-  { copies, metrics, statuses, events, clock, log }: ReconcilerParts,
+  { copies, metrics, statuses, events, version: own, clock, log }: ReconcilerParts,
   outcome: Outcome,
   signal: AbortSignal,
 ): Promise<Reconciled> {
@@ -243,6 +245,7 @@ async function conclude(
   const scaling: Scaling = { cluster, held: plan.replicas, autoscaler, metrics: metrics() };
   const situation = {
     ...{ cluster, plan, stop, targets: fleet.targets, gateways, problems, scaling },
+    version: own,
     wallMs: clock.wall(),
     ring: version === undefined ? undefined : { version, unsynced },
   };

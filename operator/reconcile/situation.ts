@@ -1,14 +1,11 @@
-import type { conditionTypes } from '../api/status.ts';
-import type { WsCluster, WsClusterStatus } from '../api/wscluster.ts';
+import type { WsCluster } from '../api/wscluster.ts';
 import type { Unsynced } from '../gateways/ring-push.ts';
+import type { Condition, ConditionType } from './condition.ts';
 import type { GatewayView } from './gateways.ts';
 import type { Plan } from './plan.ts';
 import type { Problem } from './problems.ts';
 import type { Scaling } from './scaling.ts';
 import type { Stop } from './stop.ts';
-
-export type ConditionType = keyof typeof conditionTypes;
-export type Condition = NonNullable<WsClusterStatus['conditions']>[number];
 
 /** What holds, before it is known since when. */
 export interface Finding {
@@ -32,6 +29,8 @@ export interface Situation {
   readonly ring: { readonly version: string; readonly unsynced: readonly Unsynced[] } | undefined;
   /** Default: no autoscaler, and no metrics for one. */
   readonly scaling?: Scaling;
+  /** Of this operator. */
+  readonly version: string;
   /** Milliseconds since 1970. */
   readonly wallMs: number;
 }

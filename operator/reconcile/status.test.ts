@@ -20,7 +20,7 @@ const ring = firstRing({ cluster: 'c', version: { generation: 3, counter: 17 } }
 
 function statusAt(wallMs: number, gateways: readonly GatewayView[], was?: WsClusterStatus) {
   const known = { version: '3.17', unsynced: [] };
-  const now = { problems: [], wallMs, ring: known, stop: undefined };
+  const now = { problems: [], wallMs, ring: known, stop: undefined, version: '0.2.0' };
   const situation = { cluster, plan, targets, gateways, ...now };
   return statusToBe(situation, ring, was);
 }

@@ -1,13 +1,14 @@
 import { type Ring, SHARDS } from '../../protocol/ring.ts';
 import { DRAINING_SHOWN } from '../api/status.ts';
 import type { WsClusterStatus } from '../api/wscluster.ts';
+import type { Condition } from './condition.ts';
 import { findingsOf } from './conditions.ts';
 import { countsOf, isComplete, isRollout } from './counts.ts';
 import { selectorText } from './desired/names.ts';
 import { byName, connectionsOf, type GatewayView } from './gateways.ts';
 import { revisionStatus } from './plan.ts';
 import { rounded } from './rounded.ts';
-import type { Condition, Finding, Situation } from './situation.ts';
+import type { Finding, Situation } from './situation.ts';
 import { timeText } from './times.ts';
 import { isEmptied } from './victims.ts';
 

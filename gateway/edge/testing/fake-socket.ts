@@ -7,6 +7,7 @@ export class FakeSocket implements Socket {
   buffered = 0;
   progress = 0;
   receiving = false;
+  peer: string | undefined;
   drainsAsked = 0;
   closedWith: number | undefined;
   terminated = false;

@@ -122,7 +122,7 @@ export const full: WsClusterSpecInput = {
   },
   rollout: {
     ...{ maxSurge: 3, minReadySeconds: 10, partition: '50%', paused: true },
-    ...{ maxResumeFailures: 7, progressDeadlineSeconds: 900 },
+    ...{ maxResumeFailures: 7, maxRequestFailures: '3%', progressDeadlineSeconds: 900 },
   },
   resources: {
     requests: { cpu: 1, memory: '0.5Gi' },
