@@ -54,6 +54,8 @@ describe('what Kubernetes and machines do to a thousand clients', labOnly, () =>
       ...{ name: 'disruption', nodes: GATEWAYS, clients: CLIENTS },
       spec: {
         replicas: GATEWAYS,
+        // Who is there no more shows by its silence alone.
+        heartbeat: { intervalSeconds: 5, timeoutSeconds: 2 },
         placement: { podEndpoint: 'address' },
         disruption: { movesPerSecond: 100, drainGraceSeconds: 2, drainDeadlineSeconds: 60 },
       },
@@ -151,9 +153,10 @@ describe('what Kubernetes and machines do to a thousand clients', labOnly, () =>
       await traffic.settled();
       return { cutOff: 1 };
     });
-    const { [closeCodes.cutOff.code]: left = 0, ...others } = figures.closes;
+    const { [closeCodes.cutOff.code]: left = 0 } = figures.closes;
     assert.ok(left > CLIENTS / GATEWAYS / 2, `${left} clients left: ${JSON.stringify(figures)}`);
-    assert.deepEqual(others, {});
+    const broken = figures.interrupted - left;
+    assert.ok(broken <= CLIENTS / 100, `${broken} broke: ${JSON.stringify(figures)}`);
     assert.ok((await uids()).includes(uid), 'it is the one that it was');
   });
 

@@ -50,6 +50,8 @@ describe('clients outside of the cluster, behind an ingress', labOnly, () => {
       ...{ name: 'ingress', nodes: 2, clients: CLIENTS },
       spec: {
         replicas: GATEWAYS,
+        // Shorter than the silence that the proxies bear, but for the last one.
+        heartbeat: { intervalSeconds: 5, timeoutSeconds: 2 },
         // Each has a key of its own, which decides where it belongs.
         placement: { mode: 'Proxy', key: 'query:key' },
         disruption: { movesPerSecond: 100, drainGraceSeconds: 2, drainDeadlineSeconds: 60 },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { gatewaySettings } from '../../gateway/settings/declaration.ts';
 import { minimal } from '../../operator/api/testing/samples.ts';
 import type { WsCluster, WsClusterSpecInput } from '../../operator/api/wscluster.ts';
 import { Late } from '../../scripts/testing/late.ts';
@@ -33,7 +34,6 @@ export interface Entrance {
   readonly redis: { readonly host: string; readonly port: number };
 }
 
-const HEARTBEAT_MS = 5_000;
 const KEY_PREFIX = 'crowd';
 const SETTLE_MS = 240_000;
 /** Clients that did nothing for so long lose connections through no fault of a gateway. */
@@ -121,14 +121,13 @@ export class TrafficWorld {
     await world.create(at, {
       redis: { ...minimal.redis, keyPrefix: KEY_PREFIX },
       auth: { anonymous: true, anonymousPublish: true },
-      heartbeat: { intervalSeconds: HEARTBEAT_MS / 1_000, timeoutSeconds: 2 },
       ...spec,
     });
     await settled(world, at);
     const { pid, gateways, redis } = await way({ target, at });
     return Crowd.start(pid, {
       ...{ ws: `ws://${gateways}/ws`, http: `http://${gateways}`, keyPrefix: KEY_PREFIX, clients },
-      ...{ redis, heartbeatMs: HEARTBEAT_MS },
+      ...{ redis, heartbeatMs: heartbeatMsOf(spec) },
     });
   }
 
@@ -205,4 +204,10 @@ function settled(world: OperatorWorld, at: TrafficWorld['at']) {
     },
     { for: () => `it to settle: ${last}`, deadlineMs: SETTLE_MS, everyMs: 250 },
   );
+}
+
+function heartbeatMsOf({ heartbeat }: Partial<WsClusterSpecInput>): number {
+  const { intervalSeconds } = heartbeat ?? {};
+  if (intervalSeconds !== undefined) return intervalSeconds * 1_000;
+  return gatewaySettings.parse({}).edge.heartbeatMs;
 }
