@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { Late } from '../../scripts/testing/late.ts';
 import { pause, until } from '../deadline.ts';
+import { processesOfPod } from '../lab/pod-processes.ts';
 import type { PhaseFigures } from './crowd/crowd.ts';
 import { figure } from './figures.ts';
 import { labOnly } from './target.ts';
@@ -10,6 +12,7 @@ const CLIENTS = 1_000;
 const BUDGET = 50;
 /** A tenth of a second's share may come at once, two of each gateway always; networks jitter. */
 const BUSIEST = BUDGET * 1.1 + 2 * 5 + 5;
+const GRACE_S = 5;
 const QUIET_MS = 20_000;
 /** Of latencies below this nothing follows on a shared machine. */
 const LATENCY_FLOOR_MS = 50;
@@ -25,13 +28,17 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
   const draining = async () => (await traffic.read()).status?.draining ?? [];
   const told = (t: TestContext, figures: PhaseFigures) =>
     console.log(t.name, JSON.stringify(figures));
-  /** Nobody is cut off, and no more are asked to go in any second than the budget allows. */
-  const gently = (figures: PhaseFigures) => {
-    const { interrupted, busiestSecond, mostMovesOfOne } = figures;
+  /**
+   * Nobody is cut off, and no more are asked to go in any second than the budget allows. Clients
+   * that stood still for a while hear in one second what was said in all of that time.
+   */
+  const gently = (figures: PhaseFigures, mostMoves = 1) => {
+    const { interrupted, busiestSecond, mostMovesOfOne, stalls } = figures;
     const all = JSON.stringify(figures);
     assert.equal(interrupted, 0, all);
-    assert.ok(busiestSecond <= BUSIEST, `${busiestSecond} clients within a second: ${all}`);
-    assert.ok(mostMovesOfOne <= 1, `one client was moved ${mostMovesOfOne} times: ${all}`);
+    const busiest = BUSIEST + (BUDGET * stalls.longestMs) / 1_000;
+    assert.ok(busiestSecond <= busiest, `${busiestSecond} clients within a second: ${all}`);
+    assert.ok(mostMovesOfOne <= mostMoves, `one client was moved ${mostMovesOfOne} times: ${all}`);
   };
 
   before(async () => {
@@ -41,7 +48,11 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
         replicas: 3,
         // Clients are in the cluster: they reach the gateway that they are sent to.
         placement: { podEndpoint: 'address' },
-        disruption: { movesPerSecond: BUDGET, drainGraceSeconds: 5, drainDeadlineSeconds: 120 },
+        disruption: {
+          movesPerSecond: BUDGET,
+          drainGraceSeconds: GRACE_S,
+          drainDeadlineSeconds: 120,
+        },
       },
     });
   });
@@ -100,23 +111,26 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
 
   test('demand that is back calls off what was begun', async (t) => {
     const was = await uids();
+    const share = CLIENTS / was.length;
     const figures = await traffic.during('called off', async () => {
+      const began = performance.now();
       await scale(2);
-      await until(async () => (await draining()).some(({ state }) => state === 'Emptying'), {
-        for: 'one to be emptied',
-        ...{ deadlineMs: 60_000, everyMs: 100 },
-      });
-      // Past the grace, so that clients have begun to go.
-      await pause(7_000);
-      const [left] = await draining();
-      assert.equal(left?.state, 'Emptying');
+      const left = await until(
+        async () => {
+          const [{ state, connections = share } = {}] = await draining();
+          return state !== undefined && connections < share * 0.9 ? { state } : undefined;
+        },
+        { for: 'some of its clients to have gone', deadlineMs: 60_000, everyMs: 100 },
+      );
       await scale(3);
+      const emptyMs = (GRACE_S + share / BUDGET) * 1_000;
+      if (performance.now() - began > emptyMs) throw new Late('it was empty before it was wanted');
+      assert.equal(left.state, 'Emptying');
       await traffic.settled();
       return { begun: 1 };
     });
     told(t, figures);
-    assert.equal(figures.interrupted, 0);
-    assert.ok(figures.busiestSecond <= BUSIEST, `${figures.busiestSecond}`);
+    gently(figures, 2);
     assert.deepEqual(await uids(), was, 'it is the same gateways');
     assert.equal((await traffic.events('CalledBack')).length, 1);
   });
@@ -172,8 +186,7 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
       return { canaries: 1 };
     });
     told(t, figures);
-    assert.equal(figures.interrupted, 0);
-    assert.ok(figures.busiestSecond <= BUSIEST, `${figures.busiestSecond}`);
+    gently(figures, 3);
     assert.ok(figures.moves < CLIENTS, 'only those of one gateway, there and back');
   });
 
@@ -208,15 +221,19 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
     });
     await traffic.kubectl('uncordon', node);
     told(t, figures);
-    assert.equal(figures.interrupted, 0);
-    assert.ok(figures.busiestSecond <= BUSIEST, `${figures.busiestSecond}`);
+    gently(figures, 2);
   });
 
   test('a gateway that is killed loses nothing, and all come back', async (t) => {
     const [pod] = await traffic.pods();
-    const name = pod?.metadata.name ?? assert.fail();
+    const { name, uid } = pod?.metadata ?? assert.fail();
     const figures = await traffic.during('killed', async () => {
       await traffic.kubectl('delete', 'pod', name, '--force', '--grace-period=0');
+      // Its object is gone at once, itself when its kubelet comes to it.
+      await until(() => processesOfPod(uid).length === 0, {
+        for: 'its end',
+        ...{ deadlineMs: 60_000, everyMs: 100 },
+      });
       await until(async () => (await uids()).length === 3, {
         for: 'another one',
         ...{ deadlineMs: 60_000, everyMs: 250 },
