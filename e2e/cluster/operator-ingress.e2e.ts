@@ -12,9 +12,9 @@ import { TrafficWorld } from './traffic-world.ts';
 const CLIENTS = 300;
 const QUIET = 60;
 const GATEWAYS = 3;
-/** Longer than a heartbeat, of 5 s, and shorter than what is waited here. */
-const SILENCE_S = 8;
-const WAIT_MS = 18_000;
+/** Longer than a heartbeat (5 s), also on a machine that is busy, and less than `WAIT_MS`. */
+const SILENCE_S = 15;
+const WAIT_MS = 20_000;
 const PATIENCE = {
   usual: { silence: SILENCE_S, goodbye: 3 },
   /** Shorter than a heartbeat. */
@@ -89,9 +89,9 @@ describe('clients outside of the cluster, behind an ingress', labOnly, () => {
   });
 
   test('whichever gateway they come to, it passes them on to their own', async () => {
-    const away = CLIENTS * (1 - 1 / GATEWAYS);
+    // Two thirds came to another one; who did not get on within a second is served where it is.
     const count = await passedOn();
-    assert.ok(count > away / 2, `${count} are passed on`);
+    assert.ok(count > CLIENTS / 5, `${count} are passed on`);
   });
 
   test('a page is let in by the Host that the ingress passes on', async () => {
@@ -136,20 +136,38 @@ describe('clients outside of the cluster, behind an ingress', labOnly, () => {
     assert.equal(await passedOn(), 0);
   });
 
-  test('a reload of the ingress cuts them all, and they go on', async (t) => {
+  test('a reload cuts them all while a gateway is emptied, and they go on', async (t) => {
     const lost = throng.lost;
     const figures = await traffic.during('reload', async () => {
+      await traffic.kubectl('scale', 'wsc/chat', `--replicas=${GATEWAYS - 1}`);
+      await until(async () => ((await traffic.read()).status?.draining ?? []).length > 0, {
+        for: 'one to be emptied',
+        ...{ deadlineMs: 30_000, everyMs: 100 },
+      });
       await ingress.reload('usual');
       await until(() => throng.lost - lost >= QUIET, {
         for: 'all to be cut off',
         ...{ deadlineMs: 30_000, everyMs: 100 },
       });
+      await traffic.settled();
       return { reloaded: proxies.length };
     });
     told(t, figures);
-    assert.ok(figures.interrupted >= CLIENTS, `${figures.interrupted} were cut off`);
-    const astray = CLIENTS * (1 - 1 / GATEWAYS);
-    assert.ok(figures.moves > astray / 2, `${figures.moves} were sent to their own gateway`);
+    // But for those who were moved meanwhile, and came by what was reloaded.
+    assert.ok(figures.interrupted > CLIENTS / 2, `${figures.interrupted} were cut off`);
+    // Of those that come back, half reach another gateway than their own.
+    assert.ok(figures.moves > CLIENTS / 4, `${figures.moves} were sent to their own gateway`);
+  });
+
+  test('a gateway more gets its share, of which each is sent there once', async (t) => {
+    const figures = await traffic.during('scale-up', async () => {
+      await traffic.kubectl('scale', 'wsc/chat', `--replicas=${GATEWAYS}`);
+      await traffic.settled();
+      return { added: 1 };
+    });
+    told(t, figures);
+    assert.deepEqual([figures.interrupted, figures.mostMovesOfOne], [0, 1]);
+    assert.ok(figures.moves > CLIENTS / GATEWAYS / 2, `${figures.moves} were sent there`);
   });
 
   test('an ingress that cuts silence sooner than heartbeats come is lived with', async (t) => {
