@@ -91,6 +91,21 @@ describe('what is wrong around gateways that run', labOnly, () => {
     assert.equal(await restarts(), '0 0');
   });
 
+  test('too little memory for the clients that a gateway takes: it is said at once', async () => {
+    await world.reaches(AT, 'CapacitySuitable', 'True Suitable');
+    await world.reaches(AT, 'VersionSkew', 'False Supported');
+    await world.reaches(AT, 'RingBalanced', 'True Balanced');
+    const resources = { requests: { memory: '192Mi' }, limits: { memory: '256Mi' } };
+    await world.change(AT, { resources });
+    const message = await world.reaches(AT, 'CapacitySuitable', 'False MemoryTooSmall');
+    await told(/^MemoryTooSmall: a gateway takes up to 30000 clients/m);
+    const [, fits = ''] = /lower limits\.connectionsPerPod to at most (\d+);/.exec(message) ?? [];
+    await world.change(AT, { limits: { connectionsPerPod: Number(fits) } });
+    await world.reaches(AT, 'CapacitySuitable', 'True Suitable');
+    await settled();
+    assert.equal(await restarts(), '0 0');
+  });
+
   test('an image that cannot be pulled: gateways that run stay, until it is right', async () => {
     const had = await podsOf(world.hand.api, AT);
     await world.change(AT, { image: 'registry.invalid/nothing:1' });

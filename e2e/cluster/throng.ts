@@ -3,17 +3,33 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { until } from '../deadline.ts';
 
-/** Comes back whenever it is turned away, until it is told to go; says each time that it was. */
-const SCRIPT = `const [url, count] = process.argv.slice(1);
+/**
+ * Comes back whenever it is turned away, until it is told to go; says each time that it was. With
+ * topics it goes on in them from the positions that it was told, on whichever gateway.
+ */
+const SCRIPT = `const [url, count, ...topics] = process.argv.slice(1);
 let open = 0;
-const come = () => {
-  const socket = new WebSocket(url);
+const wanted = (positions) => topics.map((topic) => ({ topic, position: positions.get(topic) }));
+const come = (positions = new Map()) => {
+  const socket = new WebSocket(url, topics.length === 0 ? [] : ['wscluster.v1']);
+  const say = (command) => socket.send(JSON.stringify(command));
   let here = false;
-  socket.onopen = () => { here = true; open += 1; if (open === Number(count)) console.log('all'); };
+  socket.onopen = () => {
+    here = true;
+    open += 1;
+    if (open === Number(count)) console.log('all');
+    if (topics.length > 0) say({ type: 'hello', id: 1 });
+  };
+  socket.onmessage = ({ data }) => {
+    const { type, topic, topics: told = [], position } = JSON.parse(data);
+    if (type === 'welcome') say({ type: 'sub', id: 2, topics: wanted(positions) });
+    if (type === 'subbed') for (const one of told) positions.set(one.topic, one.position);
+    if (type === 'gap') positions.set(topic, position);
+  };
   socket.onerror = () => {};
   socket.onclose = () => {
     if (here) { open -= 1; console.log('lost'); }
-    setTimeout(come, 100 + 400 * Math.random());
+    setTimeout(come, 100 + 400 * Math.random(), positions);
   };
 };
 for (let n = 0; n < Number(count); n += 1) come();`;
@@ -29,9 +45,22 @@ export class Throng {
   }
 
   /** Resolves when all are connected. `pid`: whose network it is in. */
-  static async start(pid: number | undefined, url: string, count: number): Promise<Throng> {
+  static start(pid: number | undefined, url: string, count: number): Promise<Throng> {
+    return Throng.#start(pid, [url, String(count)]);
+  }
+
+  /** As `start`, with clients that subscribe to topics and resume in them. */
+  static resuming(
+    pid: number | undefined,
+    url: string,
+    { count, topics }: { readonly count: number; readonly topics: readonly string[] },
+  ): Promise<Throng> {
+    return Throng.#start(pid, [url, String(count), ...topics]);
+  }
+
+  static async #start(pid: number | undefined, args: readonly string[]): Promise<Throng> {
     const within = ['nsenter', `--net=/proc/${pid}/ns/net`, '--'];
-    const program = [process.execPath, '-e', SCRIPT, url, String(count)];
+    const program = [process.execPath, '-e', SCRIPT, ...args];
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...within, ...program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -41,7 +70,7 @@ export class Throng {
       else throng.#lost += 1;
     });
     await until(() => throng.#all, {
-      for: `${count} clients to be connected`,
+      for: `${args[1]} clients to be connected`,
       deadlineMs: 60_000,
     });
     return throng;

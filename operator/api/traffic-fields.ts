@@ -145,7 +145,7 @@ export const rollout = group(
       description:
         'A rollout stops by itself when new gateways failed more requests of clients than this, ' +
         'or did not believe their tokens: as a number, or as a share of all that they were ' +
-        'asked, of at least 100, beyond the share of the gateways that are replaced.',
+        'asked, of at least 20, beyond the share of the gateways that are replaced.',
     }),
     progressDeadlineSeconds: seconds(
       [60, 86_400],

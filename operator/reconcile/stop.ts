@@ -21,8 +21,7 @@ export interface StopInput {
 }
 
 /** Of fewer, one is too large a share. */
-const ENOUGH_RESUMES = 20;
-const ENOUGH_REQUESTS = 100;
+const ENOUGH = 20;
 
 /**
  * Whether a rollout is stopped. What new gateways told once holds until the spec is another one:
@@ -53,9 +52,7 @@ function resumeFailures({ cluster, plan, gateways }: StopInput): Stop | undefine
   const broken = resumes.reduce((sum, one) => sum + one.broken, 0);
   const all = resumes.reduce((sum, one) => sum + one.complete, broken);
   const tooMany =
-    typeof limit === 'number'
-      ? broken > limit
-      : all >= ENOUGH_RESUMES && broken > countOf(limit, all);
+    typeof limit === 'number' ? broken > limit : all >= ENOUGH && broken > countOf(limit, all);
   if (!tooMany) return undefined;
   const message =
     `${broken} of ${all} subscriptions that came back to gateways of revision ${plan.revision} ` +
@@ -69,11 +66,11 @@ function requestFailures({ cluster, plan, gateways }: StopInput): Stop | undefin
   const isNew = ({ revision }: GatewayView) => revision === plan.revision;
   const { all, failed } = requestsOf(gateways.filter(isNew));
   const before = requestsOf(gateways.filter((gateway) => !isNew(gateway)));
-  const usual = before.all < ENOUGH_REQUESTS ? 0 : (before.failed / before.all) * all;
+  const usual = before.all < ENOUGH ? 0 : (before.failed / before.all) * all;
   const tooMany =
     typeof limit === 'number'
       ? failed > limit
-      : all >= ENOUGH_REQUESTS && failed > countOf(limit, all) + usual;
+      : all >= ENOUGH && failed > countOf(limit, all) + usual;
   if (!tooMany) return undefined;
   const message =
     `${failed} of ${all} requests of clients to gateways of revision ${plan.revision} failed, or ` +
