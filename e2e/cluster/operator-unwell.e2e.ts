@@ -99,6 +99,7 @@ describe('what is wrong around gateways that run', labOnly, () => {
     await world.change(AT, { resources });
     const message = await world.reaches(AT, 'CapacitySuitable', 'False MemoryTooSmall');
     await told(/^MemoryTooSmall: a gateway takes up to 30000 clients/m);
+    await settled();
     const [, fits = ''] = /lower limits\.connectionsPerPod to at most (\d+);/.exec(message) ?? [];
     await world.change(AT, { limits: { connectionsPerPod: Number(fits) } });
     await world.reaches(AT, 'CapacitySuitable', 'True Suitable');
