@@ -44,10 +44,12 @@ describe('clients outside of the cluster, behind an ingress', labOnly, () => {
     return (await Promise.all(values)).reduce((all, value) => all + value, 0);
   };
   const passedOn = () => sum('wscluster_proxied_connections');
+  /** Clients that were asked to go, at the budget, by the gateways that are there. */
+  const asked = () => sum('wscluster_moved_total{how="paced"}');
 
   before(async () => {
     traffic = await TrafficWorld.start({
-      ...{ name: 'ingress', nodes: 2, clients: CLIENTS },
+      ...{ name: 'ingress', nodes: 1, clients: CLIENTS },
       spec: {
         replicas: GATEWAYS,
         // Shorter than the silence that the proxies bear, but for the last one.
@@ -160,9 +162,15 @@ describe('clients outside of the cluster, behind an ingress', labOnly, () => {
   });
 
   test('a gateway more gets its share, of which each is sent there once', async (t) => {
+    const before = await asked();
     const figures = await traffic.during('scale-up', async () => {
       await traffic.kubectl('scale', 'wsc/chat', `--replicas=${GATEWAYS}`);
       await traffic.settled();
+      // Shards are its own at once; clients are asked some time after it.
+      await until(async () => (await asked()) - before > CLIENTS / GATEWAYS / 2, {
+        for: 'clients to be sent there',
+        ...{ deadlineMs: 60_000, everyMs: 500 },
+      });
       return { added: 1 };
     });
     told(t, figures);
