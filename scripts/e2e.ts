@@ -4,9 +4,9 @@
 // skip a failure. `-- --report` writes what suites measured into docs/operations.md, if all of them
 // passed. Ends with the totals.
 
-import { globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { FIGURES, tabulate } from '../e2e/cluster/figures.ts';
 import { sweep } from '../e2e/lab/instances.ts';
 import { buildLab } from '../e2e/lab/lab.ts';
@@ -23,15 +23,29 @@ const ONE_BY_ONE: AtOnce = { least: 1, most: 1, idle: () => 0 };
 /** Each has a cluster of its own. Much of its time it waits for one, and another finds room. */
 const TOGETHER: AtOnce = {
   ...{ least: 1, most: 3, idle: () => processors.idle() },
-  apart: (path) => hasCrowd(relative(root, path)),
+  apart: (path) => isCrowded(path),
 };
 /** Sees all of this machine before and after: beside another it would see that. */
 const ALONE = 'e2e/cluster/leftovers.e2e.ts';
 const FILE_DEADLINE_MS = 20 * 60_000;
 
+/**
+ * What a thousand clients notice is judged: beside another thousand they would notice those. They
+ * are a queue of their own, the longest.
+ */
+const CROWDED = ['operator-traffic', 'autoscaling', 'operator-disruption', 'operator-flapping'];
 /** Minutes each; what begins last must not take long. */
 const LONGEST = [
-  ...['operator-killed', 'chart-install', 'operator-faults', 'quick-start', 'operator-many'],
+  ...CROWDED,
+  ...[
+    'operator-killed',
+    'operator-data-plane',
+    'operator-ingress',
+    'chart-install',
+    'operator-faults',
+    'quick-start',
+    'operator-many',
+  ],
   'operator.',
 ];
 
@@ -39,16 +53,13 @@ function byLength(a: string, b: string): number {
   return rankOf(a) - rankOf(b) || a.localeCompare(b);
 }
 
-/** Those with a crowd are a queue of their own, the longest. */
 function rankOf(file: string): number {
-  if (hasCrowd(file)) return -1;
   const rank = LONGEST.findIndex((name) => basename(file).startsWith(name));
   return rank === -1 ? LONGEST.length : rank;
 }
 
-/** What a crowd of clients notices is judged: beside another crowd it would notice that. */
-function hasCrowd(file: string): boolean {
-  return /'\.\/(traffic-world|crowd\/crowd)\.ts'/.test(readFileSync(join(root, file), 'utf8'));
+function isCrowded(path: string): boolean {
+  return CROWDED.some((name) => basename(path).startsWith(name));
 }
 
 const root = join(import.meta.dirname, '..');
