@@ -1,7 +1,8 @@
 // `crowd-main.ts '<CrowdPlan as JSON>'`: clients of the package and publishers in the network of a
 // lab, and an arbiter that reads its Redis. Told, a line each, `{"begin":"…"}`,
-// `{"end":"…","evidence":{…}}` and `{"finish":true}`; says `{"ready":true}`,
-// `{"recovered":"…","figures":{…}}` and at last a `CrowdVerdict`.
+// `{"end":"…","evidence":{…}}`, `{"size":N,"call":N}`, `{"served":true,"call":N}` and
+// `{"finish":true}`; says `{"ready":true}`, `{"recovered":"…","figures":{…}}`,
+// `{"answer":CALL,"served":{…}}` and at last a `CrowdVerdict`.
 
 import { createInterface } from 'node:readline';
 import { seeded } from '../../../protocol/testing/chance.ts';
@@ -10,6 +11,7 @@ import { check } from '../../history/checker.ts';
 import { nanoseconds, Recorder } from '../../history/recorder.ts';
 import { strict } from '../../history/verdict.ts';
 import { Arbiter } from '../../load/arbiter.ts';
+import type { ClientSubscriber } from '../../load/client-subscriber.ts';
 import { Load } from '../../load/load.ts';
 import type { CrowdPlan, CrowdVerdict, PhaseFigures } from './crowd.ts';
 import { StallWatch } from './stalls.ts';
@@ -22,6 +24,8 @@ const LEVEL_MS = 20_000;
 const CALM_MS = 4_000;
 const CALM_BY_MS = 90_000;
 const SHOWN = 8;
+/** Clients that come at a time. */
+const COMING = 50;
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -62,6 +66,39 @@ async function recovered(): Promise<void> {
   });
 }
 
+/** By name, for good. */
+const left: string[] = [];
+
+/**
+ * Those that came last leave first, for good; whoever comes does so with some others, when those
+ * before are subscribed: how many a gateway takes at once is another matter.
+ */
+async function resize(size: number): Promise<void> {
+  const leave = load.movers.slice(size);
+  await load.dismiss(leave);
+  left.push(...leave.map(({ name }) => name));
+  while (load.movers.length < size) {
+    load.gather(Math.min(COMING, size - load.movers.length));
+    const absent = () => load.movers.filter(({ attached, begun }) => !attached || !begun);
+    await until(() => absent().length === 0, {
+      for: () => `${load.movers.length} clients, but for ${JSON.stringify(absent().map(seen))}`,
+      deadlineMs: BEGIN_MS,
+    });
+  }
+}
+
+const seen = ({ name, gateway, begun, interrupted }: ClientSubscriber) =>
+  `${name} at ${gateway}, ${begun ? '' : 'not '}begun, interrupted ${interrupted} times`;
+
+/** Clients by the gateway that serves them; nobody counts who is not connected. */
+function served(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { gateway } of load.movers) {
+    if (gateway !== undefined) counts[gateway] = (counts[gateway] ?? 0) + 1;
+  }
+  return counts;
+}
+
 async function finish(): Promise<CrowdVerdict> {
   await load.quiet();
   await arbiter.readAll();
@@ -71,7 +108,7 @@ async function finish(): Promise<CrowdVerdict> {
     deadlineMs: LEVEL_MS,
   }).catch(() => {});
   await arbiter.stop();
-  recorder.write({ kind: 'quiet', t: nanoseconds(), absent: [] });
+  recorder.write({ kind: 'quiet', t: nanoseconds(), absent: left });
   await load.leave();
   const { passed, violations, inconclusive, figures } = check(recorder.records, strict);
   const { published, acknowledged, deliveries, gaps, reconnects } = figures;
@@ -173,6 +210,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     readonly begin?: string;
     readonly end?: string;
     readonly evidence?: Readonly<Record<string, number>>;
+    readonly size?: number;
+    readonly served?: true;
+    readonly call?: number;
     readonly finish?: true;
   };
   if (told.begin !== undefined) {
@@ -185,6 +225,9 @@ for await (const line of createInterface({ input: process.stdin })) {
     const end = nanoseconds();
     recorder.write({ kind: 'fault', fault, target: 'control plane', start, end, evidence });
     say({ recovered: told.end, deliveries: load.counts.deliveries, figures });
+  } else if (told.call !== undefined) {
+    if (told.size !== undefined) await resize(told.size);
+    say({ answer: told.call, served: served() });
   } else {
     await load.delivered(load.counts.deliveries + plan.clients * 4, RECOVER_MS);
     say(await finish());

@@ -51,10 +51,14 @@ export interface PhaseFigures {
   readonly stalls: Stalls;
 }
 
+/** Clients by the name of the gateway that serves them, those that are connected. */
+export type Served = ReadonlyMap<string, number>;
+
 /** Clients of the package in the network of a lab, judged by the history checker. */
 export class Crowd {
   readonly #process: ChildProcess;
   readonly #said: string[] = [];
+  #calls = 0;
   #errors = '';
 
   private constructor(child: ChildProcess) {
@@ -99,6 +103,18 @@ export class Crowd {
     return (JSON.parse(said) as { readonly figures: PhaseFigures }).figures;
   }
 
+  /**
+   * So many clients from now on: those that are too many leave for good, and more come all at once.
+   * Resolves when they are connected, with who serves how many.
+   */
+  resize(size: number): Promise<Served> {
+    return this.#call({ size });
+  }
+
+  served(): Promise<Served> {
+    return this.#call({ served: true });
+  }
+
   async finish(): Promise<CrowdVerdict> {
     this.#tell({ finish: true });
     return JSON.parse(await this.#hears('"passed"', ANSWER_MS)) as CrowdVerdict;
@@ -110,6 +126,13 @@ export class Crowd {
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
+  }
+
+  async #call(what: object): Promise<Served> {
+    this.#calls += 1;
+    this.#tell({ ...what, call: this.#calls });
+    const said = await this.#hears(`{"answer":${this.#calls},`, ANSWER_MS);
+    return new Map(Object.entries((JSON.parse(said) as { served: Record<string, number> }).served));
   }
 
   #tell(line: object): void {
