@@ -53,7 +53,7 @@ COPY --from=sources /app/gateway/ gateway/
 ENV WSCLUSTER_HOST=:: WSCLUSTER_ADMIN_HOST=::
 EXPOSE 8001 9001
 # Many connections make much short-lived garbage: small semi-spaces keep the memory low.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "gateway/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--import", "./gateway/early-signal.js", "gateway/main.js"]
 
 FROM runtime AS operator
 COPY --from=operator-packages /app/sbom.spdx.json ./

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { TestClient } from './edge/testing/test-client.ts';
 
 const children: Child[] = [];
 const MAIN = join(import.meta.dirname, 'main.ts');
+const EARLY_SIGNAL = join(import.meta.dirname, 'early-signal.ts');
 
 interface Started {
   readonly env?: Readonly<Record<string, string>>;
@@ -50,6 +51,18 @@ describe('the gateway’s process', () => {
     const child = start('--help');
     assert.equal(await exit(child), 0);
     assert.match(child.output, /^Usage: .*--redis, --redis-url.*--auth-jwks-url/s);
+  });
+
+  it('ends with 0 when it is told to while its program still loads, as in its image', async () => {
+    const dockerfile = await readFile(join(import.meta.dirname, '..', 'Dockerfile'), 'utf8');
+    assert.match(
+      dockerfile,
+      /^ENTRYPOINT .*"--import", "\.\/gateway\/early-signal\.js", "gateway\//m,
+    );
+    const told = 'data:text/javascript,process.kill(process.pid,"SIGTERM")';
+    const ports = `--port ${await freePort()} --admin-port ${await freePort()}`;
+    const child = start(ports, { node: ['--import', EARLY_SIGNAL, '--import', told] });
+    assert.equal(await exit(child), 0, child.output);
   });
 
   it('ends with 2 and a line for each wrong setting', async () => {

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { systemClock } from '../protocol/clock.ts';
+import { earlySigterm } from './early-signal.ts';
 import { PortTaken } from './listen.ts';
 import { loggedError } from './logged-error.ts';
 import { silentLogger } from './logger.ts';
@@ -73,6 +74,8 @@ async function run(settings: Settings): Promise<void> {
       }
     });
   }
+  // Nobody is here yet who had to be drained.
+  if (earlySigterm()) process.exit(0);
   const broken = (error: unknown) => {
     logger.error({ error }, 'a mistake of ours: this gateway leaves');
     if (leavingSince === undefined) leave(1);
