@@ -96,6 +96,19 @@ describe('an event recorder', () => {
     await recorder.stop();
   });
 
+  test('warns also of an object of which much was said that went well', async () => {
+    const { clock, recorder, sent } = recording();
+    for (let count = 0; count < 100; count += 1) {
+      recorder.record(chat, { ...blocked, type: 'Normal', note: `scaled ${count}` });
+    }
+    await clock.advance(10);
+    assert.equal(sent().length, 25);
+    recorder.record(chat, { ...blocked, type: 'Warning' });
+    await clock.advance(10);
+    assert.equal(sent().length, 26);
+    await recorder.stop();
+  });
+
   test('tries again what may succeed, drops what will not, and never fails', async () => {
     const { clock, server, recorder, sent } = recording();
     server.fault = () => answered(server.calls.length < 3 ? 500 : 422);

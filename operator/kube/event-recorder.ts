@@ -66,7 +66,8 @@ interface Series {
  *
  * A reconciler says the same each time it looks: only the first is an Event of its own; repetitions
  * are counted in it, and written once in six minutes. About one object 25 different ones can be
- * said at once, and one in five minutes from then on.
+ * said at once, and one in five minutes from then on; as many again that warn, which must not be
+ * lost because much went well.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions;
@@ -95,7 +96,7 @@ export class EventRecorder {
     const key = JSON.stringify([uid, type, reason, action, note]);
     const known = this.#series.get(key);
     if (known === undefined) {
-      if (this.#stopping.signal.aborted || !this.#allows(uid)) {
+      if (this.#stopping.signal.aborted || !this.#allows(`${type} ${uid}`)) {
         this.#dropped += 1;
         return;
       }
@@ -121,13 +122,13 @@ export class EventRecorder {
     this.#stopping.abort(new Error('the recorder was stopped'));
   }
 
-  #allows(uid: string): boolean {
+  #allows(whose: string): boolean {
     const now = this.#options.clock.now();
-    const { left, at } = this.#allowances.get(uid) ?? { left: BURST, at: now };
+    const { left, at } = this.#allowances.get(whose) ?? { left: BURST, at: now };
     const filled = Math.min(BURST, left + (now - at) / REFILL_MS);
     const allowed = filled >= 1;
     const allowance = { left: allowed ? filled - 1 : filled, at: now };
-    remember(this.#allowances, [uid, allowance], REMEMBERED);
+    remember(this.#allowances, [whose, allowance], REMEMBERED);
     return allowed;
   }
 
