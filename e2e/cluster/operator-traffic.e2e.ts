@@ -111,21 +111,22 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
 
   test('demand that is back calls off what was begun', async (t) => {
     const was = await uids();
-    const share = CLIENTS / was.length;
+    const had = await traffic.crowd.served();
     const figures = await traffic.during('called off', async () => {
       const began = performance.now();
       await scale(2);
-      const left = await until(
-        async () => {
-          const [{ state, connections = share } = {}] = await draining();
-          return state !== undefined && connections < share * 0.9 ? { state } : undefined;
-        },
-        { for: 'some of its clients to have gone', deadlineMs: 60_000, everyMs: 100 },
-      );
+      const { pod } = await until(async () => (await draining())[0], {
+        for: 'one to be emptied',
+        ...{ deadlineMs: 60_000, everyMs: 100 },
+      });
+      const all = had.get(pod) ?? assert.fail(`${pod} has no clients`);
+      await until(async () => ((await traffic.crowd.served()).get(pod) ?? 0) <= all - 10, {
+        for: 'some of its clients to have gone',
+        ...{ deadlineMs: 60_000, everyMs: 50 },
+      });
       await scale(3);
-      const emptyMs = (GRACE_S + share / BUDGET) * 1_000;
+      const emptyMs = (GRACE_S + all / BUDGET) * 1_000;
       if (performance.now() - began > emptyMs) throw new Late('it was empty before it was wanted');
-      assert.equal(left.state, 'Emptying');
       await traffic.settled();
       return { begun: 1 };
     });
