@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { WsClusterStatus } from '../../operator/api/wscluster.ts';
+import { closeCodes } from '../../protocol/codes.ts';
 import { pause, until } from '../deadline.ts';
 import type { Outcome } from '../lab/command.ts';
 import type { Lab } from '../lab/lab.ts';
@@ -293,7 +294,10 @@ describe('autoscaling', labOnly, () => {
     }
     const seen = await crowd.end('up and down', { rounds: ROUNDS });
     t.diagnostic(JSON.stringify(seen));
-    assert.deepEqual(seen.closes, {});
+    // Who comes just when its gateway begins to leave is told to come to another.
+    const { [closeCodes.drain.code]: late = 0, ...cut } = seen.closes;
+    assert.deepEqual(cut, {}, JSON.stringify(seen));
+    assert.ok(late <= MANY / 100, JSON.stringify(seen));
     figure({
       what: `replicas wanted by the HPA are right, after the last of ${MANY} clients came`,
       seen: `${reactions.map((ms) => (ms / SYNC_MS).toFixed(1)).join(', ')} of its sync periods`,

@@ -58,7 +58,11 @@ describe('a rollout stops by itself', labOnly, () => {
   /** Resolves with why it stopped, when the change is undone. */
   const stops = async (name: string, reason: string, change: { bad: object; good: object }) => {
     const at = { namespace: NAMESPACE, name };
-    await world.create(at, { replicas: 2 });
+    await world.create(at, {
+      replicas: 2,
+      // Not so fast that all is over before the operator has asked the new one how it does.
+      disruption: { movesPerSecond: 5 },
+    });
     await settled(at);
     const clients = await throngOf(at);
     try {
