@@ -75,6 +75,11 @@ describe('a page in Chromium whose gateway is asked to leave', { skip: chromiumP
     });
     // It is anonymous: its session belongs where it arrived.
     const home = await homeOf();
+    // From then on it misses nothing.
+    await until(async () => (await home.metric('wscluster_subscriptions')) === 1, {
+      for: 'the page to be in the room',
+      deadlineMs: 10_000,
+    });
     const other = gateways.find((gateway) => gateway !== home);
     const states = (await noted('shown')).length;
     const ending = new AbortController();
