@@ -1,5 +1,5 @@
 import type { Clock } from '../protocol/clock.ts';
-import { type Member, ownerOf, type Ring } from '../protocol/ring.ts';
+import { type Member, ownerOf, type Ring, type RingVersion } from '../protocol/ring.ts';
 import {
   type Elsewhere,
   type Owner,
@@ -85,6 +85,10 @@ export class GatewayPlacement implements Placement {
 
   get version(): number {
     return this.#version;
+  }
+
+  get ring(): RingVersion | undefined {
+    return this.#ring?.version;
   }
 
   /** Whether the ring knows no other gateway to which clients could go. */

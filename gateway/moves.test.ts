@@ -29,6 +29,9 @@ const fast: SettingsInput = {
 const becomes = (condition: () => Promise<boolean>, what: string) =>
   until(condition, { for: what, deadlineMs: 15_000, everyMs: 10 });
 
+/** Of these the next gateway owns a third; that it owns none of them is less likely than 1e-6. */
+const MISLED = 36;
+
 interface Member {
   readonly id: string;
   readonly shards: number;
@@ -196,6 +199,25 @@ describe('gateways of one ring', () => {
     const other = await a.nameAt('b', 'other');
     const forged = kept(await c.client({ session: other, move: 'e30.e30' }));
     assert.equal((await forged.heard('move')).to, b.url);
+  });
+
+  it('send on at once who was sent by an older ring', async () => {
+    const [a, b] = (await started('ab')) as [Pod, Pod];
+    const tokens = new Map<string, string>();
+    for (let n = 0; n < MISLED; n += 1) {
+      const session = await a.nameAt('b', `misled${n}-`);
+      const old = kept(await a.client({ session }));
+      tokens.set(session, (await old.heard('move')).token);
+    }
+    const c = await start('c');
+    for (const pod of [a, b, c]) {
+      await becomes(async () => (await pod.members()) === 'a,b,c', 'c in the ring of all');
+    }
+    const owned: string[] = [];
+    for (const session of tokens.keys()) if ((await b.owner(session)) === 'c') owned.push(session);
+    const [session = assert.fail('c owns none of them')] = owned;
+    const astray = kept(await b.client({ session, move: tokens.get(session) }));
+    assert.equal((await astray.heard('move')).to, c.url);
   });
 
   it('serve in place who cannot move, and all in mode Any or without addresses', async () => {

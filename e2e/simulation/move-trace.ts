@@ -1,3 +1,4 @@
+import type { RingVersion } from '../../protocol/ring.ts';
 import type { Line } from './line.ts';
 import type { LineWatch } from './line-traffic.ts';
 
@@ -40,6 +41,8 @@ export interface Leg {
   readonly ringsBefore: number;
   /** Why the gateway asked it to go on elsewhere, if it did. */
   asked: string | undefined;
+  /** By which ring, as the token of that question says; undefined: by none. */
+  askedBy: RingVersion | undefined;
   /** Connections that were dialled because of that. */
   tries: number;
 }
@@ -59,7 +62,7 @@ interface TracedLeg extends Leg {
 export interface MoveTraceOwner {
   onStep(step: MoveStep, legs: Legs): void;
   /** It is on `to` from now on; it came anew, or from `from`, which asked it to go. */
-  onArrived(to: Welcomed, from?: Pick<Leg, 'welcomed' | 'asked'>): void;
+  onArrived(to: Welcomed, from?: Pick<Leg, 'welcomed' | 'asked' | 'askedBy'>): void;
   /** Rings that gateways have taken so far. */
   readonly rings: number;
   readonly now: number;
@@ -72,6 +75,7 @@ interface Frame {
   readonly pod?: string;
   readonly session?: string;
   readonly reason?: string;
+  readonly token?: string;
 }
 
 const telling = /^\{"type":"(welcome|move|subbed|hello|sub)"/;
@@ -79,6 +83,13 @@ const telling = /^\{"type":"(welcome|move|subbed|hello|sub)"/;
 /** The frame, as far as it tells of moves: most are about something else, and long. */
 function frameOf(text: string): Frame {
   return telling.test(text) ? (JSON.parse(text) as Frame) : { type: 'other' };
+}
+
+/** What the token of a move says, by its own words: `gateway/edge/move-tokens.ts`. */
+function ringOfToken(token: string): RingVersion | undefined {
+  const claims = Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString();
+  const [generation, counter] = (JSON.parse(claims) as readonly number[]).slice(6);
+  return generation && counter ? { generation, counter } : undefined;
 }
 
 /** Follows a client through its moves by what passes on its connections. */
@@ -99,7 +110,7 @@ export class MoveTrace {
   /** A connection is about to be dialled. */
   begin(base: LineWatch): TracedLeg {
     const leg: TracedLeg = {
-      ...{ line: undefined, welcomed: undefined, asked: undefined, tries: 0 },
+      ...{ line: undefined, welcomed: undefined, asked: undefined, askedBy: undefined, tries: 0 },
       ringsBefore: this.#owner.rings,
       watch: this.#watchOf(base, () => leg),
       dialled: (line) => {
@@ -137,7 +148,7 @@ export class MoveTrace {
     this.#owner.onStep(step, { old: this.#current, next: this.#next });
   }
 
-  #heard(leg: Leg, { type, pod = '', session = '', reason }: Frame): void {
+  #heard(leg: Leg, { type, pod = '', session = '', reason, token }: Frame): void {
     if (type === 'welcome') {
       const { rings, now: at } = this.#owner;
       leg.welcomed = { pod, session, at, rings: [leg.ringsBefore, rings] };
@@ -146,6 +157,7 @@ export class MoveTrace {
     } else if (type === 'move') {
       // Of the next one, it is done when that has become the current one.
       leg.asked = reason;
+      leg.askedBy = token === undefined ? undefined : ringOfToken(token);
       if (leg === this.#current) this.#step('asked');
     } else if (type === 'subbed' && leg === this.#next) {
       this.#step('carried');

@@ -24,6 +24,7 @@ export class SimulatedPlacement implements Placement {
   readonly alone = false;
   readonly proxies = false;
   readonly redirects = true;
+  readonly ring = undefined;
   version = 0;
   #target: Elsewhere | undefined;
 

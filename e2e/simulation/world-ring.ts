@@ -4,7 +4,13 @@ import { type RingKeeper, readRing } from '../../gateway/ring/ring-keeper.ts';
 import { DistantBoard, Link } from '../../gateway/ring/testing/distant-board.ts';
 import { AGREE_HEARTBEATS, waitsOf } from '../../gateway/ring/testing/ring-world.ts';
 import type { Random } from '../../protocol/clock.ts';
-import { compareVersions, ownerOf, type Ring, shardOf } from '../../protocol/ring.ts';
+import {
+  compareVersions,
+  ownerOf,
+  type Ring,
+  type RingVersion,
+  shardOf,
+} from '../../protocol/ring.ts';
 import type { Broken } from './broken.ts';
 import { MoveBudget } from './move-budget.ts';
 import type { Leg, Welcomed } from './move-trace.ts';
@@ -44,8 +50,8 @@ const AHEAD_MS = 1e9;
  * - `ring`: nobody goes back to a lower version, and no version is given twice unless the board
  *   forgot something; once nothing goes wrong all agree within `agreeMs`.
  * - `home`: from then on whoever can move is at its owner within `homeMs`.
- * - `hops`: who was sent somewhere, and can prove it, is not sent on for `STAYS_MS`, unless some
- *   gateway has taken another ring since, or the one where it is leaves.
+ * - `hops`: who was sent somewhere, and can prove it, is not sent on for `STAYS_MS`, unless that is
+ *   by a newer ring, some gateway has taken another one since, or the one where it is leaves.
  * - `budget`: see `MoveBudget`; and only who leaves, or is cut off, is over it.
  */
 export class WorldRing {
@@ -58,8 +64,8 @@ export class WorldRing {
   readonly #stored: Offer[] = [];
   readonly #known = new Map<string, ReturnType<typeof readRing>>();
   readonly #versions = new Map<string, Ring>();
-  /** Who was sent to where it is now. */
-  readonly #sentOn = new Set<string>();
+  /** Who was sent to where it is now, and by which ring. */
+  readonly #sentOn = new Map<string, RingVersion | undefined>();
   /** How far the board's clock is ahead of the world's, ms. */
   skewMs = AHEAD_MS;
   /** The board forgot something: only then may two rings have one version. */
@@ -141,18 +147,20 @@ export class WorldRing {
   }
 
   /** A client arrived: anew, or because it was asked to. */
-  arrived(client: string, to: Welcomed, from?: Pick<Leg, 'welcomed' | 'asked'>): void {
-    const { asked = 'came anew', welcomed: before } = from ?? {};
+  arrived(client: string, to: Welcomed, from?: Pick<Leg, 'welcomed' | 'asked' | 'askedBy'>): void {
+    const { asked = 'came anew', askedBy, welcomed: before } = from ?? {};
     this.#parts.note(`${client} is at ${to.pod} (${asked})`);
     // Who could not prove that it was asked is a client like any other.
     const proven = before !== undefined && before.session === to.session;
     const settled = !proven || before.rings[0] < to.rings[1] || to.at - before.at >= STAYS_MS;
     if (asked === 'drain' || settled) this.#sentOn.delete(client);
     if (!proven || asked === 'drain') return;
-    if (this.#sentOn.has(client)) {
+    const sentBy = this.#sentOn.get(client);
+    const isNewer = sentBy && askedBy && compareVersions(askedBy, sentBy) > 0;
+    if (this.#sentOn.has(client) && !isNewer) {
       this.broke('hops', `was sent on from ${before.pod}, to which it had been sent`, client);
     }
-    this.#sentOn.add(client);
+    this.#sentOn.set(client, askedBy);
   }
 
   /** Whether all who stay have one ring, of just them. */

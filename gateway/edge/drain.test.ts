@@ -97,7 +97,7 @@ describe('a drain', () => {
     assert.deepEqual([to, reason], ['ws://b/ws', 'drain']);
     assert.ok(within > 1_000 && within <= 2_000, `${within} of 4000 ms`);
     const { session } = await goes.heard('welcome');
-    assert.deepEqual(moveTokens.check(token, ''), { outcome: 'ok', session });
+    assert.deepEqual(moveTokens.check(token, ''), { outcome: 'ok', session, ring: undefined });
     await stays.heard('move');
     assert.equal((await unable?.closing())?.code, 4000);
     const began = performance.now();

@@ -26,8 +26,8 @@ const GRACE_SHARE = 1 / 4;
 const AGAIN_MS = 60_000;
 /**
  * Who was sent here is not sent on for so long, while the ring stays as it is: gateways that have
- * different rings do not send clients to and fro. Who was sent by one that had an older ring is
- * not at home here, and no other ring need ever come.
+ * different rings do not send clients to and fro. Who is known to be sent by an older ring than the
+ * one here is sent on at once; of others no other ring need ever come that would say so.
  */
 export const STAY_MS = 60_000;
 

@@ -29,7 +29,8 @@ function tokensOf({ pod = 'a', cluster = 'chat', keys = known, ...rest }: Pod = 
   });
 }
 
-const alice = { identity: 'alice', session: 's-1' };
+const ring = { generation: 2, counter: 7 };
+const alice = { identity: 'alice', session: 's-1', ring };
 
 /** A token with these claims, rightly signed. */
 function signed(claims: unknown): string {
@@ -41,10 +42,11 @@ describe('the token of a move', () => {
   it('is known by any pod that knows the key of the one that gave it', () => {
     const token = tokensOf().issue(alice);
     const other = tokensOf({ pod: 'b', privateKey: generateKeyPairSync('ed25519').privateKey });
-    assert.deepEqual(other.check(token, 'alice'), { outcome: 'ok', session: 's-1' });
-    assert.deepEqual(tokensOf().check(tokensOf().issue({ identity: '', session: 'x' }), ''), {
+    assert.deepEqual(other.check(token, 'alice'), { outcome: 'ok', session: 's-1', ring });
+    const unplaced = { session: 'x', ring: undefined };
+    assert.deepEqual(tokensOf().check(tokensOf().issue({ identity: '', ...unplaced }), ''), {
       outcome: 'ok',
-      session: 'x',
+      ...unplaced,
     });
   });
 
@@ -80,7 +82,7 @@ describe('the token of a move', () => {
     )[4] as string;
     const claims = (seconds: number) => {
       const end = Math.floor(clock.wall() / 1_000) + seconds;
-      return [1, 'chat', 'a', 's-1', who, end];
+      return [1, 'chat', 'a', 's-1', who, end, 2, 7, 'what a later version adds'];
     };
     assert.equal(tokens.check(signed(claims(60)), 'alice').outcome, 'ok');
     assert.equal(tokens.check(signed(claims(3_600)), 'alice').outcome, 'invalid');
@@ -110,7 +112,11 @@ describe('the token of a move', () => {
   it('fits into a hello with the longest names', () => {
     const longest = 'n'.repeat(limits.nameLength);
     const tokens = tokensOf({ pod: 'p'.repeat(63), cluster: 'c'.repeat(64) });
-    const token = tokens.issue({ identity: 'i'.repeat(100_000), session: longest });
+    const token = tokens.issue({
+      identity: 'i'.repeat(100_000),
+      session: longest,
+      ring: { generation: Number.MAX_SAFE_INTEGER, counter: Number.MAX_SAFE_INTEGER },
+    });
     assert.ok(token.length <= limits.moveTokenBytes, `${token.length} bytes`);
   });
 });

@@ -2,6 +2,7 @@ import { createHash, type KeyObject, sign, verify } from 'node:crypto';
 import type { Clock } from '../../protocol/clock.ts';
 import { isName } from '../../protocol/fields.ts';
 import * as limits from '../../protocol/limits.ts';
+import type { RingVersion } from '../../protocol/ring.ts';
 import type { PodKeys } from './pod-keys.ts';
 
 export interface MoveTokensParts {
@@ -17,10 +18,12 @@ export interface MoveTokensParts {
 export interface Moving {
   readonly identity: string;
   readonly session: string;
+  /** By which it is sent where it is sent; undefined: by none. */
+  readonly ring: RingVersion | undefined;
 }
 
 export type CheckedMove =
-  | { readonly outcome: 'ok'; readonly session: string }
+  | ({ readonly outcome: 'ok' } & Pick<Moving, 'session' | 'ring'>)
   | { readonly outcome: BadMove };
 
 /** `unknown_pod`: nobody here knows the key of the pod that is said to have signed it. */
@@ -34,10 +37,12 @@ const FORMAT = 1;
 
 /**
  * What a client that was asked to move shows at the new gateway, so that its session goes on: who
- * asked it, which session, whose. It grants nothing else: the client shows who it is as ever.
+ * asked it, which session, whose, by which ring. It grants nothing else: the client shows who it is
+ * as ever.
  *
  * `<claims>.<signature>`, both base64url; the claims are JSON,
- * `[1, cluster, pod, session, digest of the identity, end in seconds]`.
+ * `[1, cluster, pod, session, digest of the identity, end in seconds, generation and counter of the
+ * ring]`, the last two 0 without a ring. Whatever a later version adds is not looked at.
  */
 export class MoveTokens {
   readonly #parts: MoveTokensParts;
@@ -46,10 +51,12 @@ export class MoveTokens {
     this.#parts = parts;
   }
 
-  issue({ identity, session }: Moving): string {
+  issue({ identity, session, ring }: Moving): string {
     const { cluster, pod, privateKey, clock } = this.#parts;
     const end = Math.floor((clock.wall() + LIFE_MS) / 1_000);
-    const claims = JSON.stringify([FORMAT, cluster, pod, session, digestOf(identity), end]);
+    const { generation = 0, counter = 0 } = ring ?? {};
+    const who = digestOf(identity);
+    const claims = JSON.stringify([FORMAT, cluster, pod, session, who, end, generation, counter]);
     const signature = sign(null, Buffer.from(claims), privateKey);
     return `${Buffer.from(claims).toString('base64url')}.${signature.toString('base64url')}`;
   }
@@ -65,7 +72,7 @@ export class MoveTokens {
     if (key === undefined) return bad('unknown_pod');
     if (!verify(null, claims.signed, key, claims.signature)) return bad('invalid');
     if (claims.endMs < now - LEEWAY_MS) return bad('expired');
-    return { outcome: 'ok', session: claims.session };
+    return { outcome: 'ok', session: claims.session, ring: claims.ring };
   }
 }
 
@@ -75,6 +82,7 @@ interface Claims {
   readonly cluster: string;
   readonly pod: string;
   readonly session: string;
+  readonly ring: RingVersion | undefined;
   readonly who: string;
   readonly endMs: number;
   readonly signed: Buffer;
@@ -86,22 +94,21 @@ function readClaims(token: string): Claims | undefined {
   const [signed, signature, ...rest] = token.split('.', 3).map((part) => bytesOf(part));
   if (signed === undefined || signature === undefined || rest.length > 0) return undefined;
   const claims = parsed(signed.toString());
-  if (!Array.isArray(claims) || claims.length !== 6) return undefined;
-  const [format, cluster, pod, session, who, end] = claims as readonly unknown[];
+  if (!Array.isArray(claims) || claims.length < 8) return undefined;
+  const [format, cluster, pod, session, who, end, ...version] = claims as readonly unknown[];
   if (format !== FORMAT || !isName(session) || !Number.isSafeInteger(end)) return undefined;
   if (typeof cluster !== 'string' || typeof pod !== 'string' || typeof who !== 'string') {
     return undefined;
   }
   const endMs = Number(end) * 1_000;
-  return {
-    cluster,
-    pod,
-    session,
-    who,
-    endMs,
-    signed,
-    signature,
-  };
+  const ring = ringOf(version);
+  return { ...{ cluster, pod, session, ring, who, endMs }, signed, signature };
+}
+
+function ringOf([generation, counter]: readonly unknown[]): RingVersion | undefined {
+  if (!Number.isSafeInteger(generation) || !Number.isSafeInteger(counter)) return undefined;
+  if (generation === 0 && counter === 0) return undefined;
+  return { generation: Number(generation), counter: Number(counter) };
 }
 
 /** In their one spelling only. */

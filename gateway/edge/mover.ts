@@ -102,7 +102,7 @@ export class Mover {
     move.asked(clock.now(), within, placement.version);
     this.#moving.add(client);
     counts.asked(reason);
-    const token = tokens.issue({ identity: identity.name, session });
+    const token = tokens.issue({ identity: identity.name, session, ring: placement.ring });
     const url = to && { to: urlWithKey(to, placement.key, move.key) };
     client.say({ type: 'move', ...url, within, reason, token });
   }

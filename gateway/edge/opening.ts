@@ -1,6 +1,6 @@
 import { closeCodes } from '../../protocol/codes.ts';
 import type { Hello } from '../../protocol/commands.ts';
-import { shardOf } from '../../protocol/ring.ts';
+import { compareVersions, type RingVersion, shardOf } from '../../protocol/ring.ts';
 import { topicProblem } from '../../protocol/topic.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
@@ -236,17 +236,28 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   const { token } = opening.move;
   const came = token === undefined ? undefined : moveTokens.check(token, identity.name);
   if (came !== undefined) context.counts.moveToken(came.outcome);
-  const going = came?.outcome === 'ok' ? came.session : undefined;
-  const known = named ?? going;
+  const going = came?.outcome === 'ok' ? came : undefined;
+  const known = named ?? going?.session;
   const client = { request, identity };
   const name = known ?? sessionAtHome(context, client);
   const shard = shardOfClient(placement.key, { ...client, session: name });
   // A name that was made here is at home here, or its client would be sent about for nothing.
   const sent =
-    going !== undefined || (known === undefined && isPlacedBySession(placement.key, client));
+    going === undefined
+      ? known === undefined && isPlacedBySession(placement.key, client)
+      : !isOutdated(going.ring, context);
   const asked = context.staying.get(connection) ?? (sent ? 'for_a_while' : 'until_owner');
   connection.move = new Movable(shard, stayOf(asked, context), request);
   return name;
+}
+
+/**
+ * Whether the ring by which a client was sent here is known to be over: it is sent on by the newer
+ * one, which nobody will have to send it back by.
+ */
+function isOutdated(ring: RingVersion | undefined, { placement }: EdgeContext): boolean {
+  const ours = placement.ring;
+  return ring !== undefined && ours !== undefined && compareVersions(ours, ring) > 0;
 }
 
 function stayOf(stay: Stay, { placement, clock }: EdgeContext): StayUntil | undefined {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { shardOf } from '../../protocol/ring.ts';
+import { type RingVersion, shardOf } from '../../protocol/ring.ts';
 import type { Identity } from './identity.ts';
 
 /** Where a client belongs. */
@@ -25,6 +25,8 @@ export interface Placement {
   readonly key: PlacementKey;
   /** Another number after each change of who owns what. */
   readonly version: number;
+  /** Of the ring that says so, the same for all gateways that have it; undefined: there is none. */
+  readonly ring: RingVersion | undefined;
   /** Whether the shard is this gateway's. True also while nobody knows. */
   isHere(shard: number): boolean;
   /** Whether there is no other gateway to which anybody could go, as far as is known. */
@@ -69,6 +71,7 @@ export function claimOf(text: string): string | undefined {
 export const servedInPlace = (movesPerSecond = 200): Placement => ({
   key: { from: 'sub', name: '' },
   version: 0,
+  ring: undefined,
   alone: false,
   isHere: () => true,
   elsewhere: () => undefined,
