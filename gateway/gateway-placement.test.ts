@@ -99,7 +99,10 @@ describe('where clients belong', () => {
     const view = new View('a');
     assert.deepEqual([view.placement.isHere(1), view.placement.elsewhere(1)], [true, undefined]);
     assert.equal(view.placement.version, 0);
+    assert.deepEqual([view.placement.ring, view.placement.hasPlace], [undefined, true]);
     view.take(start('bc'));
+    assert.deepEqual(view.placement.ring, { generation: 1, counter: 1 });
+    assert.equal(view.placement.hasPlace, false);
     assert.equal(view.placement.isHere(1), true, 'who owns nothing makes nobody’s name fit');
     assert.equal(view.placement.version, 1);
   });

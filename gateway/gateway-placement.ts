@@ -91,6 +91,10 @@ export class GatewayPlacement implements Placement {
     return this.#ring?.version;
   }
 
+  get hasPlace(): boolean {
+    return this.#ring === undefined || this.#member;
+  }
+
   /** Whether the ring knows no other gateway to which clients could go. */
   get alone(): boolean {
     return this.#ring?.members.every(({ id }) => id === this.#parts.pod) === true;

@@ -25,6 +25,7 @@ export class SimulatedPlacement implements Placement {
   readonly proxies = false;
   readonly redirects = true;
   readonly ring = undefined;
+  readonly hasPlace = true;
   version = 0;
   #target: Elsewhere | undefined;
 

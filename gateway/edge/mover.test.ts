@@ -52,7 +52,7 @@ class Scene {
   /** Whether this gateway could pass clients on to it, and whether they could be told of it. */
   reached = true;
   told = true;
-  readonly placement: Placement & { version: number };
+  readonly placement: Placement & { version: number; hasPlace: boolean };
 
   constructor() {
     const { clock } = this;
@@ -227,6 +227,42 @@ describe('the mover', () => {
     scene.mover.release();
     await scene.clock.advance(1_000);
     assert.equal(scene.asked.length, 1);
+  });
+
+  it('asks nobody by the ring that was made without it, when it stays after all', async () => {
+    const scene = new Scene();
+    const client = scene.arrive(HERE);
+    scene.mover.hold();
+    scene.placement.hasPlace = false;
+    scene.placement.isHere = () => false;
+    scene.placement.elsewhere = () => ({ pod: 'b', to: 'ws://b/ws' });
+    scene.mover.ringChanged();
+    scene.mover.release();
+    await scene.clock.advance(20_000);
+    scene.mover.ringChanged();
+    await scene.clock.advance(5_000);
+    assert.deepEqual(client.asked, [], 'another ring, and still without it');
+    scene.placement.hasPlace = true;
+    scene.mover.ringChanged();
+    const stranger = scene.arrive(THERE);
+    await scene.clock.advance(1_000);
+    assert.equal(stranger.asked.length, 1, 'it is back');
+  });
+
+  it('gives up a gateway that no ring has again', async () => {
+    const scene = new Scene();
+    scene.mover.hold();
+    scene.placement.hasPlace = false;
+    const client = scene.arrive(THERE);
+    scene.mover.release();
+    await scene.clock.advance(29_000);
+    assert.equal(client.asked.length, 0);
+    await scene.clock.advance(2_000);
+    assert.equal(client.asked.length, 1);
+    scene.mover.release();
+    scene.mover.hold();
+    scene.go(client);
+    assert.equal(scene.clock.timers, 0, 'nothing waits when all leave again');
   });
 
   it('waits for nothing once everybody is where it belongs', async () => {

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../../protocol/clock.ts';
+import type { Clock, Random, Timer } from '../../protocol/clock.ts';
 import type { MoveReason } from '../../protocol/code-table.ts';
 import { closeCodes } from '../../protocol/codes.ts';
 import { Budget } from './budget.ts';
@@ -33,6 +33,11 @@ export interface Question {
 
 /** The longest that a client is given to go. */
 export const WITHIN_MS = 20_000;
+/**
+ * So long a gateway that was to leave, and stays after all, waits to be in the ring again, before
+ * it sends everybody away by the one that was made without it.
+ */
+const RETURN_MS = 30_000;
 /** So often it is looked anew who belongs elsewhere. */
 const LOOK_MS = 1_000;
 
@@ -54,6 +59,8 @@ export class Mover {
   readonly #freed = new WeakSet<MovableClient>();
   #lookedAt = Number.NEGATIVE_INFINITY;
   #held = false;
+  /** Until a ring has this gateway again; undefined: it need not wait for one. */
+  #returning: Timer | undefined;
 
   constructor(parts: MoverParts) {
     this.#parts = parts;
@@ -80,16 +87,28 @@ export class Mover {
   /** Somebody owns something else now. */
   ringChanged(): void {
     this.#lookedAt = Number.NEGATIVE_INFINITY;
-    if (!this.#held) this.#begin();
+    if (this.#returning !== undefined && this.#parts.placement.hasPlace) this.#resume();
+    else if (!this.#held) this.#begin();
   }
 
   /** Everybody leaves, in another order: nobody is sent anywhere until it is released. */
   hold(): void {
     this.#held = true;
+    this.#returning?.cancel();
+    this.#returning = undefined;
     this.#end();
   }
 
+  /** This gateway stays after all, and is in the ring again soon. */
   release(): void {
+    const { clock, placement } = this.#parts;
+    if (placement.hasPlace) this.#resume();
+    else this.#returning = clock.after(RETURN_MS, () => this.#resume());
+  }
+
+  #resume(): void {
+    this.#returning?.cancel();
+    this.#returning = undefined;
     this.#held = false;
     this.ringChanged();
   }

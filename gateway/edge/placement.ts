@@ -27,6 +27,8 @@ export interface Placement {
   readonly version: number;
   /** Of the ring that says so, the same for all gateways that have it; undefined: there is none. */
   readonly ring: RingVersion | undefined;
+  /** Whether this gateway owns anything. True also while nobody knows. */
+  readonly hasPlace: boolean;
   /** Whether the shard is this gateway's. True also while nobody knows. */
   isHere(shard: number): boolean;
   /** Whether there is no other gateway to which anybody could go, as far as is known. */
@@ -72,6 +74,7 @@ export const servedInPlace = (movesPerSecond = 200): Placement => ({
   key: { from: 'sub', name: '' },
   version: 0,
   ring: undefined,
+  hasPlace: true,
   alone: false,
   isHere: () => true,
   elsewhere: () => undefined,
