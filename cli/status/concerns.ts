@@ -1,4 +1,9 @@
 import type { WsCluster } from '../../operator/api/wscluster.ts';
+import {
+  type Condition,
+  type ConditionType,
+  conditionIn,
+} from '../../operator/reconcile/condition.ts';
 
 /** What somebody should look at. */
 export interface Concern {
@@ -10,20 +15,20 @@ export interface Concern {
 }
 
 /** The status in which a condition is one; those that are not here never are. */
-const WRONG: Readonly<Record<string, 'True' | 'False'>> = {
-  Degraded: 'True',
-  Available: 'False',
-  Ready: 'False',
-  Progressing: 'False',
-  RingSynced: 'False',
-  ScalingActive: 'False',
-  DrainTooSlow: 'True',
-  MetricsAvailable: 'False',
-  RedisSuitable: 'False',
-  CapacitySuitable: 'False',
-  RingBalanced: 'False',
-  VersionSkew: 'True',
-};
+const WRONG: readonly (readonly [ConditionType, Condition['status']])[] = [
+  ['Degraded', 'True'],
+  ['Available', 'False'],
+  ['Ready', 'False'],
+  ['Progressing', 'False'],
+  ['RingSynced', 'False'],
+  ['ScalingActive', 'False'],
+  ['DrainTooSlow', 'True'],
+  ['MetricsAvailable', 'False'],
+  ['RedisSuitable', 'False'],
+  ['CapacitySuitable', 'False'],
+  ['RingBalanced', 'False'],
+  ['VersionSkew', 'True'],
+];
 
 /** Of a condition that does not hold because nobody asked for it. */
 const FINE = new Set(['NotWanted']);
@@ -31,8 +36,8 @@ const FINE = new Set(['NotWanted']);
 /** What the conditions say that needs attention; what several of them say, once. */
 export function concerns({ metadata, status }: WsCluster): Concern[] {
   const told: Concern[] = [];
-  for (const [type, wrong] of Object.entries(WRONG)) {
-    const found = status?.conditions?.find((one) => one.type === type);
+  for (const [type, wrong] of WRONG) {
+    const found = conditionIn(status, type);
     if (found?.status !== wrong || FINE.has(found.reason)) continue;
     const { reason, message, lastTransitionTime: since } = found;
     if (told.some((one) => one.reason === reason)) continue;

@@ -1,4 +1,5 @@
 import type { WsCluster } from '../../operator/api/wscluster.ts';
+import { conditionIn } from '../../operator/reconcile/condition.ts';
 import type { Style } from '../screen.ts';
 import { table } from '../table.ts';
 import { concerns } from './concerns.ts';
@@ -27,17 +28,16 @@ export function overview(
 
 function row(cluster: WsCluster): string[] {
   const { metadata, spec, status = {} } = cluster;
-  const condition = (type: string) => status.conditions?.find((one) => one.type === type);
   const reasons = concerns(cluster).map(({ reason }) => reason);
   return [
     metadata.name,
-    condition('Ready')?.status ?? 'Unknown',
+    conditionIn(status, 'Ready')?.status ?? 'Unknown',
     shown(status.readyReplicas),
     `${spec.replicas}`,
     shown(status.connections),
     status.ring?.version ?? '-',
     shown(status.drainingReplicas),
-    condition('Progressing')?.reason ?? '-',
+    conditionIn(status, 'Progressing')?.reason ?? '-',
     reasons.length === 0 ? '-' : [...new Set(reasons)].join(', '),
   ];
 }

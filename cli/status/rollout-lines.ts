@@ -1,4 +1,5 @@
 import { countOf } from '../../operator/api/count-or-share.ts';
+import { conditionIn } from '../../operator/reconcile/condition.ts';
 import { ABORT_ANNOTATION } from '../../operator/reconcile/plan.ts';
 import { count } from '../words.ts';
 import type { Facts } from './facts.ts';
@@ -14,7 +15,7 @@ export function rolloutLines(facts: Facts): string[] {
   const goal = isAborted && stable !== undefined ? stable : revision.name;
   const others = [...groups.keys()].filter((name) => name !== goal).sort();
   const under = others.length > 0;
-  const progressing = status?.conditions?.find(({ type }) => type === 'Progressing');
+  const progressing = conditionIn(status, 'Progressing');
   return [
     `to be  ${goal}  ${sizeOf(groups.get(goal))}`,
     ...others.map((name) => `still  ${name}  ${sizeOf(groups.get(name))}`),

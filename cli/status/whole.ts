@@ -1,3 +1,4 @@
+import { conditionIn } from '../../operator/reconcile/condition.ts';
 import {
   connectionsOf,
   type GatewayView,
@@ -37,7 +38,7 @@ export function whole(facts: Facts, style: Style): string[] {
 
 function headline({ cluster, gateways }: Facts): string {
   const { metadata, spec, status } = cluster;
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'Unknown';
+  const ready = conditionIn(status, 'Ready')?.status ?? 'Unknown';
   const { readyReplicas = 0, connections } = status ?? {};
   const told = gateways.flatMap((gateway) => connectionsOf(gateway) ?? []);
   const all = told.reduce((sum, one) => sum + one, 0);

@@ -1,5 +1,6 @@
 import { ringBalanced } from './balance.ts';
 import { capacitySuitable } from './capacity.ts';
+import { conditionIn } from './condition.ts';
 import { type Counts, countsOf, isComplete, isRollout } from './counts.ts';
 import { drainTooSlow } from './drain-time.ts';
 import { byName, statusOf } from './gateways.ts';
@@ -103,7 +104,7 @@ function completeFor({ plan, targets }: Situation): readonly [string, string] {
 
 /** When something last became of the gateways: one was made, became ready, or was not any more. */
 function lastStep({ cluster, gateways: all, wallMs }: Situation): number {
-  const since = cluster.status?.conditions?.find(({ type }) => type === 'Ready');
+  const since = conditionIn(cluster.status, 'Ready');
   // Without any, it begins now.
   if (since === undefined) return wallMs;
   const steps = all.flatMap(({ createdAt, readySince }) => [createdAt, readySince]);

@@ -9,6 +9,7 @@ import type { EventRecorder } from '../kube/event-recorder.ts';
 import type { Log } from '../kube/log.ts';
 import { remove } from '../kube/remove.ts';
 import { childrenOf } from './children.ts';
+import { conditionIn } from './condition.ts';
 import { type Observed, observe } from './copies.ts';
 import { RING_KEYS } from './desired/mounts.ts';
 import { names } from './desired/names.ts';
@@ -264,7 +265,7 @@ async function conclude(
 }
 
 function paceOf({ observed, gateways, wallMs }: Course, status: WsClusterStatus) {
-  const ready = status.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+  const ready = conditionIn(status, 'Ready')?.status === 'True';
   const askable = observed.pods.some((pod) => adminPortOf(pod) !== undefined);
   const emptying = gateways.some(
     (gateway) => gateway.mark !== undefined || isEnding(gateway, wallMs),

@@ -2,6 +2,7 @@ import type { V2HorizontalPodAutoscaler } from '@kubernetes/client-node';
 import type { WsCluster, WsClusterStatus } from '../api/wscluster.ts';
 import type { Happening } from '../kube/event-recorder.ts';
 import type { KubeObject, Raw } from '../kube/objects.ts';
+import { conditionIn } from './condition.ts';
 import { timeOf } from './times.ts';
 
 /** Whether autoscalers of Kubernetes get numbers from this operator. */
@@ -184,9 +185,7 @@ export function scalingHappenings(
     });
   }
   for (const type of ['MetricsAvailable', 'ScalingActive'] as const) {
-    const [before, now] = [was, is].map((one) =>
-      one?.conditions?.find((condition) => condition.type === type),
-    );
+    const [before, now] = [conditionIn(was, type), conditionIn(is, type)];
     if (now?.status !== 'False' || before?.reason === now.reason) continue;
     happenings.push({ type: 'Warning', reason: now.reason, action: ACTION, note: now.message });
   }
