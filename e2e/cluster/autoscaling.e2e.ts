@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { V1Pod } from '@kubernetes/client-node';
-import type { WsClusterStatus } from '../../operator/api/wscluster.ts';
+import type { WsCluster } from '../../operator/api/wscluster.ts';
+import type { ConditionType } from '../../operator/reconcile/condition.ts';
 import { closeCodes } from '../../protocol/codes.ts';
 import { pause, until } from '../deadline.ts';
 import type { Outcome } from '../lab/command.ts';
 import type { Lab } from '../lab/lab.ts';
 import { Repetition } from '../load/repetition.ts';
+import { reaches } from './cluster-state.ts';
 import { Crowd, type Served } from './crowd/crowd.ts';
+import { lostNothing } from './crowd/lost-nothing.ts';
 import { DEFINITION, established, refuseDefinition } from './definition.ts';
 import { figure } from './figures.ts';
 import { CHART, type Helm, helms } from './helm.ts';
@@ -89,11 +92,7 @@ describe('autoscaling', labOnly, () => {
     const { code, stdout } = await raw(CONNECTIONS);
     return code === 0 ? Number((JSON.parse(stdout) as MetricList).items[0]?.value) : undefined;
   };
-  const cluster = async () =>
-    (await target.kubectl.get('-n', HOME, 'wsc/chat')) as {
-      readonly spec: { readonly replicas: number };
-      readonly status?: WsClusterStatus;
-    };
+  const cluster = async () => (await target.kubectl.get('-n', HOME, 'wsc/chat')) as WsCluster;
   const wanted = async () => (await cluster()).spec.replicas;
   const wants = async (replicas: number, deadlineMs = 90_000): Promise<number> => {
     const began = performance.now();
@@ -103,8 +102,8 @@ describe('autoscaling', labOnly, () => {
     });
     return Math.round(performance.now() - began);
   };
-  const reaches = (type: string, is: string) =>
-    reachesCondition(async () => (await cluster()).status, type, is);
+  const says = (type: ConditionType, is: string) =>
+    reaches(cluster, { type, is, deadlineMs: 90_000, everyMs: 250 });
   const pid = () => target.lab?.component('kube-apiserver').pid;
   const gateways = () => gatewaysOf(target);
   const told = (reason: string) => toldOf(target, reason);
@@ -176,15 +175,15 @@ describe('autoscaling', labOnly, () => {
   });
 
   test('another adapter is left alone, named, and not followed when it goes', async () => {
-    const said = await reaches('MetricsAvailable', 'False OwnedByOthers');
+    const said = await says('MetricsAvailable', 'False OwnedByOthers');
     assert.match(said, /default\/keda-operator-metrics-apiserver serves External metrics/);
     assert.match(said, /docs\/autoscaling\.md/);
-    await reaches('ScalingActive', 'False FailedGetExternalMetric');
+    await says('ScalingActive', 'False FailedGetExternalMetric');
     const path = '-o=jsonpath={.metadata.labels.app} {.spec.service.name}';
     const found = await target.kubectl('get', API_SERVICE, path);
     assert.equal(found, 'keda keda-operator-metrics-apiserver');
     await target.kubectl('delete', API_SERVICE);
-    await reaches('MetricsAvailable', 'False NotTaken');
+    await says('MetricsAvailable', 'False NotTaken');
     await pause(5_000);
     assert.notEqual((await target.kubectl.attempt('get', API_SERVICE)).code, 0);
   });
@@ -192,8 +191,8 @@ describe('autoscaling', labOnly, () => {
   test('it is served once operators are restarted, by the API server', async () => {
     await inSystem('rollout', 'restart', 'deployment/wscluster-operator');
     await inSystem('rollout', 'status', 'deployment/wscluster-operator', '--timeout=120s');
-    await reaches('MetricsAvailable', 'True Served');
-    await reaches('ScalingActive', 'True ValidMetricFound');
+    await says('MetricsAvailable', 'True Served');
+    await says('ScalingActive', 'True ValidMetricFound');
     await until(async () => (await connections()) === CONNECTED, {
       for: 'the crowd to be counted',
       ...{ deadlineMs: 20_000, everyMs: 250 },
@@ -428,12 +427,8 @@ describe('autoscaling', labOnly, () => {
     await becomesReady(target.kubectl, HOME);
   });
 
-  test('nothing was lost, nothing came twice', async (t) => {
-    const { passed, complaints, ...figures } = await crowd.finish();
-    t.diagnostic(JSON.stringify({ clients: MANY, ...figures }));
-    assert.deepEqual(complaints, []);
-    assert.ok(passed);
-    assert.deepEqual(figures.gaps, {});
+  test('nothing was lost, nothing came twice', async () => {
+    await lostNothing(crowd);
   });
 
   test('Helm takes the API server’s reference away before it takes the operator', async () => {
@@ -444,23 +439,6 @@ describe('autoscaling', labOnly, () => {
     await target.kubectl('api-resources');
   });
 });
-
-/** Resolves with what the condition says then. */
-function reachesCondition(
-  status: () => Promise<WsClusterStatus | undefined>,
-  type: string,
-  is: string,
-): Promise<string> {
-  let last = '';
-  return until(
-    async () => {
-      const found = (await status())?.conditions?.find((one) => one.type === type);
-      last = `${found?.status} ${found?.reason}: ${found?.message}`;
-      return last.startsWith(`${is}:`) && last;
-    },
-    { for: () => `${type} to be ${is}, not ${last}`, deadlineMs: 90_000, everyMs: 250 },
-  );
-}
 
 async function stays(value: () => Promise<number>, is: number, ms: number): Promise<void> {
   const end = performance.now() + ms;

@@ -5,12 +5,14 @@ import { isNotFound } from '../../operator/kube/kube-error.ts';
 import { isRecord, type KubeObject } from '../../operator/kube/objects.ts';
 import { pathOf, type Resource } from '../../operator/kube/resource.ts';
 import { NAMES } from '../../operator/operator.ts';
+import { type ConditionType, conditionIn } from '../../operator/reconcile/condition.ts';
 import type { ObservedPod } from '../../operator/reconcile/copies.ts';
 import { RING_KEYS } from '../../operator/reconcile/desired/mounts.ts';
 import { CLUSTER_LABEL } from '../../operator/reconcile/desired/names.ts';
 import { childKinds, pods, replicaSets, wsClusters } from '../../operator/reconcile/resources.ts';
 import { SHARDS } from '../../protocol/ring.ts';
 import { decodeRing } from '../../protocol/ring-document.ts';
+import { until } from '../deadline.ts';
 
 /** As the API server gives it to whoever lists. */
 interface Listed extends KubeObject {
@@ -81,6 +83,42 @@ export function isSettled({ metadata, status }: WsCluster): boolean {
     holds('RingSynced', 'True Synced') === true &&
     holds('Draining', 'False NoneDraining') === true
   );
+}
+
+export interface Sought {
+  readonly type: ConditionType;
+  /** `True AllReady` */
+  readonly is: string;
+  readonly deadlineMs: number;
+  readonly everyMs: number;
+}
+
+/** Waits until a condition of the cluster is that. Resolves with its message. */
+export async function reaches(
+  read: () => Promise<WsCluster>,
+  { type, is, ...wait }: Sought,
+): Promise<string> {
+  let last = '';
+  return until(
+    async () => {
+      const cluster = await read();
+      const found = conditionOf(cluster, type);
+      last = `${type} of ${cluster.metadata.name} to be ${is}, not ${found.is}: ${found.message}`;
+      return found.is === is && found.message;
+    },
+    { for: () => last, ...wait },
+  );
+}
+
+export interface Found {
+  /** `True AllReady`, or whatever it is. */
+  readonly is: string;
+  readonly message: string;
+}
+
+export function conditionOf(cluster: WsCluster, type: ConditionType): Found {
+  const { status, reason, message = '' } = conditionIn(cluster.status, type) ?? {};
+  return { is: `${status} ${reason}`, message };
 }
 
 async function all(

@@ -55,20 +55,7 @@ describe('what stands in the way of a WsCluster', labOnly, () => {
       for: `${name} to settle`,
       deadlineMs: 60_000,
     });
-  /** Of one WsCluster, by their reason. */
-  const events = async (name: string) => {
-    const list = (await world.target.kubectl.get('-n', NAMESPACE, 'events')) as {
-      items: { involvedObject: { name: string }; reason: string; message: string }[];
-    };
-    return list.items
-      .filter(({ involvedObject }) => involvedObject.name === name)
-      .map(({ reason, message }) => `${reason}: ${message}`);
-  };
-  const told = (name: string, what: RegExp) =>
-    until(async () => (await events(name)).some((line) => what.test(line)), {
-      for: `an Event ${what}`,
-      ...{ deadlineMs: 20_000, everyMs: 250 },
-    });
+  const told = (name: string, what: RegExp) => world.told(at(name), what);
 
   before(async () => {
     world = await OperatorWorld.start({ nodes: 0, namespaces: [NAMESPACE, SYSTEM] });

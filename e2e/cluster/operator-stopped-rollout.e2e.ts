@@ -26,21 +26,8 @@ describe('a rollout stops by itself', labOnly, () => {
   let operator: OperatorProcess;
   let redisUrl = '';
 
-  const inNamespace = (...args: readonly string[]) =>
-    world.target.kubectl('-n', NAMESPACE, ...args);
-  const secret = (name: string, stringData: Readonly<Record<string, string>>) =>
-    world.target.kubectl.apply({
-      ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: NAMESPACE } },
-      stringData,
-    });
-  const told = (what: RegExp) =>
-    until(
-      async () => {
-        const path = '{range .items[*]}{.reason}: {.message}{"\\n"}{end}';
-        return what.test(await inNamespace('get', 'events', '-o', `jsonpath=${path}`));
-      },
-      { for: `an Event ${what}`, deadlineMs: 20_000, everyMs: 250 },
-    );
+  const secret = (name: string, data: Readonly<Record<string, string>>) =>
+    world.putSecret({ namespace: NAMESPACE, name }, data);
   const settled = (at: ClusterName) =>
     until(async () => isSettled(await world.read(at)), {
       for: () => `it to settle:\n${operator.lastWords()}`,
@@ -48,10 +35,11 @@ describe('a rollout stops by itself', labOnly, () => {
     });
 
   /** Clients that go on in three topics wherever they come to, by the Service. */
-  const throngOf = async ({ name }: ClusterName) => {
+  const throngOf = async ({ namespace, name }: ClusterName) => {
     const path = 'jsonpath={.spec.clusterIP}:{.spec.ports[0].port}';
-    const address = await inNamespace('get', `service/${name}`, '-o', path);
-    const pid = world.target.lab?.component('kube-apiserver').pid;
+    const { kubectl, lab } = world.target;
+    const address = await kubectl('-n', namespace, 'get', `service/${name}`, '-o', path);
+    const pid = lab?.component('kube-apiserver').pid;
     return Throng.resuming(pid, `ws://${address}/ws`, { count: CLIENTS, topics: TOPICS });
   };
 
@@ -71,7 +59,7 @@ describe('a rollout stops by itself', labOnly, () => {
         (await podsOf(world.hand.api, at)).filter((uid) => had.includes(uid)).length;
       await world.change(at, change.bad);
       const message = await world.reaches(at, 'Progressing', `False ${reason}`);
-      await told(new RegExp(`^${reason}: `, 'm'));
+      await world.told(at, new RegExp(`^${reason}: `));
       assert.equal(await left(), 1, 'the other one stays');
       await world.change(at, change.good);
       await settled(at);

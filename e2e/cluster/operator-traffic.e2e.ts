@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { Late } from '../../scripts/testing/late.ts';
 import { pause, until } from '../deadline.ts';
-import { processesOfPod } from '../lab/pod-processes.ts';
 import type { PhaseFigures } from './crowd/crowd.ts';
+import { lostNothing } from './crowd/lost-nothing.ts';
 import { figure } from './figures.ts';
 import { labOnly } from './target.ts';
 import { TrafficWorld } from './traffic-world.ts';
@@ -226,15 +226,9 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
   });
 
   test('a gateway that is killed loses nothing, and all come back', async (t) => {
-    const [pod] = await traffic.pods();
-    const { name, uid } = pod?.metadata ?? assert.fail();
+    const [{ metadata } = assert.fail()] = await traffic.pods();
     const figures = await traffic.during('killed', async () => {
-      await traffic.kubectl('delete', 'pod', name, '--force', '--grace-period=0');
-      // Its object is gone at once, itself when its kubelet comes to it.
-      await until(() => processesOfPod(uid).length === 0, {
-        for: 'its end',
-        ...{ deadlineMs: 60_000, everyMs: 100 },
-      });
+      await traffic.removeByForce(metadata);
       await until(async () => (await uids()).length === 3, {
         for: 'another one',
         ...{ deadlineMs: 60_000, everyMs: 250 },
@@ -247,10 +241,6 @@ describe('operations are invisible to a thousand clients', labOnly, () => {
   });
 
   test('nothing was lost, nothing came twice', async () => {
-    const { passed, complaints, ...figures } = await traffic.crowd.finish();
-    console.log(JSON.stringify({ clients: CLIENTS, ...figures }));
-    assert.deepEqual(complaints, []);
-    assert.ok(passed);
-    assert.deepEqual(figures.gaps, {});
+    await lostNothing(traffic.crowd);
   });
 });

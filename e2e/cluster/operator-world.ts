@@ -6,9 +6,10 @@ import {
   type WsClusterSpecInput,
 } from '../../operator/api/wscluster.ts';
 import { pathOf } from '../../operator/kube/resource.ts';
+import type { ConditionType } from '../../operator/reconcile/condition.ts';
 import { wsClusters } from '../../operator/reconcile/resources.ts';
 import { until } from '../deadline.ts';
-import type { ClusterName } from './cluster-state.ts';
+import { type ClusterName, conditionOf, type Found, reaches } from './cluster-state.ts';
 import { DEFINITION, installDefinition, refuseDefinition } from './definition.ts';
 import { type Connected, connect } from './kube-target.ts';
 import { knowMonitoring } from './monitoring-kinds.ts';
@@ -84,26 +85,42 @@ export class OperatorWorld {
     await this.hand.api.call({ method: 'DELETE', path: pathOf(wsClusters, { ...at }) });
   }
 
-  /** `True AllReady`, or whatever it is. */
-  async condition(at: ClusterName, type: string): Promise<{ is: string; message: string }> {
-    const all = (await this.read(at)).status?.conditions ?? [];
-    const { status, reason, message = '' } = all.find((one) => one.type === type) ?? {};
-    return { is: `${status} ${reason}`, message };
+  async condition(at: ClusterName, type: ConditionType): Promise<Found> {
+    return conditionOf(await this.read(at), type);
   }
 
   /** Resolves with its message. */
-  async reaches(at: ClusterName, type: string, is: string): Promise<string> {
-    let last = { is: '', message: '' };
-    return until(
-      async () => {
-        last = await this.condition(at, type);
-        return last.is === is && { ...last }.message;
-      },
-      {
-        for: () => `${type} of ${at.name} to be ${is}, not ${last.is}: ${last.message}`,
-        ...{ deadlineMs: 60_000, everyMs: 100 },
-      },
-    );
+  reaches(at: ClusterName, type: ConditionType, is: string): Promise<string> {
+    return reaches(() => this.read(at), { type, is, deadlineMs: 60_000, everyMs: 100 });
+  }
+
+  /** Events about it: reason and message. */
+  async events({ namespace, name }: ClusterName): Promise<string[]> {
+    const { items } = (await this.target.kubectl.get('-n', namespace, 'events')) as {
+      readonly items: readonly {
+        readonly involvedObject: { readonly name: string };
+        readonly reason: string;
+        readonly message: string;
+      }[];
+    };
+    return items
+      .filter(({ involvedObject }) => involvedObject.name === name)
+      .map(({ reason, message }) => `${reason}: ${message}`);
+  }
+
+  /** Resolves when an Event says so. */
+  async told(at: ClusterName, what: RegExp): Promise<void> {
+    await until(async () => (await this.events(at)).some((line) => what.test(line)), {
+      for: `an Event ${what}`,
+      ...{ deadlineMs: 20_000, everyMs: 250 },
+    });
+  }
+
+  async putSecret(at: ClusterName, stringData: Readonly<Record<string, string>>): Promise<void> {
+    await this.target.kubectl.apply({
+      ...{ apiVersion: 'v1', kind: 'Secret', metadata: at },
+      stringData,
+    });
   }
 
   /** Prometheus' operator's kind, as far as it matters: anything is one. */

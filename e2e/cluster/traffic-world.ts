@@ -4,6 +4,7 @@ import { minimal } from '../../operator/api/testing/samples.ts';
 import type { WsCluster, WsClusterSpecInput } from '../../operator/api/wscluster.ts';
 import { Late } from '../../scripts/testing/late.ts';
 import { until } from '../deadline.ts';
+import { processesOfPod } from '../lab/pod-processes.ts';
 import { productImage } from '../lab/product-images.ts';
 import { isSettled } from './cluster-state.ts';
 import { Crowd, type PhaseFigures } from './crowd/crowd.ts';
@@ -79,15 +80,13 @@ export class TrafficWorld {
   }
 
   /** Resolves with the URL of its Redis. */
-  static async #furnish({ target }: OperatorWorld, at: TrafficWorld['at']): Promise<string> {
+  static async #furnish(world: OperatorWorld, at: TrafficWorld['at']): Promise<string> {
+    const { target } = world;
     const made = await productImage('gateway');
     await target.load(made);
     const url = await startRedisPod(target.kubectl, at.namespace);
-    const { name: secret = '' } = minimal.redis.urlSecretRef ?? {};
-    await target.kubectl.apply({
-      ...{ apiVersion: 'v1', kind: 'Secret', stringData: { url } },
-      metadata: { name: secret, namespace: at.namespace },
-    });
+    const { name = '' } = minimal.redis.urlSecretRef ?? {};
+    await world.putSecret({ namespace: at.namespace, name }, { url });
     return url;
   }
 
@@ -157,6 +156,15 @@ export class TrafficWorld {
       readonly items: readonly (Podlike & { metadata: { deletionTimestamp?: string } })[];
     };
     return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  }
+
+  /** Resolves when the program has ended, too: its object is gone at once. */
+  async removeByForce({ name, uid }: Podlike['metadata']): Promise<void> {
+    await this.kubectl('delete', 'pod', name, '--force', '--grace-period=0');
+    await until(() => processesOfPod(uid).length === 0, {
+      for: 'its kubelet to end it',
+      ...{ deadlineMs: 60_000, everyMs: 50 },
+    });
   }
 
   /** What Events say of it with this reason, the newest last. */
