@@ -14,6 +14,8 @@ const HASTY = { backoffBaseMs: 100, backoffCapMs: 300 };
 const GRACE_HEARTBEATS = 0.5;
 /** A `move` is shorter; what is longer need not be looked into. */
 const MOVE_BYTES = 2_048;
+/** The latest that befell a client; older is forgotten. */
+const KEPT_HAPPENINGS = 16;
 
 /** A client of the package; `onLife` hears of everything that arrives and is no message. */
 export function loadClient(options: {
@@ -76,6 +78,13 @@ export function loadClient(options: {
   return client;
 }
 
+/** Something that befell a client, in words. */
+export interface Happening {
+  /** Of `performance.now()`. */
+  readonly at: number;
+  readonly what: string;
+}
+
 /** What an application with the client package sees: exactly once. */
 export class ClientSubscriber implements Subscriber {
   readonly name: string;
@@ -89,6 +98,7 @@ export class ClientSubscriber implements Subscriber {
   #moves = 0;
   #redirects = 0;
   #interrupted = 0;
+  readonly #story: Happening[] = [];
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
@@ -101,6 +111,7 @@ export class ClientSubscriber implements Subscriber {
     const onSocket = (socket: WebSocket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', ({ message }) => this.#befell(`a socket failed: ${message}`));
     };
     const onLife = () =>
       recorder.write({ kind: 'heard', t: nanoseconds(), subscriber: this.name, what: 'other' });
@@ -119,13 +130,15 @@ export class ClientSubscriber implements Subscriber {
     client.on('stale', ({ stale }) => {
       counts[stale ? 'stale' : 'fresh'] += 1;
     });
-    client.on('moved', ({ reason }) => {
+    client.on('moved', ({ reason, from, to, ms }) => {
       this.#moves += 1;
+      this.#befell(`from ${from} to ${to} (${reason}) in ${Math.round(ms)} ms`);
       if (reason === 'redirect') this.#redirects += 1;
     });
     client.on('error', (error) => {
       // It stays where it is then: counted, and no harm.
       if (error.code !== 'move_failed') throw error;
+      this.#befell(`did not move: ${error.message}`);
     });
     for (const topic of this.topics) this.#subscribe(client, topic);
   }
@@ -138,6 +151,11 @@ export class ClientSubscriber implements Subscriber {
   /** How often that was because it did not belong where it had arrived. */
   get redirects(): number {
     return this.#redirects;
+  }
+
+  /** Moves, failed moves and states of its connection since then. */
+  since(at: number): Happening[] {
+    return this.#story.filter((one) => one.at >= at);
   }
 
   /** Loses its connection and comes back. */
@@ -244,8 +262,14 @@ export class ClientSubscriber implements Subscriber {
     return place;
   }
 
+  #befell(what: string): void {
+    this.#story.push({ at: performance.now(), what });
+    if (this.#story.length > KEPT_HAPPENINGS) this.#story.shift();
+  }
+
   #connection(change: StateChange): void {
     const { recorder, counts } = this.#options;
+    this.#befell(`${change.new} (${change.reason} ${change.code ?? ''})`);
     const said = { kind: 'conn', t: nanoseconds(), subscriber: this.name } as const;
     if (change.new === 'connected') recorder.write({ ...said, state: 'open' });
     if (change.old !== 'connected') return;

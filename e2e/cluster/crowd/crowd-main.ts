@@ -11,7 +11,7 @@ import { check } from '../../history/checker.ts';
 import { nanoseconds, Recorder } from '../../history/recorder.ts';
 import { strict } from '../../history/verdict.ts';
 import { Arbiter } from '../../load/arbiter.ts';
-import type { ClientSubscriber } from '../../load/client-subscriber.ts';
+import type { ClientSubscriber, Happening } from '../../load/client-subscriber.ts';
 import { Load } from '../../load/load.ts';
 import type { CrowdPlan, CrowdVerdict, PhaseFigures } from './crowd.ts';
 import { StallWatch } from './stalls.ts';
@@ -24,6 +24,8 @@ const LEVEL_MS = 20_000;
 const CALM_MS = 4_000;
 const CALM_BY_MS = 90_000;
 const SHOWN = 8;
+/** Whoever came later. */
+const UNTOUCHED = { moves: 0, interrupted: 0 };
 /** Clients that come at a time. */
 const COMING = 50;
 
@@ -131,7 +133,9 @@ say({ ready: true });
 class Phase {
   readonly at = nanoseconds();
   readonly #since = performance.now();
-  readonly #moves = new Map(load.movers.map(({ name, moves }) => [name, moves]));
+  readonly #before = new Map(
+    load.movers.map(({ name, moves, interrupted }) => [name, { moves, interrupted }]),
+  );
   readonly #interrupted = load.counts.interrupted;
   readonly #closes = new Map(load.counts.closes);
   readonly #movesFailed = load.counts.movesFailed;
@@ -146,12 +150,15 @@ class Phase {
   get figures(): PhaseFigures {
     // Before all is gone through, which takes a while.
     const { stalls } = this.#watch;
-    const moves = load.movers.map(({ name, moves }) => moves - (this.#moves.get(name) ?? 0));
+    const moves = load.movers.map(
+      ({ name, moves }) => moves - (this.#before.get(name)?.moves ?? 0),
+    );
     return {
       moves: moves.reduce((sum, count) => sum + count, 0),
       mostMovesOfOne: Math.max(0, ...moves),
       interrupted: load.counts.interrupted - this.#interrupted,
       closes: this.#closed(),
+      stories: this.#stories(),
       movesFailed: load.counts.movesFailed - this.#movesFailed,
       busiestSecond: load.counts.disturbances.most(1_000, this.#since),
       latencyP99Ms: this.#latency(),
@@ -169,6 +176,17 @@ class Phase {
       ([code, count]) => [code, count - (this.#closes.get(code) ?? 0)] as const,
     );
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
+  }
+
+  #stories(): PhaseFigures['stories'] {
+    const before = ({ name }: ClientSubscriber) => this.#before.get(name) ?? UNTOUCHED;
+    const cutOff = load.movers.filter((one) => one.interrupted > before(one).interrupted);
+    const moved = load.movers.filter((one) => one.moves > before(one).moves + 1);
+    const told = new Set([...cutOff, ...moved].slice(0, SHOWN));
+    const timed = ({ at, what }: Happening) => `${Math.round(at - this.#since)}: ${what}`;
+    return Object.fromEntries(
+      [...told].map((one) => [`${one.name} at ${one.gateway}`, one.since(this.#since).map(timed)]),
+    );
   }
 
   /** From the call of a publisher to the application of a subscriber. */

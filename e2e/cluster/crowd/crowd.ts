@@ -40,6 +40,8 @@ export interface PhaseFigures {
   readonly interrupted: number;
   /** With what code those connections ended, and how often. */
   readonly closes: Readonly<Record<string, number>>;
+  /** Of some that were interrupted or moved more than once: what befell each, and when, in ms. */
+  readonly stories: Readonly<Record<string, readonly string[]>>;
   /** How often one that was asked to go on elsewhere could not, and stayed. */
   readonly movesFailed: number;
   /** Most clients that were asked to go, or cut off, within any second. */
