@@ -4,7 +4,7 @@ import { mutate } from './mutate.ts';
 mutate([
   {
     file: 'gateway/edge/mover.ts',
-    find: 'this.#lookedAt = Number.NEGATIVE_INFINITY;\n    if (!this.#held) this.#begin();',
+    find: 'else if (!this.#held) this.#begin();',
     put: '',
   },
 ]);

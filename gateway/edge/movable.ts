@@ -17,19 +17,24 @@ export interface MovableClient {
 
 /**
  * How long a client is not sent to its owner: until somebody owns something else; or until then, or
- * `STAY_MS` have passed, whichever is first; or until then, or the owner can be had.
+ * `STAY_MS` or `MOMENT_MS` have passed, whichever is first; or until then, or the owner can be had.
  */
-export type Stay = 'until_ring' | 'for_a_while' | 'until_owner';
+export type Stay = 'until_ring' | 'for_a_while' | 'for_a_moment' | 'until_owner';
 
 const GRACE_SHARE = 1 / 4;
 /** Who did not go is asked again after this, while the ring stays as it is. */
 const AGAIN_MS = 60_000;
 /**
  * Who was sent here is not sent on for so long, while the ring stays as it is: gateways that have
- * different rings do not send clients to and fro. Who is known to be sent by an older ring than the
- * one here is sent on at once; of others no other ring need ever come that would say so.
+ * different rings do not send clients to and fro. Who was sent by one that had an older ring is
+ * not at home here, and no other ring need ever come.
  */
 export const STAY_MS = 60_000;
+/**
+ * Who is known to be sent by an older ring than the one here is sent on sooner: nobody will send it
+ * back. Not at its hello, so that there is one redirect at most, however fast rings follow.
+ */
+export const MOMENT_MS = 2_000;
 
 /** It is not sent on before another `Placement.version` than this, or that time of the wheel. */
 export interface StayUntil {

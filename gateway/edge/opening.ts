@@ -5,7 +5,7 @@ import { topicProblem } from '../../protocol/topic.ts';
 import type { Connection } from './connection.ts';
 import type { EdgeContext } from './context.ts';
 import type { Authentication, Identity } from './identity.ts';
-import { Movable, STAY_MS, type Stay, type StayUntil } from './movable.ts';
+import { MOMENT_MS, Movable, STAY_MS, type Stay, type StayUntil } from './movable.ts';
 import { pauses } from './pauses.ts';
 import { isPlacedBySession, type Placed, shardOfClient } from './placement.ts';
 import type { PlainHello, QueryProblem } from './plain-hello.ts';
@@ -242,29 +242,30 @@ function settleIn(connection: Connection, context: EdgeContext, result: Opened):
   const name = known ?? sessionAtHome(context, client);
   const shard = shardOfClient(placement.key, { ...client, session: name });
   // A name that was made here is at home here, or its client would be sent about for nothing.
-  const sent =
-    going === undefined
-      ? known === undefined && isPlacedBySession(placement.key, client)
-      : !isOutdated(going.ring, context);
-  const asked = context.staying.get(connection) ?? (sent ? 'for_a_while' : 'until_owner');
+  const made = known === undefined && isPlacedBySession(placement.key, client);
+  const stay = made ? 'for_a_while' : stayOfSent(going, context);
+  const asked = context.staying.get(connection) ?? stay;
   connection.move = new Movable(shard, stayOf(asked, context), request);
   return name;
 }
 
-/**
- * Whether the ring by which a client was sent here is known to be over: it is sent on by the newer
- * one, which nobody will have to send it back by.
- */
-function isOutdated(ring: RingVersion | undefined, { placement }: EdgeContext): boolean {
-  const ours = placement.ring;
-  return ring !== undefined && ours !== undefined && compareVersions(ours, ring) > 0;
+/** `sent`: by a move, and by which ring. */
+function stayOfSent(
+  sent: { readonly ring: RingVersion | undefined } | undefined,
+  { placement }: EdgeContext,
+): Stay {
+  if (sent === undefined) return 'until_owner';
+  const [theirs, ours] = [sent.ring, placement.ring];
+  const isOver = theirs !== undefined && ours !== undefined && compareVersions(ours, theirs) > 0;
+  return isOver ? 'for_a_moment' : 'for_a_while';
 }
 
 function stayOf(stay: Stay, { placement, clock }: EdgeContext): StayUntil | undefined {
   const { version } = placement;
   if (stay === 'until_owner') return undefined;
-  const until = stay === 'until_ring' ? Number.POSITIVE_INFINITY : clock.now() + STAY_MS;
-  return { version, until };
+  if (stay === 'until_ring') return { version, until: Number.POSITIVE_INFINITY };
+  const stayMs = stay === 'for_a_moment' ? MOMENT_MS : STAY_MS;
+  return { version, until: clock.now() + stayMs };
 }
 
 /**
