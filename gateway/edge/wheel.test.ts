@@ -95,6 +95,40 @@ it('does not count the time in which the process stood still', async () => {
   assert.equal(later.times.length, 1);
 });
 
+it('makes good what it did not count, once answers had time to be read', async () => {
+  const clock = new ManualClock();
+  const wheel = new Wheel(clock);
+  const beat = new Entry((entry, now) => wheel.schedule(entry, now + 100));
+  wheel.schedule(beat, 100);
+  clock.pass(7_000);
+  await clock.advance(0);
+  assert.ok(wheel.now() < 200);
+  let before = wheel.now();
+  for (let n = 0; n < 10; n += 1) {
+    await clock.advance(1_000);
+    const passed = wheel.now() - before;
+    before = wheel.now();
+    assert.ok(passed >= 1_000 && passed <= 2_100, `${passed} ms in a second`);
+  }
+  await clock.advance(5_000);
+  assert.ok(clock.now() - wheel.now() < 100, 'all is made good');
+});
+
+it('goes at half the pace of the clock where every timer is late, and no slower', async () => {
+  for (const late of [60, 500, 1_500]) {
+    const clock = new ManualClock();
+    const wheel = new Wheel(clock);
+    const beat = new Entry((entry, now) => wheel.schedule(entry, now + 20));
+    wheel.schedule(beat, 20);
+    while (clock.now() < 60_000) {
+      clock.pass(late);
+      await clock.advance(0);
+    }
+    const share = wheel.now() / clock.now();
+    assert.ok(share > 0.45 && share <= 1, `${share} of the clock's pace, each ${late} ms late`);
+  }
+});
+
 it('is silent once it was stopped', async () => {
   const clock = new ManualClock();
   const wheel = new Wheel(clock);

@@ -16,6 +16,9 @@ const TICK_MS = 10;
 const SLOTS = 1_024;
 /** A timer this late means that the process stood still, not that it was busy. */
 const STALL_MS = 50;
+/** What was left out is made good by this share of the time that passes, and at most so much. */
+const CATCH_UP = 1 / 2;
+const CATCH_UP_MS = 1_000;
 
 /**
  * All deadlines of all connections on one timer. An entry stands in the slot of its deadline, in
@@ -24,7 +27,9 @@ const STALL_MS = 50;
  *
  * **Its time leaves out stalls.** When the process was frozen, the answers of its peers wait
  * unread in the kernel, and timers run before sockets are read: judged by the clock everybody
- * would be dead. So `now()` stands still while the process did.
+ * would be dead. So `now()` stands still while the process did, and makes that good afterwards,
+ * when the answers have been read. Where a machine is so busy that every timer is late, it still
+ * goes at half the pace of the clock: clients take a longer silence for the end of a connection.
  */
 export class Wheel {
   readonly #clock: Clock;
@@ -35,14 +40,17 @@ export class Wheel {
   #timer: Timer | undefined;
   #timerTick = 0;
   #stalledMs = 0;
+  /** Of the clock, when it last turned. */
+  #turnedAt: number;
   #turning = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#tick = Math.floor(clock.now() / TICK_MS);
+    this.#turnedAt = clock.now();
+    this.#tick = Math.floor(this.#turnedAt / TICK_MS);
   }
 
-  /** Milliseconds of the clock without those in which the process stood still. */
+  /** Milliseconds of the clock, without those in which the process stood still of late. */
   now(): number {
     return this.#clock.now() - this.#stalledMs;
   }
@@ -101,8 +109,7 @@ export class Wheel {
 
   #turn(): void {
     this.#timer = undefined;
-    const late = this.now() - this.#timerTick * TICK_MS;
-    if (late > STALL_MS) this.#stalledMs += late;
+    this.#leaveOut(this.now() - this.#timerTick * TICK_MS);
     const now = this.now();
     const until = Math.floor(now / TICK_MS);
     const passed: WheelEntry[] = [];
@@ -114,6 +121,14 @@ export class Wheel {
     for (const entry of passed) entry.onTime(now);
     this.#turning = false;
     if (this.#count > 0 && this.#timer === undefined) this.#arm(this.#nextTick());
+  }
+
+  #leaveOut(late: number): void {
+    const now = this.#clock.now();
+    const share = (now - this.#turnedAt) * CATCH_UP;
+    this.#turnedAt = now;
+    this.#stalledMs -= Math.min(this.#stalledMs, share, CATCH_UP_MS);
+    if (late > STALL_MS) this.#stalledMs += late;
   }
 
   #collect(slot: number, until: number, passed: WheelEntry[]): void {
