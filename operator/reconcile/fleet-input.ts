@@ -9,8 +9,8 @@ export interface FleetInput {
   readonly spec: Pick<WsClusterSpec, 'rollout' | 'disruption'>;
   readonly gateways: readonly GatewayView[];
   readonly deployments: readonly Deployment[];
-  /** The rollout goes no further: somebody, or what new gateways tell, stopped it. */
-  readonly stopped: boolean;
+  /** Why the rollout goes no further: somebody wants it to wait, or new gateways work badly. */
+  readonly stopped: 'paused' | 'failing' | undefined;
   /** Milliseconds since 1970. */
   readonly wallMs: number;
 }

@@ -106,26 +106,31 @@ type Found = Omit<Group, 'target'>;
 function targetsOf({ plan, spec, stopped }: FleetInput, groups: readonly Found[]) {
   const { replicas, revision, stable } = plan;
   const newest = groups.find(({ isNewest }) => isNewest)?.heads ?? 0;
+  const kept = (group: Found) => group.heads + (stopped === 'failing' ? sparableOf(group) : 0);
   const keeper = groups
-    .filter(({ isNewest, heads }) => !isNewest && heads > 0)
+    .filter((group) => !group.isNewest && kept(group) > 0)
     .sort(
-      (a, b) => Number(b.revision === stable) - Number(a.revision === stable) || b.heads - a.heads,
+      (a, b) => Number(b.revision === stable) - Number(a.revision === stable) || kept(b) - kept(a),
     )[0];
   if (keeper === undefined || replicas === 0) return new Map([[revision, replicas]]);
-  if (stopped) {
-    const kept = Math.max(Math.min(keeper.heads, replicas), replicas - newest);
-    const begun = Math.min(newest, replicas + surgeOf(plan, spec) - kept);
+  if (stopped !== undefined) {
+    const old = Math.max(Math.min(kept(keeper), replicas), replicas - newest);
+    const begun = Math.min(newest, replicas + surgeOf(plan, spec) - old);
     return new Map([
       [revision, begun],
-      [keeper.revision, kept],
+      [keeper.revision, old],
     ]);
   }
-  const kept = Math.min(replicas, countOf(spec.rollout.partition, replicas));
+  const old = Math.min(replicas, countOf(spec.rollout.partition, replicas));
   return new Map([
-    [revision, replicas - kept],
-    [keeper.revision, kept],
+    [revision, replicas - old],
+    [keeper.revision, old],
   ]);
 }
+
+/** Those that are being emptied for a revision that works badly: they are called back. */
+const sparableOf = ({ marked }: Found): number =>
+  marked.filter(({ requested }) => !requested).length;
 
 const surgeOf = ({ replicas }: Plan, { rollout }: FleetInput['spec']): number =>
   Math.max(1, countOf(rollout.maxSurge, replicas));

@@ -129,7 +129,7 @@ async function decide(
   const plan = planOf(cluster, parts.basis, revisionsOf(deployments));
   const stop = stopOf({ cluster, plan, gateways });
   const { spec } = cluster;
-  const stopped = stop !== undefined;
+  const stopped = stop && (stop.reason === 'Paused' ? 'paused' : 'failing');
   const fleet = fleetOf({ plan, spec, gateways, deployments, stopped, wallMs });
   const moved = await mark(parts, { pods, gateways, fleet, wallMs }, signal);
   for (const said of movementsSaid(gateways, moved, spec)) parts.events.record(stored, said);

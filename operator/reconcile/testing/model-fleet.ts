@@ -4,6 +4,7 @@ import type { WsClusterSpecInput } from '../../api/wscluster.ts';
 import type { Deployment } from '../copies.ts';
 import { REVISION_LABEL } from '../desired/names.ts';
 import { type Fleet, fleetOf } from '../fleet.ts';
+import type { FleetInput } from '../fleet-input.ts';
 import type { GatewayView } from '../gateways.ts';
 import type { Plan } from '../plan.ts';
 import { superseded } from '../rollout.ts';
@@ -44,7 +45,7 @@ export class ModelFleet {
   readonly broken = new Set<string>();
   readonly spec: ReturnType<typeof stored>['spec'];
   plan: Plan;
-  stopped = false;
+  stopped: FleetInput['stopped'] = undefined;
   now = NOW;
   last: Fleet | undefined;
   /** Gateways as the operator knew them when it had marked some. */
