@@ -92,7 +92,7 @@ describe('changes of mind, one upon the other', labOnly, () => {
     const { status } = await traffic.read();
     assert.equal((await traffic.pods()).length, GATEWAYS + 1);
     assert.equal(status?.updatedReplicas, GATEWAYS + 1);
-    assert.equal(figures.interrupted, 0);
+    assert.equal(figures.interrupted, 0, JSON.stringify(figures));
     // One for each change, and one more where a gateway came between them.
     assert.ok(figures.mostMovesOfOne <= 3, `${figures.mostMovesOfOne} moves of one`);
   });
@@ -106,7 +106,7 @@ describe('changes of mind, one upon the other', labOnly, () => {
       return { rollouts: 1 };
     });
     assert.equal((await traffic.pods()).length, GATEWAYS);
-    assert.equal(figures.interrupted, 0);
+    assert.equal(figures.interrupted, 0, JSON.stringify(figures));
     assert.ok(figures.mostMovesOfOne <= 2, `${figures.mostMovesOfOne} moves of one`);
   });
 
