@@ -87,7 +87,7 @@ export class Connection
     this.#context = context;
     this.#owner = owner;
     this.#heartbeat = new Heartbeat(context, now, context.random());
-    this.inbox = new Inbox(this, context, now);
+    this.inbox = new Inbox(this, context);
     this.outbox = new Outbox(this, { ...arrival, limit: context.settings.outboxBytes });
     this.#deadline = now + context.settings.helloTimeoutMs;
     context.counts.state(undefined, 'opening');
@@ -118,7 +118,7 @@ export class Connection
     const now = context.wheel.now();
     this.identity = identity;
     this.openedAt = now;
-    this.inbox.shared = context.users.join(this, now);
+    this.inbox.shared = context.users.join(this, context.clock.now());
     this.#become('open');
     this.#deadline = NEVER;
     this.#refreshAt = now + context.retentionMs / 4;
@@ -217,14 +217,14 @@ export class Connection
   onPing(): boolean {
     const now = this.#context.wheel.now();
     this.#heard(now);
-    return this.inbox.control(now);
+    return this.inbox.control();
   }
 
   onPong(payload: Uint8Array): void {
     const now = this.#context.wheel.now();
     const answer = this.#heartbeat.pong(payload, now);
     this.#heard(now);
-    this.inbox.control(now);
+    this.inbox.control();
     if (answer === undefined) return;
     if (answer.roundTripMs !== undefined) this.#context.counts.roundTrip(answer.roundTripMs);
     this.session?.answered(answer.counter, now);

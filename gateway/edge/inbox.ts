@@ -62,10 +62,10 @@ export class Inbox {
   #ignored = 0;
   #publishes = 0;
 
-  constructor(owner: InboxOwner, context: EdgeContext, now: number) {
+  constructor(owner: InboxOwner, context: EdgeContext) {
     this.#owner = owner;
     this.#context = context;
-    this.#bucket = new TokenBucket(context.rate, now);
+    this.#bucket = new TokenBucket(context.rate, context.clock.now());
   }
 
   get paused(): boolean {
@@ -95,8 +95,8 @@ export class Inbox {
   }
 
   /** A ping, or a pong that answers nothing. False: over the rate. */
-  control(now: number): boolean {
-    const left = this.#take(now, 1);
+  control(): boolean {
+    const left = this.#take(1);
     if (left >= 0) {
       this.#ignored = 0;
       return true;
@@ -158,7 +158,7 @@ export class Inbox {
 
   /** What is done for each of many topics costs more than one frame; said before it is done. */
   charge(topics: number): void {
-    this.#take(this.#context.wheel.now(), Math.floor(topics / TOPICS_PER_TOKEN));
+    this.#take(Math.floor(topics / TOPICS_PER_TOKEN));
   }
 
   /** Nothing is handled any more. */
@@ -194,7 +194,7 @@ export class Inbox {
       owner.close(closeCodes.tooBig);
       return;
     }
-    this.#take(this.#context.wheel.now(), 1 + Math.floor(data.length / BYTES_PER_TOKEN));
+    this.#take(1 + Math.floor(data.length / BYTES_PER_TOKEN));
     const decoded = owner.encoding.codec.decodeCommand(data);
     if (!decoded.ok) {
       this.refuse(decoded.code, decoded.message, decoded.id);
@@ -213,8 +213,12 @@ export class Inbox {
     if (this.#bad >= BAD_FRAMES) this.#owner.close(closeCodes.badFrame);
   }
 
-  /** Takes from both buckets; in debt, reading stops until it is paid. Returns what is left. */
-  #take(now: number, amount: number): number {
+  /**
+   * Takes from both buckets; in debt, reading stops until it is paid. Returns what is left. Rates
+   * are of the clock's time: the wheel's goes slower or faster where this process stood still.
+   */
+  #take(amount: number): number {
+    const now = this.#context.clock.now();
     const own = this.#takeFrom(this.#bucket, this.#context.rate, { now, amount, by: 'connection' });
     const { shared } = this;
     if (shared === undefined) return own;
@@ -230,7 +234,8 @@ export class Inbox {
       this.#context.counts.limited(by);
       this.#resumeAt = 0;
     }
-    this.#resumeAt = Math.max(this.#resumeAt, now + bucket.debtMs(rate, now));
+    const paidAt = this.#context.wheel.now() + bucket.debtMs(rate, now);
+    this.#resumeAt = Math.max(this.#resumeAt, paidAt);
     this.pause(pauses.rate);
     this.#owner.plan();
     return left;
