@@ -43,6 +43,9 @@ const MONITORING = ['PodMonitor', 'PrometheusRule'] as const;
 
 interface Pod extends KubeObject {
   readonly spec: Readonly<Record<string, unknown>>;
+  readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
 }
 
 describe('rights', () => {
@@ -246,10 +249,9 @@ describe('rights', () => {
     }
   });
 
-  const gatewaysReplaced = async () => {
-    const revisions = async () =>
-      (await inHome('get', 'deployments', '-l', GATEWAYS, '-o=name')).trim();
-    const was = await revisions();
+  const revisions = async () =>
+    (await inHome('get', 'deployments', '-l', GATEWAYS, '-o=name')).trim();
+  const gatewaysReplaced = async (was: string) => {
     const isReplaced = async () => {
       const is = await revisions();
       return is !== was && !is.includes('\n');
@@ -258,6 +260,23 @@ describe('rights', () => {
       for: 'the gateways of before to be gone',
       ...{ deadlineMs: 180_000, everyMs: 500 },
     });
+  };
+
+  const allMadeAnew = async () => {
+    const kinds =
+      'hpa,pdb,networkpolicies,services,serviceaccounts,configmaps,podmonitors,deployments';
+    const before = (await podsOf()).map(({ metadata }) => metadata.uid);
+    await inHome('delete', kinds, '-l', GATEWAYS);
+    // Its status may still be that of before: a rollout of gateways that do not serve empties none.
+    await until(
+      async () => {
+        const there = await podsOf();
+        const anew = there.filter(({ metadata }) => !before.includes(metadata.uid));
+        return there.length === anew.length && anew.filter(serves).length === 2;
+      },
+      { for: 'two other gateways', deadlineMs: 180_000, everyMs: 500 },
+    );
+    await becomesReady(target.kubectl, HOME);
   };
 
   test('the operator uses every right that it has, and misses none', async (t) => {
@@ -272,10 +291,7 @@ describe('rights', () => {
       },
       { for: 'an autoscaler that can scale', deadlineMs: 90_000, everyMs: 250 },
     );
-    const kinds =
-      'hpa,pdb,networkpolicies,services,serviceaccounts,configmaps,podmonitors,deployments';
-    await inHome('delete', kinds, '-l', GATEWAYS);
-    await becomesReady(target.kubectl, HOME);
+    await allMadeAnew();
     const without = {
       networkPolicy: { enabled: false },
       metrics: { podMonitor: { enabled: false } },
@@ -283,8 +299,9 @@ describe('rights', () => {
       disruption: { drainGraceSeconds: 0, drainDeadlineSeconds: 1 },
       rollout: { maxSurge: '100%', minReadySeconds: 0 },
     };
+    const was = await revisions();
     await target.kubectl.apply(chat(HOME, without));
-    await gatewaysReplaced();
+    await gatewaysReplaced(was);
     await becomesReady(target.kubectl, HOME);
     // Another one leads, and begins from what is there.
     const leads = await leader(target.kubectl, SYSTEM);
@@ -322,6 +339,9 @@ describe('rights', () => {
     assert.deepEqual(foreign, []);
   });
 });
+
+const serves = ({ status: { conditions = [] } = {} }: Pod): boolean =>
+  conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 
 const namesOf = ({ group, resource, verbs }: Right): string[] =>
   verbs.map((verb) => nameOf({ verb, group, resource }));

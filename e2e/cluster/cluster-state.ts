@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import type { WsCluster } from '../../operator/api/wscluster.ts';
 import type { ApiServer } from '../../operator/kube/connection.ts';
@@ -10,7 +11,7 @@ import type { ObservedPod } from '../../operator/reconcile/copies.ts';
 import { RING_KEYS } from '../../operator/reconcile/desired/mounts.ts';
 import { CLUSTER_LABEL } from '../../operator/reconcile/desired/names.ts';
 import { childKinds, pods, replicaSets, wsClusters } from '../../operator/reconcile/resources.ts';
-import { SHARDS } from '../../protocol/ring.ts';
+import { type Ring, SHARDS } from '../../protocol/ring.ts';
 import { decodeRing } from '../../protocol/ring-document.ts';
 import { until } from '../deadline.ts';
 
@@ -71,6 +72,28 @@ export async function stateOf(api: ApiServer, { namespace, name }: ClusterName):
     .replaceAll(namespace, 'NAMESPACE')
     .replaceAll(name, 'NAME');
   return JSON.parse(text);
+}
+
+/** Waits until a cluster is just that, as `stateOf` says it; the error says what differs. */
+export async function becomes(
+  api: ApiServer,
+  { at, state, why }: { readonly at: ClusterName; readonly state: unknown; readonly why: string },
+): Promise<void> {
+  let last: unknown;
+  const difference = () => {
+    const sides = { actual: last, expected: state };
+    return new AssertionError({ ...sides, operator: 'deepStrictEqual' }).message;
+  };
+  await until(
+    async () => {
+      last = await stateOf(api, at);
+      return isDeepStrictEqual(last, state);
+    },
+    {
+      for: () => `${at.name} to be as it was ${why}: ${difference()}`,
+      ...{ deadlineMs: 30_000, everyMs: 200 },
+    },
+  );
 }
 
 /** Whether the status says that all is as the spec wants it. */
@@ -168,7 +191,9 @@ const ownedFields = ({ metadata }: Listed) =>
 function withoutRing(data: Readonly<Record<string, string>>, names: readonly string[]): object {
   const { [RING_KEYS.ring]: document, ...rest } = data;
   if (document === undefined) return rest;
-  const { members, owners } = decodeRing(document);
+  const ring = readable(document);
+  if (ring === undefined) return { ...rest, ring: 'no ring' };
+  const { members, owners } = ring;
   const shards = members.map((_, at) => owners.filter((owner) => owner === at).length);
   const ids = members.map(({ id }) => id).sort();
   return {
@@ -178,6 +203,15 @@ function withoutRing(data: Readonly<Record<string, string>>, names: readonly str
       balanced: Math.max(...shards) <= (SHARDS / members.length) * BALANCED,
     },
   };
+}
+
+/** Undefined where somebody wrote over it. */
+function readable(document: string): Ring | undefined {
+  try {
+    return decodeRing(document);
+  } catch {
+    return undefined;
+  }
 }
 
 function isReady({ status }: Listed): boolean {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../../operator/kube/objects.ts';
 import { NAMES } from '../../operator/operator.ts';
 import { CLUSTER_LABEL } from '../../operator/reconcile/desired/names.ts';
 import { until } from '../deadline.ts';
-import { isSettled, remains, stateOf } from './cluster-state.ts';
+import { becomes, isSettled, remains, stateOf } from './cluster-state.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { StandInPods } from './stand-in-pods.ts';
@@ -54,16 +53,7 @@ describe('what was made for a WsCluster, in the hands of others', labOnly, () =>
     (await world.target.kubectl.get(
       ...['-n', NAMESPACE, '--show-managed-fields', named(what)],
     )) as Seen;
-  const same = async (why: string) => {
-    let last: unknown;
-    await until(
-      async () => {
-        last = await stateOf(world.hand.api, AT);
-        return isDeepStrictEqual(last, undisturbed);
-      },
-      { for: 'the same state', deadlineMs: 30_000, everyMs: 200 },
-    ).catch(() => assert.deepEqual(last, undisturbed, why));
-  };
+  const same = (why: string) => becomes(world.hand.api, { at: AT, state: undisturbed, why });
 
   before(async () => {
     world = await OperatorWorld.start({ nodes: 0, namespaces: [NAMESPACE, SYSTEM] });

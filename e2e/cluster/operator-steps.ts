@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { WsClusterSpecInput } from '../../operator/api/wscluster.ts';
 import { until } from '../deadline.ts';
-import { type ClusterName, isSettled, podsOf, stateOf } from './cluster-state.ts';
+import { becomes, type ClusterName, isSettled, podsOf, stateOf } from './cluster-state.ts';
 import type { OperatorTeam } from './operator-team.ts';
 import type { OperatorWorld } from './operator-world.ts';
 
@@ -72,17 +72,9 @@ export class Steps {
   }
 
   /** As it is undisturbed, and soon. */
-  async same(at: ClusterName, step: Step, why: string): Promise<void> {
-    let last: unknown;
-    const wanted = this.#undisturbed.get(step) ?? assert.fail('observe() comes first');
-    const text = JSON.stringify(wanted);
-    await until(
-      async () => {
-        last = await stateOf(this.#world.hand.api, at);
-        return JSON.stringify(last) === text;
-      },
-      { for: 'the same state', deadlineMs: 30_000, everyMs: 200 },
-    ).catch(() => assert.deepEqual(last, wanted, `${at.name} ${why}`));
+  same(at: ClusterName, step: Step, why: string): Promise<void> {
+    const state = this.#undisturbed.get(step) ?? assert.fail('observe() comes first');
+    return becomes(this.#world.hand.api, { at, state, why });
   }
 
   pods(at: ClusterName): Promise<string[]> {
