@@ -29,6 +29,7 @@ RUN node /system.ts /image
 
 FROM ${NODE} AS sources
 COPY scripts/images/strip.ts /
+COPY process/ /typed/process/
 COPY protocol/ /typed/protocol/
 COPY gateway/ /typed/gateway/
 COPY operator/ /typed/operator/
@@ -43,6 +44,7 @@ USER 65532:65532
 LABEL org.opencontainers.image.title="WsCluster" \
   org.opencontainers.image.licenses="Apache-2.0"
 COPY package.json LICENSE ./
+COPY --from=sources /app/process/ process/
 COPY --from=sources /app/protocol/ protocol/
 
 FROM runtime AS gateway
@@ -53,7 +55,7 @@ COPY --from=sources /app/gateway/ gateway/
 ENV WSCLUSTER_HOST=:: WSCLUSTER_ADMIN_HOST=::
 EXPOSE 8001 9001
 # Many connections make much short-lived garbage: small semi-spaces keep the memory low.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--import", "./gateway/early-signal.js", "gateway/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--import", "./process/early-signal.js", "gateway/main.js"]
 
 FROM runtime AS operator
 COPY --from=operator-packages /app/sbom.spdx.json ./
@@ -66,4 +68,4 @@ ENV WSCLUSTER_OPERATOR_HOST=::
 EXPOSE 9002
 # It waits, mostly for others, and is to be small meanwhile: garbage is collected before there is much,
 # and no optimizing compiler is loaded, and kept busy, for code that runs now and then.
-ENTRYPOINT ["node", "--optimize-for-size", "--no-turbofan", "--no-maglev", "operator/main.js"]
+ENTRYPOINT ["node", "--optimize-for-size", "--no-turbofan", "--no-maglev", "--import", "./process/early-signal.js", "operator/main.js"]

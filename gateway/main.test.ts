@@ -12,7 +12,7 @@ import { TestClient } from './edge/testing/test-client.ts';
 
 const children: Child[] = [];
 const MAIN = join(import.meta.dirname, 'main.ts');
-const EARLY_SIGNAL = join(import.meta.dirname, 'early-signal.ts');
+const EARLY_SIGNAL = join(import.meta.dirname, '..', 'process', 'early-signal.ts');
 
 interface Started {
   readonly env?: Readonly<Record<string, string>>;
@@ -57,7 +57,7 @@ describe('the gateway’s process', () => {
     const dockerfile = await readFile(join(import.meta.dirname, '..', 'Dockerfile'), 'utf8');
     assert.match(
       dockerfile,
-      /^ENTRYPOINT .*"--import", "\.\/gateway\/early-signal\.js", "gateway\//m,
+      /^ENTRYPOINT .*"--import", "\.\/process\/early-signal\.js", "gateway\//m,
     );
     const told = 'data:text/javascript,process.kill(process.pid,"SIGTERM")';
     const ports = `--port ${await freePort()} --admin-port ${await freePort()}`;

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
+import { endWhenTold } from '../process/ending.ts';
 import { systemClock } from '../protocol/clock.ts';
-import { earlySigterm } from './early-signal.ts';
 import { PortTaken } from './listen.ts';
 import { loggedError } from './logged-error.ts';
 import { silentLogger } from './logger.ts';
@@ -10,9 +10,6 @@ import { asksForHelp, readSettings } from './settings/load.ts';
 import { SettingsError } from './settings/problem.ts';
 
 // One gateway as a process. Exit codes: 0 drained; 1 failed; 2 it was told something impossible.
-
-/** A terminal signals the launcher and us, and the launcher passes it on: that is one signal. */
-const SAME_SIGNAL_MS = 500;
 
 const argv = process.argv.slice(2);
 if (asksForHelp(argv)) process.stdout.write(helpText());
@@ -49,44 +46,21 @@ async function run(settings: Settings): Promise<void> {
   // Loaded late: a wrong option is answered without waiting for everything else.
   const { Gateway } = await import('./gateway.ts');
   const gateway = new Gateway(settings, { clock: systemClock, random: Math.random, logger });
-  let leavingSince: number | undefined;
-  const leave = (code: number) => {
-    leavingSince = performance.now();
-    process.exitCode = code;
-    gateway
-      .drain()
-      .then(({ forced }) => {
-        if (forced > 0) logger.warn({ forced }, 'clients were cut off at the drain’s deadline');
-        return gateway.stop();
-      })
-      .then(
-        () => process.exit(code),
-        (error: unknown) => refuse(error),
-      );
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (leavingSince === undefined) {
-        logger.info({ signal }, 'draining; a second signal ends it now');
-        leave(0);
-      } else if (performance.now() - leavingSince > SAME_SIGNAL_MS) {
-        process.exit(1);
-      }
-    });
-  }
-  // Nobody is here yet who had to be drained.
-  if (earlySigterm()) process.exit(0);
-  const broken = (error: unknown) => {
-    logger.error({ error }, 'a mistake of ours: this gateway leaves');
-    if (leavingSince === undefined) leave(1);
-  };
-  process.on('unhandledRejection', broken);
-  process.on('uncaughtException', broken);
+  const ending = endWhenTold({
+    end: async () => {
+      const { forced } = await gateway.drain();
+      if (forced > 0) logger.warn({ forced }, 'clients were cut off at the drain’s deadline');
+      await gateway.stop();
+    },
+    refuse,
+    told: (signal) => logger.info({ signal }, 'draining; a second signal ends it now'),
+    broken: (error) => logger.error({ error }, 'a mistake of ours: this gateway leaves'),
+  });
   try {
     await gateway.start();
   } catch (error) {
     // Told to leave while it was starting, it ends as whoever told it waits for.
-    if (leavingSince !== undefined) return;
+    if (ending.begun) return;
     refuse(error);
   }
   logger.info({ host: settings.host, ...gateway.address }, 'serving');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { endWhenTold } from '../process/ending.ts';
 import { foregroundClock as clock } from '../protocol/clock.ts';
 import { Connection } from './kube/connection.ts';
 import type { Credentials } from './kube/credentials.ts';
@@ -16,8 +17,6 @@ import { loadOperatorSettings } from './settings/load.ts';
 
 // The operator as a process. Exit codes: 0 told to end; 1 failed; 2 told something impossible.
 
-/** A terminal signals the launcher and us, and the launcher passes it on: that is one signal. */
-const SAME_SIGNAL_MS = 500;
 const NAMESPACE = 'wscluster-system';
 
 /** What a person can put right, by name: what reads kubeconfigs is loaded only where one is. */
@@ -69,35 +68,21 @@ async function run(settings: OperatorSettings): Promise<void> {
     },
     { api, metrics, clock, random: Math.random, log },
   );
-  let leavingSince: number | undefined;
-  const leave = (code: number) => {
-    leavingSince = performance.now();
-    process.exitCode = code;
-    operator
-      .stop()
-      .then(() => transport.close())
-      .then(() => process.exit(code), refuse);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (leavingSince === undefined) {
-        log.info({ signal }, 'ending; a second signal ends it now');
-        leave(0);
-      } else if (performance.now() - leavingSince > SAME_SIGNAL_MS) process.exit(1);
-    });
-  }
-  const broken = (error: unknown) => {
-    log.error({ err: error }, 'a mistake of ours: this operator ends');
-    if (leavingSince === undefined) leave(1);
-  };
-  process.on('unhandledRejection', broken);
-  process.on('uncaughtException', broken);
+  const ending = endWhenTold({
+    end: async () => {
+      await operator.stop();
+      await transport.close();
+    },
+    refuse,
+    told: (signal) => log.info({ signal }, 'ending; a second signal ends it now'),
+    broken: (err) => log.error({ err }, 'a mistake of ours: this operator ends'),
+  });
   try {
     const address = await operator.start();
     log.info({ ...address, namespace, watchNamespaces, gatewayImage }, 'started');
   } catch (error) {
     // Told to leave while it was starting, it ends as whoever told it waits for.
-    if (leavingSince !== undefined) return;
+    if (ending.begun) return;
     refuse(error);
   }
 }

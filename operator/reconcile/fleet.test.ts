@@ -217,11 +217,42 @@ describe('a gateway that somebody asks for', () => {
     const fleet = running(3);
     const [first] = fleet.pods;
     assert.ok(first !== undefined);
-    Object.assign(first, { connections: 0, spared: true });
+    Object.assign(first, { connections: 0, sparedAt: fleet.now });
     fleet.want({ replicas: 2 });
     const { victims } = fleet.step();
     assert.ok(victims.every(({ gateway }) => gateway.name !== first.name));
     assert.equal(victims.length, 1);
+  });
+
+  it('stays then, though it is not ready yet and the one that came in its place is', () => {
+    const fleet = running(4);
+    const [first, , , last] = fleet.pods;
+    assert.ok(first !== undefined && last !== undefined);
+    Object.assign(first, { ready: false, sparedAt: fleet.now });
+    fleet.want({ replicas: 3 });
+    const called = () => fleet.step().victims.map(({ gateway }) => gateway.name);
+    fleet.broken.add('r1');
+    assert.deepEqual(called(), [], 'three are ready, as they are to be');
+    fleet.now += 60_000;
+    assert.deepEqual(called(), [first.name], 'it will not be');
+  });
+
+  it('is removed itself, and not one that waits for a node', () => {
+    const fleet = running(3, { disruption: { maxUnavailable: 1 } });
+    const [first] = fleet.pods;
+    ask(fleet, [0]);
+    while (fleet.pods.length < 4) fleet.step();
+    const next = fleet.pods[3];
+    assert.ok(first !== undefined && next !== undefined);
+    for (let n = 0; n < 50; n += 1) {
+      Object.assign(next, { pending: true, ready: false });
+      fleet.step();
+    }
+    assert.deepEqual([first.drain, first.mark?.reason], ['empty', 'Requested']);
+    assert.ok(fleet.pods.includes(first) && fleet.pods.includes(next));
+    next.pending = false;
+    assert.ok(fleet.settles(STEPS));
+    assert.ok(!fleet.pods.includes(first) && fleet.pods.includes(next));
   });
 
   it('counts as one of those that go in a scale-down', () => {
@@ -343,6 +374,7 @@ describe('a rollout', () => {
     assert.equal(fleet.last?.victims.length, 0, 'they have clients, and there is nobody else');
     fleet.want({ revision: 'r2', asked: 'r2' });
     for (const _ of until(fleet));
+    for (let n = 0; n < STEPS && fleet.available < 3; n += 1) fleet.step();
     assert.equal(fleet.available, 3);
   });
 });
@@ -358,12 +390,15 @@ describe('whatever is wanted, whoever dies', () => {
       for (let n = 0; n < 60; n += 1) {
         befall(fleet, random);
         const before = fleet.available;
-        const taken = fleet.step().victims.filter(({ gateway }) => gateway.ready).length;
+        const taken = fleet
+          .step()
+          .victims.filter(({ gateway, reason }) => gateway.ready && reason !== 'Requested').length;
         const enough = taken === 0 || before - taken >= fleet.plan.replicas;
         assert.ok(enough, `seed ${seed}: ${taken} of ${before}, ${fleet.plan.replicas} wanted`);
       }
       fleet.stopped = undefined;
       assert.ok(fleet.settles(STEPS), `seed ${seed} does not settle`);
+      assert.deepEqual(fleet.mistaken, [], `seed ${seed}`);
     }
   });
 });
@@ -380,5 +415,6 @@ function befall(fleet: ModelFleet, random: Random): void {
   const victim = fleet.pods[pick(fleet.pods.length)];
   if (victim === undefined) return;
   if (pick(6) === 0) victim.ready = false;
+  if (pick(8) === 0) victim.requested = !victim.requested;
   if (pick(6) === 0) fleet.kill(victim);
 }

@@ -43,11 +43,13 @@ export function fleetOf(input: FleetInput): Fleet {
     const { revision, target, heads } = group;
     const back = recallable(group);
     recalled.push(...back);
+    const { begun, remaining, empty } = leaversOf(input, { group, shrinking, back });
     const missing = Math.max(0, target - heads - back.length);
-    const grown = Math.min(missing, room);
+    // One more and one less at once would be as many as there are: first goes who is empty.
+    const grown = empty > 0 ? 0 : Math.min(missing, room);
     room -= grown;
-    const staying = heads + back.length + grown;
-    replicas.set(revision, staying + balanceOf(input, { group, shrinking, back }));
+    const staying = heads + back.length - begun - (shrinking.unmade.get(revision) ?? 0);
+    replicas.set(revision, staying + grown + remaining);
   }
   const targets = new Map(groups.map(({ revision, target }) => [revision, target]));
   return { targets, replicas, victims: shrinking.victims, recalled, newcomers };
@@ -57,18 +59,38 @@ export function fleetOf(input: FleetInput): Fleet {
 export const isMoving = ({ targets, replicas }: Pick<Fleet, 'targets' | 'replicas'>): boolean =>
   targets.size > 1 && [...targets].some(([revision, count]) => replicas.get(revision) !== count);
 
-/** Those that go, less; those that are still being emptied, more. */
-function balanceOf(
+/** Gateways of a revision that are to leave, of which some begin only now. */
+interface Leavers {
+  readonly begun: number;
+  /** They are being emptied, or cannot be removed yet. */
+  readonly remaining: number;
+  /** Their Deployment can have so many less. */
+  readonly empty: number;
+}
+
+function leaversOf(
   { spec, wallMs }: FleetInput,
   { group, shrinking, back }: { group: Group; shrinking: Shrinking; back: readonly GatewayView[] },
-): number {
-  const ofGroup = shrinking.victims.filter(({ gateway }) => gateway.revision === group.revision);
-  const emptying = group.marked
-    .filter((gateway) => !back.includes(gateway))
-    .filter((gateway) => !isEmptied(gateway, { spec, wallMs })).length;
-  const begun = ofGroup.filter(({ gateway }) => !isEmptied(gateway, { spec, wallMs })).length;
-  const unmade = shrinking.unmade.get(group.revision) ?? 0;
-  return emptying + begun - ofGroup.length - unmade;
+): Leavers {
+  const begun = shrinking.victims
+    .map(({ gateway }) => gateway)
+    .filter(({ revision }) => revision === group.revision);
+  const going = [...begun, ...group.marked.filter((gateway) => !back.includes(gateway))];
+  const staying = [...back, ...group.live.filter((gateway) => !begun.includes(gateway))];
+  const remaining = going.filter(
+    (gateway) =>
+      !isEmptied(gateway, { spec, wallMs }) || staying.some((one) => isTakenBefore(one, gateway)),
+  ).length;
+  return { begun: begun.length, remaining, empty: going.length - remaining };
+}
+
+/**
+ * Whether a Deployment that is to have one less would take this one away first, whichever is
+ * marked: the marks are the last that Kubernetes looks at.
+ */
+function isTakenBefore(one: GatewayView, other: GatewayView): boolean {
+  if (one.pending !== other.pending) return one.pending;
+  return !one.ready && other.ready;
 }
 
 /** Who was asked for and is not any more; of the others, those that are missed and have most. */

@@ -24,6 +24,8 @@ export interface GatewayView {
   readonly phase: 'waiting' | 'running' | 'leaving' | 'over';
   /** Its program runs, and can be asked. */
   readonly up: boolean;
+  /** It has no node, or waits there for what it is made of. */
+  readonly pending: boolean;
   readonly ready: boolean;
   /** When `ready` became what it is; milliseconds since 1970. */
   readonly readySince: number;
@@ -31,8 +33,8 @@ export interface GatewayView {
   readonly mark: DrainMark | undefined;
   /** Somebody asked for it to be emptied. */
   readonly requested: boolean;
-  /** It was asked for no more: of those that are too many it is the last. */
-  readonly spared: boolean;
+  /** When it was asked for no more, ms since 1970: of those that are too many it is the last. */
+  readonly sparedAt: number | undefined;
   /** When Kubernetes will have ended it at the latest, ms since 1970; undefined: it stays. */
   readonly endsBy: number | undefined;
   /** Why it waits; undefined: it is on its way. */
@@ -69,17 +71,24 @@ export function gatewayOf(pod: Pod, { report, mark }: GatewayFacts = {}): Gatewa
     createdAt: created,
     phase: phaseOf(pod, { report, mark }),
     up: adminPortOf(pod) !== undefined,
+    pending: status.phase === undefined || status.phase === 'Pending',
     ready: ready?.status === 'True',
     readySince:
       ready?.lastTransitionTime === undefined ? created : timeOf(ready.lastTransitionTime),
     mark,
     requested: metadata.annotations?.[DRAIN_REQUESTED] !== undefined,
-    spared: metadata.annotations?.[DRAIN_CANCELLED] !== undefined,
+    sparedAt: sparedAtOf(pod),
     endsBy:
       metadata.deletionTimestamp === undefined ? undefined : timeOf(metadata.deletionTimestamp),
     trouble: troubleOf(pod),
     report,
   };
+}
+
+/** Whoever wrote another text there wanted it to stay all the same. */
+function sparedAtOf({ metadata }: Pod): number | undefined {
+  const said = metadata?.annotations?.[DRAIN_CANCELLED];
+  return said === undefined ? undefined : timeOf(said);
 }
 
 /** Its admin port; undefined where nobody would answer. */

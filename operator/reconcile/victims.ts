@@ -21,6 +21,8 @@ export interface ShrinkInput extends FleetInput {
 
 /** After its own deadline a gateway has let everybody go; clocks and answers may be late. */
 const OVERDUE_MS = 30_000;
+/** So long a gateway that stays after all may take until it is ready again. */
+const COMING_BACK_MS = 60_000;
 /** Of a drain's time this is not for moving clients: the last ones settle. */
 export const RESERVE_S = 10;
 
@@ -58,7 +60,7 @@ export function shrink(input: ShrinkInput): Shrinking {
   for (const state of ['idle', 'unready', 'ready'] as const) {
     for (const group of oldestFirst) {
       const reason = group.isNewest ? 'ScaleDown' : 'Rollout';
-      const able = group.live.filter((gateway) => stateOf(gateway) === state);
+      const able = group.live.filter((gateway) => stateOf(gateway, input.wallMs) === state);
       const left = able.filter((gateway) => !asked.has(gateway));
       let over = surplus.get(group) ?? 0;
       while (over > 0 && left.length > 0) {
@@ -85,11 +87,17 @@ function requested(groups: readonly Group[], limits: Limits): Victim[] {
 /** `idle`: not ready, and serves nobody. */
 type State = 'idle' | 'unready' | 'ready';
 
-function stateOf(gateway: GatewayView): State {
-  if (gateway.ready) return 'ready';
+function stateOf(gateway: GatewayView, wallMs: number): State {
+  if (gateway.ready || isComingBack(gateway, wallMs)) return 'ready';
   const serves = gateway.up && statusOf(gateway)?.started !== false;
   return serves && connectionsOf(gateway) !== 0 ? 'unready' : 'idle';
 }
+
+/** It was not ready because it was being emptied. */
+const isComingBack = ({ up, sparedAt }: GatewayView, wallMs: number): boolean =>
+  up && sparedAt !== undefined && wallMs - sparedAt < COMING_BACK_MS;
+
+const isSpared = ({ sparedAt }: GatewayView): boolean => sparedAt !== undefined;
 
 /**
  * None that somebody wanted to stay, if there is another; out of the fullest zone, unless they are
@@ -103,7 +111,7 @@ function next(gateways: readonly GatewayView[]): GatewayView {
   const excess = ({ zone }: GatewayView) => Number((counts.get(zone) ?? 0) - fewest > 1);
   return gateways.reduce((best, one) => {
     const order =
-      Number(one.spared) - Number(best.spared) ||
+      Number(isSpared(one)) - Number(isSpared(best)) ||
       excess(best) - excess(one) ||
       (connectionsOf(one) ?? 0) - (connectionsOf(best) ?? 0) ||
       best.createdAt - one.createdAt;
@@ -152,7 +160,7 @@ class Limits {
 
   /** As by an eviction, so many may be missing for a while. */
   takeAsked(gateway: GatewayView): boolean {
-    const isReady = stateOf(gateway) === 'ready';
+    const isReady = gateway.ready;
     if (isReady && this.#spareReady + this.#unavailable <= 0) return false;
     if (isReady) this.#spareReady -= 1;
     this.#spare -= 1;

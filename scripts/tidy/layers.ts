@@ -20,6 +20,7 @@ const STORE = ['protocol', 'gateway/settings', 'gateway/logger.ts', 'gateway/str
 
 /** The first that matches a path counts. Data moves one way: edge → hub → stream. */
 const layers: readonly Layer[] = [
+  layer('process', /^process\//, []),
   layer('protocol', /^protocol\//, []),
   layer('client', /^client\//, ['protocol']),
   layer('gateway/settings', /^gateway\/settings\//, ['protocol']),
@@ -63,6 +64,7 @@ const layers: readonly Layer[] = [
     'gateway/ring',
   ]),
   layer('gateway', /^gateway\/(metrics\/|testing\/)?[^/]+\.ts$/, [
+    'process',
     'protocol',
     'gateway/settings',
     'gateway/logger.ts',
@@ -114,6 +116,7 @@ const layers: readonly Layer[] = [
   layer('operator/settings', /^operator\/settings\//, ['protocol', 'gateway/settings']),
   // The program: it alone knows all parts.
   layer('operator', /^operator\/(testing\/)?[^/]+\.ts$/, [
+    'process',
     'protocol',
     'operator/api',
     'operator/gateways',

@@ -12,7 +12,8 @@ export function gatewayView(name: string, is: Partial<GatewayView> = {}): Gatewa
     ...{
       mark: undefined,
       requested: false,
-      spared: false,
+      sparedAt: undefined,
+      pending: false,
       endsBy: undefined,
       trouble: undefined,
       report: { status: gatewayStatus() },

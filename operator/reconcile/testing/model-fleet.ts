@@ -17,12 +17,14 @@ interface ModelPod {
   readonly createdAt: number;
   readonly zone: string;
   readySince: number;
+  /** No node, or an image that is not there yet. */
+  pending: boolean;
   ready: boolean;
   connections: number;
   drain: 'serving' | 'leaving' | 'empty';
   mark: GatewayView['mark'];
   requested: boolean;
-  spared: boolean;
+  sparedAt: number | undefined;
 }
 
 export interface ModelOptions {
@@ -50,6 +52,8 @@ export class ModelFleet {
   last: Fleet | undefined;
   /** Gateways as the operator knew them when it had marked some. */
   marked: readonly GatewayView[] = [];
+  /** Pods that were taken away in the place of others that were empty, and were not. */
+  readonly mistaken: string[] = [];
   #names = 0;
 
   constructor({ random, spec = {} }: ModelOptions) {
@@ -75,7 +79,10 @@ export class ModelFleet {
   step(): Fleet {
     const fleet = this.#look();
     this.#deployments();
-    for (const pod of this.pods) this.#live(pod);
+    for (const pod of this.pods) {
+      this.#probe(pod);
+      this.#live(pod);
+    }
     this.now += STEP_MS;
     return fleet;
   }
@@ -110,11 +117,13 @@ export class ModelFleet {
     for (const { gateway, reason } of fleet.victims) {
       const pod = podOf.get(gateway.name);
       if (pod === undefined) throw new Error(`nobody is called ${gateway.name}`);
-      Object.assign(pod, { mark: { reason, since: wallMs }, drain: 'leaving', ready: false });
+      Object.assign(pod, { mark: { reason, since: wallMs }, drain: 'leaving' });
     }
     for (const { name } of fleet.recalled) {
       const pod = podOf.get(name);
-      if (pod !== undefined) Object.assign(pod, { mark: undefined, drain: 'serving' });
+      if (pod === undefined) continue;
+      const sparedAt = pod.mark?.reason === 'Requested' ? wallMs : pod.sparedAt;
+      Object.assign(pod, { mark: undefined, drain: 'serving', sparedAt });
     }
     this.marked = this.pods.map((pod) => this.#view(pod));
     for (const [revision, count] of fleet.replicas) this.replicas.set(revision, count);
@@ -124,12 +133,19 @@ export class ModelFleet {
     return fleet;
   }
 
+  /** Probes come later than what they tell. */
+  #probe(pod: ModelPod): void {
+    if (pod.drain === 'serving' || !pod.ready || this.#random() < 0.5) return;
+    Object.assign(pod, { ready: false, readySince: this.now });
+  }
+
   #view(pod: ModelPod): GatewayView {
     const { name, connections, drain, ...facts } = pod;
     const edge = { connections, sessions: 0, drain };
     return gatewayView(name, {
       ...facts,
-      phase: pod.mark === undefined ? 'running' : 'leaving',
+      up: !pod.pending,
+      phase: phaseOf(pod),
       report: { status: gatewayStatus({ edge }) },
     });
   }
@@ -143,11 +159,17 @@ export class ModelFleet {
       while (this.of(revision).length < wanted) this.#create(revision);
       const own = this.of(revision).sort(
         (a, b) =>
+          Number(b.pending) - Number(a.pending) ||
           Number(a.ready) - Number(b.ready) ||
           Number(a.mark === undefined) - Number(b.mark === undefined) ||
           b.readySince - a.readySince,
       );
-      for (const pod of own.slice(0, own.length - wanted)) this.kill(pod);
+      const taken = own.slice(0, own.length - wanted);
+      const left = own.slice(taken.length).filter(({ mark, drain }) => mark && drain === 'empty');
+      for (const pod of taken) {
+        if (pod.mark === undefined && left.length > 0) this.mistaken.push(pod.name);
+        this.kill(pod);
+      }
     }
   }
 
@@ -155,8 +177,9 @@ export class ModelFleet {
     this.#names += 1;
     this.pods.push({
       ...{ name: `${revision}-${this.#names}`, revision, createdAt: this.now },
-      ...{ zone: `z${this.#names % 3}`, readySince: this.now, ready: false },
-      ...{ connections: 0, drain: 'serving', mark: undefined, requested: false, spared: false },
+      ...{ zone: `z${this.#names % 3}`, readySince: this.now },
+      ...{ pending: true, ready: false, connections: 0, drain: 'serving' },
+      ...{ mark: undefined, requested: false, sparedAt: undefined },
     });
   }
 
@@ -165,7 +188,9 @@ export class ModelFleet {
   }
 
   #live(pod: ModelPod): void {
-    if (pod.drain === 'leaving') {
+    if (pod.pending) {
+      if (this.#random() < 0.7) pod.pending = false;
+    } else if (pod.drain === 'leaving') {
       pod.connections = Math.floor(pod.connections / 2);
       if (pod.connections === 0) pod.drain = 'empty';
     } else if (pod.drain === 'serving' && !pod.ready && !this.broken.has(pod.revision)) {
@@ -174,4 +199,9 @@ export class ModelFleet {
       pod.connections = Math.max(1, pod.connections + Math.floor(this.#random() * 7) - 2);
     }
   }
+}
+
+function phaseOf({ mark, pending }: ModelPod): GatewayView['phase'] {
+  if (mark !== undefined) return 'leaving';
+  return pending ? 'waiting' : 'running';
 }

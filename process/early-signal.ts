@@ -1,4 +1,4 @@
-// `node --import ./gateway/early-signal.js gateway/main.js`: the first process of a container gets
+// `node --import ./process/early-signal.js gateway/main.js`: the first process of a container gets
 // no signal that it has not asked for, and what asks for it takes seconds to load on a busy node.
 
 let came = false;
