@@ -1,13 +1,22 @@
 // `npm run e2e [-- filter …]`: builds the lab and the images once, and runs every *.e2e.ts whose
 // path contains one of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another
 // cluster instead; what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every
-// skip a failure. `-- --report` writes what suites measured into docs/operations.md, if all of them
-// passed. Ends with the totals.
+// skip a failure. Without a filter those are left out whose programs take half an hour to build:
+// the output names them. `-- --report` writes what suites measured into docs/operations.md, if all
+// of them passed. Ends with the totals.
 
 import { globSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { FIGURES, tabulate } from '../e2e/cluster/figures.ts';
+import {
+  type ForeignPrograms,
+  keda,
+  prometheus,
+  prometheusAdapter,
+  prometheusConfigReloader,
+  prometheusOperator,
+} from '../e2e/lab/foreign-programs.ts';
 import { sweep } from '../e2e/lab/instances.ts';
 import { buildLab } from '../e2e/lab/lab.ts';
 import { productImage } from '../e2e/lab/product-images.ts';
@@ -28,6 +37,12 @@ const TOGETHER: AtOnce = {
 /** Sees all of this machine before and after: beside another it would see that. */
 const ALONE = 'e2e/cluster/leftovers.e2e.ts';
 const FILE_DEADLINE_MS = 20 * 60_000;
+const MONITORING = [prometheusOperator, prometheusConfigReloader, prometheus];
+/** By the beginnings of files, programs of others, which take half an hour to build. */
+const ON_REQUEST: Readonly<Record<string, readonly ForeignPrograms[]>> = {
+  keda: [keda, ...MONITORING],
+  'prometheus-adapter': [prometheusAdapter, ...MONITORING],
+};
 
 /**
  * What a thousand clients notice is judged: beside another thousand they would notice those. They
@@ -48,6 +63,9 @@ const LONGEST = [
   ],
   'operator.',
 ];
+
+const requested = (path: string): readonly ForeignPrograms[] | undefined =>
+  ON_REQUEST[basename(path, '.e2e.ts')];
 
 function byLength(a: string, b: string): number {
   return rankOf(a) - rankOf(b) || a.localeCompare(b);
@@ -71,7 +89,11 @@ const started = performance.now();
 const write = (line: string) => process.stdout.write(`${line}\n`);
 
 const files = globSync('e2e/**/*.e2e.ts', { cwd: root })
-  .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+  .filter((file) =>
+    filters.length === 0
+      ? requested(file) === undefined
+      : filters.some((filter) => file.includes(filter)),
+  )
   .sort(byLength);
 
 /** What the tests need and is not there, a line each. */
@@ -80,7 +102,11 @@ async function prepare(): Promise<string[]> {
   const lacking = await meetLabNeeds(write);
   // Here and not in the first test, so that whoever waits sees it go on.
   if (lacking.length > 0) return lacking;
-  if (!given) await buildLab(write);
+  if (!given) {
+    await buildLab(write);
+    const foreign = new Set(files.flatMap((file) => requested(file) ?? []));
+    for (const { image } of foreign) await image.archive(write);
+  }
   const all = filters.length === 0;
   for (const target of all ? targets : []) await (await productImage(target)).archive(write);
   return lacking;
@@ -116,6 +142,7 @@ if (unknown.length > 0) {
     process.exitCode = 1;
   } else {
     write(`${files.length} files\n`);
+    if (filters.length === 0) write(`Only when named: ${Object.keys(ON_REQUEST).join(', ')}.\n`);
     const figures = gatherFigures();
     const report = new Report(write, { skipsFail: process.env['WSCLUSTER_TEST_NO_SKIPS'] === '1' });
     const others = files.filter((file) => file !== ALONE);

@@ -1,23 +1,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { V1Pod } from '@kubernetes/client-node';
 import type { WsCluster } from '../../operator/api/wscluster.ts';
 import type { ConditionType } from '../../operator/reconcile/condition.ts';
 import { closeCodes } from '../../protocol/codes.ts';
 import { pause, until } from '../deadline.ts';
-import type { Outcome } from '../lab/command.ts';
 import type { Lab } from '../lab/lab.ts';
-import { Repetition } from '../load/repetition.ts';
 import { reaches } from './cluster-state.ts';
 import { Crowd, type Served } from './crowd/crowd.ts';
 import { lostNothing } from './crowd/lost-nothing.ts';
 import { DEFINITION, established, refuseDefinition } from './definition.ts';
+import { eventsAbout } from './events.ts';
 import { figure } from './figures.ts';
 import { CHART, type Helm, helms } from './helm.ts';
 import {
   becomesReady,
   chat,
   GATEWAYS,
+  gatewaysIn,
   home,
   leader,
   livesOf,
@@ -30,9 +29,11 @@ import {
   foreignApiService,
   isBelieved,
   metricPath,
+  Questions,
   rotating,
   secretOf,
   serialOf,
+  tokenOfReader,
 } from './metrics-world.ts';
 import { labOf, labOnly, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -71,7 +72,6 @@ const ROTATES_MS = 150_000;
 const SERVED_AS = `wscluster-operator-metrics.${SYSTEM}.svc`;
 const CONNECTIONS = metricPath(HOME, 'wscluster_connections');
 const LOAD = `/v1/namespaces/${HOME}/wsclusters/chat/load`;
-const COMMON_GROUP = 'rbac.authorization.k8s.io';
 
 interface MetricList {
   readonly items: readonly { readonly value: string; readonly metricName: string }[];
@@ -105,8 +105,14 @@ describe('autoscaling', labOnly, () => {
   const says = (type: ConditionType, is: string) =>
     reaches(cluster, { type, is, deadlineMs: 90_000, everyMs: 250 });
   const pid = () => target.lab?.component('kube-apiserver').pid;
-  const gateways = () => gatewaysOf(target);
-  const told = (reason: string) => toldOf(target, reason);
+  const gateways = () => gatewaysIn(target.kubectl, HOME);
+  const messages = async (reason: string) => {
+    const at = { namespace: HOME, name: 'chat' };
+    return (await eventsAbout(target.kubectl, at, reason)).map(({ message }) => message);
+  };
+  /** Gateways that Events of this reason begin with. */
+  const told = async (reason: string): Promise<ReadonlySet<string>> =>
+    new Set((await messages(reason)).map((message) => message.split(' ')[0] ?? ''));
   const spread = async (count: number, least: number) => {
     await becomesReady(target.kubectl, HOME);
     await servesFrom(crowd, count, least);
@@ -165,7 +171,7 @@ describe('autoscaling', labOnly, () => {
       redis: { host: new URL(url).hostname, port: 6379 },
       ...{ clients: FEW, heartbeatMs: HEARTBEAT_MS },
     });
-    token = await reader(target);
+    token = await tokenOfReader(target.kubectl, HOME);
   });
 
   after(async () => {
@@ -257,18 +263,10 @@ describe('autoscaling', labOnly, () => {
   test('kubectl scale is undone, and an Event says by whom', async () => {
     await inHome('scale', 'wsc/chat', '--replicas=2');
     await wants(BOUNDS.least);
-    const fields = 'reason=ReplicasOwnedByAutoscaler';
-    const note = await until(
-      async () =>
-        (await inHome(
-          'get',
-          'events',
-          '--field-selector',
-          fields,
-          '-o=jsonpath={.items[*].message}',
-        )) || false,
-      { for: 'an Event', deadlineMs: 30_000, everyMs: 250 },
-    );
+    const note = await until(async () => (await messages('ReplicasOwnedByAutoscaler'))[0], {
+      for: 'an Event',
+      ...{ deadlineMs: 30_000, everyMs: 250 },
+    });
     assert.match(note, /^kubectl set spec\.replicas to 2/);
   });
 
@@ -448,34 +446,6 @@ async function stays(value: () => Promise<number>, is: number, ms: number): Prom
   }
 }
 
-/** By name, those that are not being deleted: uid, and whether it is ready. */
-async function gatewaysOf({ kubectl }: Target) {
-  const { items } = (await kubectl.get('-n', HOME, 'pods', '-l', GATEWAYS)) as {
-    readonly items: readonly V1Pod[];
-  };
-  const there = items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
-  return new Map(
-    there.map(({ metadata, status }) => {
-      const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
-      return [metadata?.name ?? '', { uid: metadata?.uid, ready }] as const;
-    }),
-  );
-}
-
-/** Gateways that Events of this reason are about. */
-async function toldOf({ kubectl }: Target, reason: string): Promise<ReadonlySet<string>> {
-  const path = '-o=jsonpath={range .items[*]}{.message}{"\\n"}{end}';
-  const text = await kubectl(
-    '-n',
-    HOME,
-    'get',
-    'events',
-    `--field-selector=reason=${reason}`,
-    path,
-  );
-  return new Set(text.split('\n').flatMap((line) => line.split(' ')[0] || []));
-}
-
 /** Resolves when so many gateways have `least` clients each, or more. */
 async function servesFrom(crowd: Crowd, count: number, least: number): Promise<void> {
   let served: Served = new Map();
@@ -489,49 +459,4 @@ async function servesFrom(crowd: Crowd, count: number, least: number): Promise<v
       ...{ deadlineMs: 120_000, everyMs: 500 },
     },
   );
-}
-
-/** The same question again and again, while other things go on. */
-class Questions {
-  answers = 0;
-  /** What was said instead. */
-  refusals = '';
-  readonly #asking: Repetition;
-
-  constructor(ask: () => Promise<Outcome>) {
-    this.#asking = new Repetition({
-      everyMs: 500,
-      round: async () => {
-        const { code, stderr } = await ask();
-        if (code === 0) this.answers += 1;
-        else this.refusals += stderr;
-      },
-    });
-  }
-
-  start(): void {
-    this.#asking.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#asking.stop();
-  }
-}
-
-/** Of an account that may read WsClusters, as one that KEDA comes with. */
-async function reader({ kubectl }: Target): Promise<string> {
-  const metadata = { name: 'keda-reader', namespace: HOME };
-  await kubectl.apply(
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    {
-      ...{ apiVersion: `${COMMON_GROUP}/v1`, kind: 'Role', metadata },
-      rules: [{ apiGroups: ['wscluster.io'], resources: ['wsclusters'], verbs: ['get'] }],
-    },
-    {
-      ...{ apiVersion: `${COMMON_GROUP}/v1`, kind: 'RoleBinding', metadata },
-      roleRef: { apiGroup: COMMON_GROUP, kind: 'Role', name: metadata.name },
-      subjects: [{ kind: 'ServiceAccount', ...metadata }],
-    },
-  );
-  return (await kubectl('-n', HOME, 'create', 'token', metadata.name)).trim();
 }

@@ -14,7 +14,15 @@ import { until } from '../deadline.ts';
 import { type Audited, callsBy } from './audit-log.ts';
 import { DEFINITION, established, refuseDefinition } from './definition.ts';
 import { CHART, type Helm, helms } from './helm.ts';
-import { becomesReady, chat, GATEWAYS, home, leader, startInstallable } from './installation.ts';
+import {
+  becomesReady,
+  chat,
+  GATEWAYS,
+  gatewaysIn,
+  home,
+  leader,
+  startInstallable,
+} from './installation.ts';
 import { knowMonitoring, monitoringDefinition } from './monitoring-kinds.ts';
 import { labOf, type Target } from './target.ts';
 import { namespace } from './workload.ts';
@@ -43,9 +51,6 @@ const MONITORING = ['PodMonitor', 'PrometheusRule'] as const;
 
 interface Pod extends KubeObject {
   readonly spec: Readonly<Record<string, unknown>>;
-  readonly status?: {
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-  };
 }
 
 describe('rights', () => {
@@ -265,14 +270,13 @@ describe('rights', () => {
   const allMadeAnew = async () => {
     const kinds =
       'hpa,pdb,networkpolicies,services,serviceaccounts,configmaps,podmonitors,deployments';
-    const before = (await podsOf()).map(({ metadata }) => metadata.uid);
+    const before = await gatewaysIn(target.kubectl, HOME);
     await inHome('delete', kinds, '-l', GATEWAYS);
     // Its status may still be that of before: a rollout of gateways that do not serve empties none.
     await until(
       async () => {
-        const there = await podsOf();
-        const anew = there.filter(({ metadata }) => !before.includes(metadata.uid));
-        return there.length === anew.length && anew.filter(serves).length === 2;
+        const there = [...(await gatewaysIn(target.kubectl, HOME))];
+        return there.length === 2 && there.every(([name, { ready }]) => ready && !before.has(name));
       },
       { for: 'two other gateways', deadlineMs: 180_000, everyMs: 500 },
     );
@@ -339,9 +343,6 @@ describe('rights', () => {
     assert.deepEqual(foreign, []);
   });
 });
-
-const serves = ({ status: { conditions = [] } = {} }: Pod): boolean =>
-  conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 
 const namesOf = ({ group, resource, verbs }: Right): string[] =>
   verbs.map((verb) => nameOf({ verb, group, resource }));

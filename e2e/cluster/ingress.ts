@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { haproxyImage, type Image, nginxImage } from '../lab/images.ts';
 import type { Kubectl } from '../lab/kubectl.ts';
+import { type Block, blocksOf, changed } from './page.ts';
 import { RESTRICTED } from './workload.ts';
 
 /** Proxies through which clients come into a cluster, set as docs/ingress.md says. */
 
-const PAGE = join(import.meta.dirname, '..', '..', 'docs', 'ingress.md');
+const PAGE = 'ingress.md';
 const USER = 101;
 const PORT = 8080;
 const CONFIGURATION = '/configuration';
@@ -79,7 +78,7 @@ export class Ingress<Name extends string> {
   /** Resolves when they take clients. Their images are there. */
   static async start<Name extends string>(options: IngressOptions<Name>): Promise<Ingress<Name>> {
     const { kubectl, namespace } = options;
-    const page = await readFile(PAGE, 'utf8');
+    const page = await blocksOf(PAGE);
     for (const proxy of proxies) await kubectl.apply(...(await objects(proxy, page, options)));
     const pods = proxies.map((proxy) => `pod/${proxy}`);
     const ready = ['wait', ...pods, '--for=condition=Ready', '--timeout=60s'];
@@ -143,7 +142,7 @@ export async function openPort(kubectl: Kubectl, options: PortOptions): Promise<
 
 async function objects<Name extends string>(
   proxy: Proxy,
-  page: string,
+  page: readonly Block[],
   { namespace, patience }: IngressOptions<Name>,
 ): Promise<object[]> {
   const { image, file, start } = programs[proxy];
@@ -182,20 +181,17 @@ async function objects<Name extends string>(
 /** What the page shows, with what its reader would change changed. */
 function configured(
   proxy: Proxy,
-  page: string,
+  page: readonly Block[],
   { namespace, silence, goodbye }: Patience & { namespace: string },
 ): string {
-  const shown = new RegExp(`^\`\`\`${proxy}\n(.*?)^\`\`\`$`, 'ms').exec(page)?.[1] ?? '';
+  const block = page.find(({ language }) => language === proxy);
+  if (block === undefined) throw new Error(`${PAGE} shows nothing for ${proxy}`);
   const program = programs[proxy];
   const with60 = (text: string, seconds: number) => text.replace(/\d+[sm]$/, `${seconds}s`);
-  const changes = [
+  return changed(block, [
     ['.default.svc.', `.${namespace}.svc.`],
     [program.silence, with60(program.silence, silence)],
     [program.goodbye, with60(program.goodbye, goodbye)],
     [program.port, program.port.replace('80', String(PORT))],
-  ] as const;
-  return changes.reduce((text, [from, to]) => {
-    if (!shown.includes(from)) throw new Error(`docs/ingress.md: no ${from} for ${proxy}`);
-    return text.replaceAll(from, to);
-  }, shown);
+  ]);
 }

@@ -1,3 +1,4 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import type { WsClusterStatus } from '../../operator/api/wscluster.ts';
 import { until } from '../deadline.ts';
 import type { Kubectl } from '../lab/kubectl.ts';
@@ -60,6 +61,23 @@ export async function livesOf(kubectl: Kubectl, where: string, label: string): P
     '{range .items[*]}{.metadata.uid} {.status.containerStatuses[0].restartCount}{"\\n"}{end}';
   const text = await kubectl('-n', where, 'get', 'pods', '-l', label, `-o=jsonpath=${path}`);
   return text.trim().split('\n').filter(Boolean).toSorted();
+}
+
+/** Gateways of `chat` by name, but for those that are being deleted. */
+export async function gatewaysIn(
+  kubectl: Kubectl,
+  where: string,
+): Promise<ReadonlyMap<string, { readonly uid: string | undefined; readonly ready: boolean }>> {
+  const { items } = (await kubectl.get('-n', where, 'pods', '-l', GATEWAYS)) as {
+    readonly items: readonly V1Pod[];
+  };
+  const there = items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+  return new Map(
+    there.map(({ metadata, status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True';
+      return [metadata?.name ?? '', { uid: metadata?.uid, ready }] as const;
+    }),
+  );
 }
 
 export const GATEWAYS = 'wscluster.io/cluster=chat';

@@ -1,7 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { type Certificates, renewed } from '../../operator/metrics-api/certificates.ts';
-import { attempt, run } from '../lab/command.ts';
+import { attempt, type Outcome, run } from '../lab/command.ts';
+import type { Kubectl } from '../lab/kubectl.ts';
 import type { Lab } from '../lab/lab.ts';
+import { Repetition } from '../load/repetition.ts';
 
 /** What suites about External metrics ask, and find. */
 
@@ -89,4 +91,50 @@ export async function isBelieved(lab: Lab, asked: Asked): Promise<boolean> {
   const within = [`--net=/proc/${lab.component('kube-apiserver').pid}/ns/net`, '--'];
   const program = [process.execPath, '-e', SCRIPT, JSON.stringify(asked)];
   return (await attempt('nsenter', [...within, ...program])).code === 0;
+}
+
+/** The same question again and again, while other things go on. */
+export class Questions {
+  answers = 0;
+  /** What was said instead. */
+  refusals = '';
+  readonly #asking: Repetition;
+
+  constructor(ask: () => Promise<Outcome>) {
+    this.#asking = new Repetition({
+      everyMs: 500,
+      round: async () => {
+        const { code, stderr } = await ask();
+        if (code === 0) this.answers += 1;
+        else this.refusals += stderr;
+      },
+    });
+  }
+
+  start(): void {
+    this.#asking.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#asking.stop();
+  }
+}
+
+/** Token of an account that may read WsClusters there, as one that KEDA comes with. */
+export async function tokenOfReader(kubectl: Kubectl, namespace: string): Promise<string> {
+  const metadata = { name: 'keda-reader', namespace };
+  const group = 'rbac.authorization.k8s.io';
+  await kubectl.apply(
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    {
+      ...{ apiVersion: `${group}/v1`, kind: 'Role', metadata },
+      rules: [{ apiGroups: ['wscluster.io'], resources: ['wsclusters'], verbs: ['get'] }],
+    },
+    {
+      ...{ apiVersion: `${group}/v1`, kind: 'RoleBinding', metadata },
+      roleRef: { apiGroup: group, kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', ...metadata }],
+    },
+  );
+  return (await kubectl('-n', namespace, 'create', 'token', metadata.name)).trim();
 }

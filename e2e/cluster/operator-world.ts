@@ -11,6 +11,7 @@ import { wsClusters } from '../../operator/reconcile/resources.ts';
 import { until } from '../deadline.ts';
 import { type ClusterName, conditionOf, type Found, reaches } from './cluster-state.ts';
 import { DEFINITION, installDefinition, refuseDefinition } from './definition.ts';
+import { eventsAbout } from './events.ts';
 import { type Connected, connect } from './kube-target.ts';
 import { knowMonitoring } from './monitoring-kinds.ts';
 import { startTarget, type Target } from './target.ts';
@@ -95,17 +96,9 @@ export class OperatorWorld {
   }
 
   /** Events about it: reason and message. */
-  async events({ namespace, name }: ClusterName): Promise<string[]> {
-    const { items } = (await this.target.kubectl.get('-n', namespace, 'events')) as {
-      readonly items: readonly {
-        readonly involvedObject: { readonly name: string };
-        readonly reason: string;
-        readonly message: string;
-      }[];
-    };
-    return items
-      .filter(({ involvedObject }) => involvedObject.name === name)
-      .map(({ reason, message }) => `${reason}: ${message}`);
+  async events(at: ClusterName): Promise<string[]> {
+    const events = await eventsAbout(this.target.kubectl, at);
+    return events.map(({ reason, message }) => `${reason}: ${message}`);
   }
 
   /** Resolves when an Event says so. */

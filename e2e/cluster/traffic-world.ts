@@ -8,6 +8,7 @@ import { processesOfPod } from '../lab/pod-processes.ts';
 import { productImage } from '../lab/product-images.ts';
 import { isSettled } from './cluster-state.ts';
 import { Crowd, type PhaseFigures } from './crowd/crowd.ts';
+import { eventsAbout } from './events.ts';
 import { OperatorTeam } from './operator-team.ts';
 import { OperatorWorld } from './operator-world.ts';
 import { startRedisPod } from './redis-pod.ts';
@@ -169,11 +170,8 @@ export class TrafficWorld {
 
   /** What Events say of it with this reason, the newest last. */
   async events(reason: string): Promise<string[]> {
-    const fields = `--field-selector=reason=${reason}`;
-    const order = '--sort-by=.metadata.creationTimestamp';
-    const path = '-o=jsonpath={range .items[*]}{.message}{"\\n"}{end}';
-    const text = await this.kubectl('get', 'events', fields, order, path);
-    return text.split('\n').filter((line) => line !== '');
+    const events = await eventsAbout(this.world.target.kubectl, this.at, reason);
+    return events.map(({ message }) => message);
   }
 
   /**

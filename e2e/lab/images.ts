@@ -74,24 +74,36 @@ async function isolated(storage: string, command: readonly string[]): Promise<vo
 }
 
 /** What holds a pod's namespaces. */
-export const pauseImage = (): Image =>
-  image({
-    name: `${REGISTRY}/pause:1`,
-    inputs: [folderOf(pause())],
-    dockerfile: 'FROM scratch\nCOPY root /\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n',
-    fill: async (root, say) =>
-      copyFile(join(await build(pause(), say), 'pause'), join(root, 'pause')),
-  });
+export const pauseImage = (): Image => imageOf(pause(), { programs: ['pause'], user: 65_535 });
 
-/** The cluster's DNS server. */
-export const corednsImage = (): Image =>
-  image({
-    name: `${REGISTRY}/coredns:${coredns().version}`,
-    inputs: [folderOf(coredns())],
-    dockerfile: 'FROM scratch\nCOPY root /\nENTRYPOINT ["/coredns"]\n',
-    fill: async (root, say) =>
-      copyFile(join(await build(coredns(), say), 'coredns'), join(root, 'coredns')),
+/** The cluster's DNS server, on a port that is root's. */
+export const corednsImage = (): Image => imageOf(coredns(), { programs: ['coredns'], user: 0 });
+
+/** Programs that were built, at the root. Without a command it runs the first. */
+export function imageOf(
+  artefact: Artefact,
+  { programs, user }: { readonly programs: readonly string[]; readonly user: number },
+): Image {
+  const { name, version } = artefact;
+  return image({
+    name: `${REGISTRY}/${name}:${version}`,
+    inputs: [folderOf(artefact)],
+    dockerfile: [
+      'FROM scratch',
+      'COPY root /',
+      `USER ${user}:${user}`,
+      `ENTRYPOINT ["/${programs[0]}"]`,
+      '',
+    ].join('\n'),
+    fill: async (root, say) => {
+      const folder = await build(artefact, say);
+      for (const program of programs) {
+        await mkdir(dirname(join(root, program)), { recursive: true });
+        await copyFile(join(folder, program), join(root, program));
+      }
+    },
   });
+}
 
 /** This machine's Redis. */
 export async function redisImage(): Promise<Image> {

@@ -23,6 +23,8 @@ const BUILD_MS = 90 * 60_000;
 const GO = ['-n', '19', 'go'];
 const FLAGS = ['-p', '2', '-trimpath'];
 const STRIP = '-s -w';
+/** Those of all programs that tell no version. */
+export const STRIPPED: readonly string[] = [...FLAGS, '-ldflags', STRIP];
 const ENVIRONMENT = { CGO_ENABLED: '0' };
 
 const source = (...path: string[]) => join(import.meta.dirname, ...path);
@@ -48,12 +50,13 @@ function kubernetes(): Artefact {
 
 /** The program that holds a pod's namespaces. */
 export function pause(): Artefact {
-  const flags = [...FLAGS, '-ldflags', STRIP];
   return {
     name: 'pause',
     version: '1',
-    inputs: [read('pause', 'main.go'), read('pause', 'go.mod'), ...flags],
-    make: (folder) => go(['build', ...flags, '-o', join(folder, 'pause'), '.'], source('pause')),
+    inputs: [read('pause', 'main.go'), read('pause', 'go.mod'), ...STRIPPED],
+    make: async (folder) => {
+      await go(['build', ...STRIPPED, '-o', join(folder, 'pause'), '.'], source('pause'));
+    },
   };
 }
 
@@ -63,26 +66,26 @@ const helm = (major: 3 | 4): Artefact =>
   installed(`helm${major}`, HELM[major], `helm.sh/helm/v${major}/cmd/helm`);
 
 function installed(name: string, version: string, path: string): Artefact {
-  const flags = [...FLAGS, '-ldflags', STRIP];
   return {
     name,
     version,
-    inputs: [path, ...flags],
+    inputs: [path, ...STRIPPED],
     make: async (folder) => {
-      await go(['install', ...flags, `${path}@${version}`], folder, { GOBIN: folder });
+      await go(['install', ...STRIPPED, `${path}@${version}`], folder, { GOBIN: folder });
       const last = path.split('/').at(-1) ?? name;
       if (last !== name) await rename(join(folder, last), join(folder, name));
     },
   };
 }
 
-async function go(
+/** Resolves with what it printed. */
+export function go(
   args: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string>> = {},
-): Promise<void> {
+): Promise<string> {
   const options = { cwd, env: { ...ENVIRONMENT, ...env }, deadlineMs: BUILD_MS };
-  await run('nice', [...GO, ...args], options);
+  return run('nice', [...GO, ...args], options);
 }
 
 /** Folders with the programs. */

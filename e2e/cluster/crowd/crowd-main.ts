@@ -63,7 +63,7 @@ async function recovered(): Promise<void> {
   // What was begun is not to be taken for what comes next.
   const { disturbances } = load.counts;
   await until(() => disturbances.most(CALM_MS, performance.now() - CALM_MS) === 0, {
-    for: 'nobody to be asked to go any more',
+    for: () => `nobody to be asked to go any more: ${JSON.stringify(phase.unrest)}`,
     ...{ deadlineMs: CALM_BY_MS, everyMs: 100 },
   });
 }
@@ -167,6 +167,12 @@ class Phase {
     };
   }
 
+  /** What befell some of those whom something befell lately. */
+  get unrest(): PhaseFigures['stories'] {
+    const lately = performance.now() - CALM_MS;
+    return this.#told(load.movers.filter((one) => one.since(lately).length > 0));
+  }
+
   end(): void {
     this.#watch.stop();
   }
@@ -182,7 +188,11 @@ class Phase {
     const before = ({ name }: ClientSubscriber) => this.#before.get(name) ?? UNTOUCHED;
     const cutOff = load.movers.filter((one) => one.interrupted > before(one).interrupted);
     const moved = load.movers.filter((one) => one.moves > before(one).moves + 1);
-    const told = new Set([...cutOff, ...moved].slice(0, SHOWN));
+    return this.#told([...cutOff, ...moved]);
+  }
+
+  #told(clients: readonly ClientSubscriber[]): PhaseFigures['stories'] {
+    const told = new Set(clients.slice(0, SHOWN));
     const timed = ({ at, what }: Happening) => `${Math.round(at - this.#since)}: ${what}`;
     return Object.fromEntries(
       [...told].map((one) => [`${one.name} at ${one.gateway}`, one.since(this.#since).map(timed)]),
