@@ -5,7 +5,7 @@ import { pause } from '../deadline.ts';
 import { refuseDefinition } from './definition.ts';
 import { BOUNDS, ForeignScaling, forClients, PATIENCE_S, SYSTEM } from './foreign-scaling.ts';
 import { becomesReady, leader, startInstallable } from './installation.ts';
-import { installKeda, type Trigger, triggeredBy, triggersOf } from './keda.ts';
+import { installKeda, type Trigger, tellKedaOf, triggeredBy, triggersOf } from './keda.ts';
 import { Monitoring } from './monitoring.ts';
 import { labOnly, type Target } from './target.ts';
 
@@ -16,11 +16,6 @@ const [FIRST, MORE] = [100, 60] as const;
 const COUNTS = 'True ValidMetricFound';
 const HAS_NO_NUMBER = 'False FailedGetExternalMetric';
 const AUTHORITY = '-o=jsonpath={.data.ca\\.crt}';
-
-interface Authentication {
-  readonly kind: string;
-  readonly spec: { readonly secretTargetRef: readonly object[] };
-}
 
 describe('KEDA, as docs/autoscaling.md says', labOnly, () => {
   let target: Target;
@@ -36,15 +31,6 @@ describe('KEDA, as docs/autoscaling.md says', labOnly, () => {
       'deployment/wscluster-operator',
       `--replicas=${replicas}`,
     );
-  /** The Secret with the authority that KEDA is to believe. */
-  const believe = (certificate: string) =>
-    scaling.apply([
-      {
-        ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'chat-load-ca' } },
-        data: { 'ca.crt': certificate },
-      },
-    ]);
-
   before(async () => {
     target = await startInstallable();
     await refuseDefinition(target.kubectl);
@@ -70,24 +56,16 @@ describe('KEDA, as docs/autoscaling.md says', labOnly, () => {
     await scaling.scales(AUTOSCALER, COUNTS);
   });
 
-  test('believes the authority of operators instead of all, and no other', async () => {
+  test('believes operators by their authority, once it is told of it', async () => {
     const [trigger = assert.fail(), ...others] = triggersOf(recipe);
     assert.deepEqual(others, []);
     const { unsafeSsl, ...metadata } = trigger.metadata;
     assert.equal(unsafeSsl, 'true');
-    const reference = { parameter: 'ca', name: 'chat-load-ca', key: 'ca.crt' };
-    const strict = triggeredBy(recipe, [{ ...trigger, metadata }]).map((object) => {
-      const { kind, spec } = object as Authentication;
-      if (kind !== 'TriggerAuthentication') return object;
-      return { ...object, spec: { secretTargetRef: [...spec.secretTargetRef, reference] } };
-    });
-    const foreign = await scaling.kubectl('get', 'configmap/kube-root-ca.crt', AUTHORITY);
-    await believe(Buffer.from(foreign).toString('base64'));
-    await scaling.apply(strict);
+    await scaling.apply(triggeredBy(recipe, [{ ...trigger, metadata }]));
     await scaling.scales(AUTOSCALER, HAS_NO_NUMBER);
 
     const secret = ['get', 'secret/wscluster-operator-metrics', AUTHORITY];
-    await believe(await target.kubectl('-n', SYSTEM, ...secret));
+    await tellKedaOf(target.kubectl, await target.kubectl('-n', SYSTEM, ...secret));
     await scaling.scales(AUTOSCALER, COUNTS);
     await scaling.come(MORE);
     await scaling.wants(forClients(FIRST + MORE));

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { until } from '../deadline.ts';
 import { build } from '../lab/artefacts.ts';
 import { keda } from '../lab/foreign-programs.ts';
+import type { Kubectl } from '../lab/kubectl.ts';
 import { applyOnServer, objectsIn } from './manifests.ts';
 import { API_SERVICE } from './metrics-world.ts';
 import type { Target } from './target.ts';
@@ -31,6 +32,24 @@ export async function installKeda(target: Target): Promise<void> {
     const said = await kubectl.attempt(...PLACE, 'logs', 'deployment/keda-operator', '--tail=20');
     throw new Error(`${pods.stdout}${said.stdout}${said.stderr}`, { cause: error });
   });
+}
+
+/**
+ * Gives it an authority (PEM, as base64) to believe, as docs/autoscaling.md says: in a folder of
+ * its own, which it reads when it starts.
+ */
+export async function tellKedaOf(kubectl: Kubectl, certificate: string): Promise<void> {
+  const metadata = { name: 'wscluster-ca', namespace: 'keda' };
+  await kubectl.apply({
+    ...{ apiVersion: 'v1', kind: 'Secret', metadata },
+    data: { 'ca.crt': certificate },
+  });
+  const volumes = [{ name: metadata.name, secret: { secretName: metadata.name } }];
+  const mounted = [{ name: metadata.name, mountPath: '/custom/ca', readOnly: true }];
+  const containers = [{ name: 'keda-operator', volumeMounts: mounted }];
+  const patch = JSON.stringify({ spec: { template: { spec: { volumes, containers } } } });
+  await kubectl(...PLACE, 'patch', 'deployment/keda-operator', '-p', patch);
+  await kubectl(...PLACE, 'rollout', 'status', 'deployment/keda-operator', '--timeout=180s');
 }
 
 interface ScaledObject {
