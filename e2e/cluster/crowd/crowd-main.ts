@@ -2,10 +2,12 @@
 // lab, and an arbiter that reads its Redis. Told, a line each, `{"begin":"…"}`,
 // `{"end":"…","evidence":{…}}`, `{"size":N,"call":N}`, `{"served":true,"call":N}` and
 // `{"finish":true}`; says `{"ready":true}`, `{"recovered":"…","figures":{…}}`,
-// `{"answer":CALL,"served":{…}}` and at last a `CrowdVerdict`.
+// `{"answer":CALL,"served":{…}}` and at last a `CrowdVerdict`; `{"late":"…"}` where it ends because
+// something did not happen in time.
 
 import { createInterface } from 'node:readline';
 import { seeded } from '../../../protocol/testing/chance.ts';
+import { Late } from '../../../scripts/testing/late.ts';
 import { until } from '../../deadline.ts';
 import { check } from '../../history/checker.ts';
 import { nanoseconds, Recorder } from '../../history/recorder.ts';
@@ -123,12 +125,6 @@ async function finish(): Promise<CrowdVerdict> {
   return { passed, complaints, gaps, ...counts };
 }
 
-arbiter.start();
-await load.begin();
-load.publish();
-await load.delivered(plan.clients * 4, RECOVER_MS);
-say({ ready: true });
-
 /** What one of several things that befell them did to the clients. */
 class Phase {
   readonly at = nanoseconds();
@@ -233,32 +229,46 @@ function p99Ms(values: readonly number[]): number {
 }
 
 let phase = new Phase('');
-for await (const line of createInterface({ input: process.stdin })) {
-  const told = JSON.parse(line) as {
-    readonly begin?: string;
-    readonly end?: string;
-    readonly evidence?: Readonly<Record<string, number>>;
-    readonly size?: number;
-    readonly served?: true;
-    readonly call?: number;
-    readonly finish?: true;
-  };
-  if (told.begin !== undefined) {
-    phase.end();
-    phase = new Phase(told.begin);
-  } else if (told.end !== undefined) {
-    await recovered();
-    const { fault, at: start, figures } = phase;
-    const evidence = told.evidence ?? {};
-    const end = nanoseconds();
-    recorder.write({ kind: 'fault', fault, target: 'control plane', start, end, evidence });
-    say({ recovered: told.end, deliveries: load.counts.deliveries, figures });
-  } else if (told.call !== undefined) {
-    if (told.size !== undefined) await resize(told.size);
-    say({ answer: told.call, served: served() });
-  } else {
-    await load.delivered(load.counts.deliveries + plan.clients * 4, RECOVER_MS);
-    say(await finish());
-    process.exit();
+
+/** Does what it is told, once all are there, until it is told to finish. */
+async function obey(): Promise<void> {
+  arbiter.start();
+  await load.begin();
+  load.publish();
+  await load.delivered(plan.clients * 4, RECOVER_MS);
+  say({ ready: true });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const told = JSON.parse(line) as {
+      readonly begin?: string;
+      readonly end?: string;
+      readonly evidence?: Readonly<Record<string, number>>;
+      readonly size?: number;
+      readonly served?: true;
+      readonly call?: number;
+      readonly finish?: true;
+    };
+    if (told.begin !== undefined) {
+      phase.end();
+      phase = new Phase(told.begin);
+    } else if (told.end !== undefined) {
+      await recovered();
+      const { fault, at: start, figures } = phase;
+      const evidence = told.evidence ?? {};
+      const end = nanoseconds();
+      recorder.write({ kind: 'fault', fault, target: 'control plane', start, end, evidence });
+      say({ recovered: told.end, deliveries: load.counts.deliveries, figures });
+    } else if (told.call !== undefined) {
+      if (told.size !== undefined) await resize(told.size);
+      say({ answer: told.call, served: served() });
+    } else {
+      await load.delivered(load.counts.deliveries + plan.clients * 4, RECOVER_MS);
+      say(await finish());
+      process.exit();
+    }
   }
 }
+
+await obey().catch((error: unknown) => {
+  if (error instanceof Late) say({ late: error.message });
+  throw error;
+});

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Late } from '../../../scripts/testing/late.ts';
 import { until } from '../../deadline.ts';
 import type { Stalls } from './stalls.ts';
 
@@ -141,13 +142,17 @@ export class Crowd {
     this.#process.stdin?.write(`${JSON.stringify(line)}\n`);
   }
 
+  #ended(): Error {
+    const last = this.#said.findLast((line) => line.startsWith('{"late":'));
+    if (last === undefined) return new Error(`the crowd ended:\n${this.#errors}`);
+    return new Late(`the crowd: ${(JSON.parse(last) as { readonly late: string }).late}`);
+  }
+
   #hears(what: string, deadlineMs: number): Promise<string> {
     return until(
       () => {
         const line = this.#said.find((one) => one.includes(what));
-        if (line === undefined && this.#process.exitCode !== null) {
-          throw new Error(`the crowd ended:\n${this.#errors}`);
-        }
+        if (line === undefined && this.#process.exitCode !== null) throw this.#ended();
         return line;
       },
       { for: () => `the crowd to say ${what}:\n${this.#errors}`, deadlineMs, everyMs: 50 },
