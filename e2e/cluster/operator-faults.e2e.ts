@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { pickOne, seeded } from '../../protocol/testing/chance.ts';
-import { pause, succeeds, until } from '../deadline.ts';
+import { pause, succeeds, until, within } from '../deadline.ts';
 import type { Refusal } from './api-proxy.ts';
 import { callsOf } from './audit-log.ts';
 import { compact } from './etcd.ts';
@@ -84,27 +84,39 @@ describe('an operator comes to the same end', labOnly, () => {
   test('when history was compacted away while it could not watch: 410', async (t) => {
     const lab = labOf(world.target, t, 'lose its history');
     if (lab === undefined) return;
-    const { proxy, operator } = await team.leader();
     const at = all.at('compacted');
     await all.begin(at, 'create');
     await all.settled(at);
+    const leader = await team.leader();
+    // Whoever waits leads, where the API server is away for longer than a Lease lasts.
+    const members = [leader, await team.standby()];
+    const watches = (outcome: 'hold' | 'pass') => {
+      for (const { proxy } of members) {
+        proxy.before = ({ kind }) => (kind === 'watch' ? outcome : 'pass');
+        proxy.cutWatches();
+      }
+    };
     // Held, not refused: who is refused often enough lists anew before.
-    proxy.before = ({ kind }) => (kind === 'watch' ? 'hold' : 'pass');
-    proxy.cutWatches();
-    await world.target.kubectl('-n', NAMESPACE, 'delete', 'service,pdb', at.name);
-    await all.begin(at, 'widen');
-    const apiServer = lab.component('kube-apiserver');
-    await apiServer.kill();
-    await compact(lab.component('etcd').pid);
-    await apiServer.start();
-    await until(() => succeeds(world.read(at)), { for: 'an answer', deadlineMs: 60_000 });
-    const missed = (await world.read(at)).status?.observedGeneration;
-    assert.equal(missed, 1, 'it heard of the change after all');
-    proxy.before = () => 'pass';
-    proxy.cutWatches();
+    watches('hold');
+    try {
+      await world.target.kubectl('-n', NAMESPACE, 'delete', 'service,pdb', at.name);
+      await all.begin(at, 'widen');
+      const apiServer = lab.component('kube-apiserver');
+      await apiServer.kill();
+      await compact(lab.component('etcd').pid);
+      await apiServer.start();
+      await until(() => succeeds(world.read(at)), { for: 'an answer', deadlineMs: 60_000 });
+      const missed = (await world.read(at)).status?.observedGeneration;
+      assert.equal(missed, 1, 'it heard of the change after all');
+    } finally {
+      watches('pass');
+    }
     await all.settled(at);
     await all.same(at, 'widen', 'after a compaction');
-    const anew = operator.said.filter((line) => line.includes('listing anew'));
+    if (members[1]?.operator.says('leading')) await team.swap();
+    const anew = members
+      .flatMap(({ operator }) => operator.said)
+      .filter((line) => line.includes('listing anew'));
     assert.ok(
       anew.some((line) => /410|Expired/.test(line)),
       anew.join('\n') || 'nothing was listed',
@@ -116,7 +128,7 @@ describe('an operator comes to the same end', labOnly, () => {
     const at = all.at('orphaned');
     const killing = await team.killLeaderAt({ call: 5, when: 'before' });
     await all.begin(at, 'create');
-    await killing.died;
+    await within(killing.died, { for: 'its fifth write', deadlineMs: 60_000 });
     const began = performance.now();
     await team.succeed({ runsOut: true });
     const waited = Math.round(performance.now() - began);
