@@ -40,7 +40,7 @@ describe('the operator’s process', () => {
       env: { KUBECONFIG: join(folder, 'config') },
     });
     t.after(() => child.end('SIGKILL'));
-    const wait = { for: `an end of ${child.output}`, deadlineMs: 30_000 };
+    const wait = { for: () => `an end of ${child.output}`, deadlineMs: 30_000 };
     const exit = await within(child.exited, wait);
     assert.deepEqual(exit, { code: 0, signal: null }, child.output);
   });

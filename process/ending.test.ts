@@ -40,7 +40,8 @@ describe('a program of ours', () => {
     return child;
   };
   const code = async (child: Child) =>
-    (await within(child.exited, { for: `an end of ${child.output}`, deadlineMs: 20_000 })).code;
+    (await within(child.exited, { for: () => `an end of ${child.output}`, deadlineMs: 20_000 }))
+      .code;
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`ends with 0 after ${signal}, when all is ended`, async () => {

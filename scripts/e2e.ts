@@ -1,7 +1,7 @@
 // `npm run e2e [-- filter …]`: builds the lab and the images once, and runs every *.e2e.ts whose
 // path contains one of the filters, each on a Kubernetes of its own. E2E_KUBECONFIG names another
 // cluster instead; what may not be done there is skipped. WSCLUSTER_TEST_NO_SKIPS=1 makes every
-// skip a failure. Without a filter those are left out whose programs take half an hour to build:
+// skip a failure. Without a filter those are left out for which programs of others must be built:
 // the output names them. `-- --report` writes what suites measured into docs/operations.md, if all
 // of them passed. Ends with the totals.
 
@@ -38,7 +38,7 @@ const TOGETHER: AtOnce = {
 const ALONE = 'e2e/cluster/leftovers.e2e.ts';
 const FILE_DEADLINE_MS = 20 * 60_000;
 const MONITORING = [prometheusOperator, prometheusConfigReloader, prometheus];
-/** By the beginnings of files, programs of others, which take half an hour to build. */
+/** By the names of files: programs of others, which take a quarter of an hour or more to build. */
 const ON_REQUEST: Readonly<Record<string, readonly ForeignPrograms[]>> = {
   keda: [keda, ...MONITORING],
   'prometheus-adapter': [prometheusAdapter, ...MONITORING],
