@@ -307,7 +307,8 @@ describe('the judgement of a run', () => {
   const records = tell({ topics: 2, subscribers: 4, messages: 12 });
   const evidence = { reconnects: 1 };
   const counts = new LoadCounts();
-  const ended: Ended = { records, counts, evidence, stuck: [], late: [], perPhase: 96, busyMs: 0 };
+  const well = { stuck: [], late: [], besides: [] };
+  const ended: Ended = { records, counts, evidence, ...well, perPhase: 96, busyMs: 0 };
   const complaints = (changes: Partial<Ended>, of = row) =>
     judged(of, { ...ended, ...changes }).complaints;
 
@@ -359,6 +360,15 @@ describe('the judgement of a run', () => {
       ],
       [true, true, true, true],
     );
+  });
+
+  it('proves nothing, whatever it shows, where another fault came besides its own', () => {
+    const dropped = records.filter((record) => record.kind !== 'del' || record.seq !== 3);
+    for (const changes of [{}, { records: dropped }, { stuck: ['a gateway ended'] }]) {
+      const judgement = judged(row, { ...ended, ...changes, besides: ['a second failover'] });
+      assert.ok(judgement.provesNothing);
+      assert.match(judgement.complaints[0] ?? '', /a second failover/);
+    }
   });
 
   it('holds a busy machine to the invariants, and to bounds when it is asked twice', () => {

@@ -17,6 +17,8 @@ export interface Ended extends Omit<Run, 'figures'> {
   readonly stuck: readonly string[];
   /** What did not happen in time. */
   readonly late: readonly string[];
+  /** What befell it besides its fault: the history is that of another one. */
+  readonly besides: readonly string[];
   /** Deliveries before, during and after the fault, each, at least. */
   readonly perPhase: number;
 }
@@ -30,13 +32,15 @@ export interface Judgement {
   /**
    * Nothing was lost, repeated or out of order, nor any bound broken but one of time: the fault did
    * not bite as it was meant to, or something took too long. It may be the machine. On one that is
-   * known to be busy that holds for any bound: a client that hears nothing goes elsewhere.
+   * known to be busy that holds for any bound: a client that hears nothing goes elsewhere. And
+   * whatever the history says, if it is that of another fault.
    */
   readonly provesNothing: boolean;
 }
 
 /** Judges a run by the invariants, by what shows that the fault bit, and by the row's own judge. */
-export function judged(row: Row, { records, stuck, late, perPhase, ...run }: Ended): Judgement {
+export function judged(row: Row, ended: Ended): Judgement {
+  const { records, stuck, late, besides, perPhase, ...run } = ended;
   const expect: Expectations = {
     ...strict,
     silenceMs: 2 * heartbeatOf(row) + BUSY_MS + run.busyMs,
@@ -48,7 +52,7 @@ export function judged(row: Row, { records, stuck, late, perPhase, ...run }: End
   const own = row.judge?.({ ...run, figures: verdict.figures }) ?? [];
   const broken = own.filter((demand) => !holds(demand));
   const complaints = [
-    ...[...stuck, ...late].map((reason) => `did not go as it must: ${reason}`),
+    ...[...besides, ...stuck, ...late].map((reason) => `did not go as it must: ${reason}`),
     ...complaintsOf(verdict),
     ...broken.map(textOf),
   ];
@@ -59,7 +63,7 @@ export function judged(row: Row, { records, stuck, late, perPhase, ...run }: End
     verdict,
     demands: [...general(verdict, expect), ...bites(row, run.evidence), ...own],
     complaints,
-    provesNothing: complaints.length > 0 && wrong === 0,
+    provesNothing: besides.length > 0 || (complaints.length > 0 && wrong === 0),
   };
 }
 

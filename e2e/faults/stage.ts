@@ -26,6 +26,8 @@ const PATIENCE_MS = 30_000;
 /** What its clients left must be gone from a gateway so soon. */
 const SETTLE_MS = 3_000;
 export const KEY_PREFIX = 'faults';
+/** A master that is kept waiting for a processor must not look dead. */
+const DOWN_AFTER_MS = 1_500;
 const AOF = ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'];
 
 /** What a row needs to stand on. */
@@ -184,6 +186,12 @@ export class Stage {
     return gateway;
   }
 
+  /** What befell it although no fault asks for it. Where there are replicas, one is promoted. */
+  besides(): readonly string[] {
+    const failovers = this.sentinel?.failovers ?? 0;
+    return failovers > 1 ? [`the Sentinels replaced the master ${failovers} times, not once`] : [];
+  }
+
   /** Those that have not ended. */
   get alive(): readonly GatewayProcess[] {
     return this.gateways.filter(({ exit }) => exit === undefined);
@@ -300,7 +308,7 @@ async function openStore(
   plan: StagePlan,
 ): Promise<{ sentinel: SentinelGroup | undefined; servers: readonly RedisServer[] }> {
   if (plan.store === 'sentinel') {
-    const sentinel = await startSentinel();
+    const sentinel = await startSentinel({ downAfterMs: DOWN_AFTER_MS });
     return { sentinel, servers: sentinel.servers };
   }
   const base = plan.store === 'aof' ? AOF : ['--save', '', '--appendonly', 'no'];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { until } from '../deadline.ts';
 import type { RedisServer } from './redis-server.ts';
 import { startSentinel, talk } from './sentinel.ts';
 
@@ -19,7 +20,9 @@ describe('a Sentinel group of a test', () => {
     await group.lag();
     await talk(master.port, (redis) => redis.set('lost', '1'));
     await master.kill();
+    assert.equal(group.failovers, 0);
     const promoted: RedisServer = await group.promoted(master, 20_000);
+    await until(() => group.failovers === 1, { for: 'the failover to be counted' });
     assert.notEqual(promoted.port, master.port);
     await talk(promoted.port, async (redis) => {
       assert.deepEqual(await redis.mget('kept', 'lost'), ['1', null]);

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { until } from '../deadline.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
@@ -18,6 +18,8 @@ export interface SentinelGroup {
   lag(): Promise<void>;
   /** Waits until the Sentinels name another master than `old`, and it takes writes. */
   promoted(old: RedisServer, deadlineMs: number): Promise<RedisServer>;
+  /** Masters that were replaced so far. On a busy machine a master may look dead that is not. */
+  readonly failovers: number;
   stop(): Promise<void>;
 }
 
@@ -59,6 +61,8 @@ class Group implements SentinelGroup {
   readonly servers: RedisServer[] = [];
   readonly #sentinels: RedisServer[] = [];
   #password: string | undefined;
+  #watch: Redis | undefined;
+  #failovers = 0;
 
   get sentinels(): readonly string[] {
     return this.#sentinels.map(({ port }) => `127.0.0.1:${port}`);
@@ -85,6 +89,11 @@ class Group implements SentinelGroup {
       this.#sentinels.push(await startRedis({ config, sentinel: true }));
     }
     await this.#watched(replicas, sentinels - 1);
+    await this.#countFailovers();
+  }
+
+  get failovers(): number {
+    return this.#failovers;
   }
 
   async master(): Promise<RedisServer> {
@@ -119,6 +128,7 @@ class Group implements SentinelGroup {
   }
 
   async stop(): Promise<void> {
+    this.#watch?.disconnect();
     await Promise.all([...this.#sentinels, ...this.servers].map((server) => server.stop()));
   }
 
@@ -141,6 +151,15 @@ class Group implements SentinelGroup {
     );
   }
 
+  async #countFailovers(): Promise<void> {
+    const [sentinel] = this.#sentinels as [RedisServer];
+    this.#watch = connection(sentinel.port, this.#password);
+    this.#watch.on('message', () => {
+      this.#failovers += 1;
+    });
+    await this.#watch.subscribe('+switch-master');
+  }
+
   #ask<T>(command: readonly string[]): Promise<T> {
     const sentinel = this.#sentinels[0] as RedisServer;
     const asked = (redis: Redis) => redis.call('sentinel', ...command) as Promise<T>;
@@ -154,19 +173,24 @@ export async function talk<T>(
   speak: (redis: Redis) => Promise<T>,
   password?: string,
 ): Promise<T> {
-  const redis = new Redis(port, '127.0.0.1', {
-    ...(password === undefined ? {} : { password }),
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    socketTimeout: 5_000,
-  });
-  // Every command rejects with the same error; this event would be an unhandled one.
-  redis.on('error', () => {});
+  const redis = connection(port, password, { socketTimeout: 5_000 });
   try {
     return await speak(redis);
   } finally {
     redis.disconnect();
   }
+}
+
+function connection(port: number, password: string | undefined, options: RedisOptions = {}): Redis {
+  const redis = new Redis(port, '127.0.0.1', {
+    ...(password === undefined ? {} : { password }),
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    ...options,
+  });
+  // Every command rejects with the same error; this event would be an unhandled one.
+  redis.on('error', () => {});
+  return redis;
 }
 
 /** One field of INFO. */
