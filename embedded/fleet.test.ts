@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { embeddedPorts } from '../e2e/browser/embedded.ts';
 import { until } from '../e2e/deadline.ts';
 import type { HeldRing } from '../gateway/ring/ring-keeper.ts';
+import { createServer } from '../process/http.ts';
 import { firstRing } from '../protocol/ring.ts';
 import { Fleet, type Launch } from './fleet.ts';
 import { Refused } from './page-server.ts';

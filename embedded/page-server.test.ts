@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { embeddedPorts } from '../e2e/browser/embedded.ts';
+import { request } from '../process/http.ts';
 import type { FleetView } from './contract.ts';
 import { type Controlled, PageServer, pageOrigins, Refused } from './page-server.ts';
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer } from '../process/http.ts';
 import { type Action, actions, type FleetView, paths } from './contract.ts';
 import type { Asset } from './page-bundle.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { createServer } from '../process/http.ts';
 import { systemClock } from '../protocol/clock.ts';
 import { ManualClock } from '../protocol/testing/manual-clock.ts';
 import { askPeer, CutOff, type PeerAnswer } from './cut-off.ts';

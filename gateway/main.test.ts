@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { until, within } from '../e2e/deadline.ts';
 import { Child } from '../e2e/processes/child.ts';
 import { freePort } from '../e2e/processes/free-port.ts';
+import { createServer } from '../process/http.ts';
 import { TestClient } from './edge/testing/test-client.ts';
 
 const children: Child[] = [];

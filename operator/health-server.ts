@@ -1,5 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createServer } from '../process/http.ts';
 import { VARIABLE_PREFIX } from './settings/catalogue.ts';
 
 export interface HealthServerOptions {

@@ -107,6 +107,13 @@ describe('house rules on syntax', () => {
     assert.equal(found.length, 3);
   });
 
+  it('refuse the facade of node:http, of which types alone cost nothing', () => {
+    const source = (what: string) => `// Why.\nimport ${what} from 'node:http';\n`;
+    const found = ['{ request }', '{ type Server }', '* as http'].map(source);
+    for (const text of found) assert.equal(syntax({ 'gateway/http/a.ts': text }).length, 1, text);
+    assert.deepEqual(syntax({ 'gateway/http/a.ts': source('type { Server }') }), []);
+  });
+
   it('keep time and chance outside where a simulation drives the code', () => {
     const source = 'Date.now();\nnew Date();\nnew Date(5);\nsetTimeout(f, 1);\nMath.random();\n';
     const lines = syntax({ 'gateway/hub/a.ts': source }).map((line) => line.split(':')[1]);

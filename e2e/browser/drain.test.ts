@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { build, stop } from 'esbuild';
 import { Client } from '../../client/client.ts';
+import { createServer } from '../../process/http.ts';
 import { until } from '../deadline.ts';
 import { freePort } from '../processes/free-port.ts';
 import { GatewayProcess } from '../processes/gateway-process.ts';

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import type { Credentials } from '../../operator/kube/credentials.ts';
 import { kubeconfig } from '../../operator/kube/kubeconfig.ts';
 import type { Method } from '../../operator/kube/transport.ts';
 import { UndiciTransport } from '../../operator/kube/undici-transport.ts';
+import { createServer } from '../../process/http.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
 import { kubeconfigOf } from './kube-target.ts';
 import type { Target } from './target.ts';

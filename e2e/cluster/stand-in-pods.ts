@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Informer } from '../../operator/kube/informer.ts';
 import { isNotFound } from '../../operator/kube/kube-error.ts';
@@ -7,6 +7,7 @@ import { pathOf } from '../../operator/kube/resource.ts';
 import type { ObservedPod } from '../../operator/reconcile/copies.ts';
 import { CLUSTER_LABEL, PORTS } from '../../operator/reconcile/desired/names.ts';
 import { pods } from '../../operator/reconcile/resources.ts';
+import { createServer } from '../../process/http.ts';
 import { foregroundClock as clock } from '../../protocol/clock.ts';
 import { compareVersions } from '../../protocol/ring.ts';
 import { decodeRing, ringDigest } from '../../protocol/ring-document.ts';

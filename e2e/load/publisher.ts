@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http';
+import { Agent, request } from '../../process/http.ts';
 import type { Random } from '../../protocol/clock.ts';
 import { parsePosition } from '../../protocol/position.ts';
 import { pickOne } from '../../protocol/testing/chance.ts';
@@ -183,7 +183,7 @@ function json(text: string): Record<string, unknown> {
 function exchange(
   url: string,
   body: string,
-  agent: Agent,
+  agent: InstanceType<typeof Agent>,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const headers = {

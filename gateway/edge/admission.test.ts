@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { it } from 'node:test';
+import { IncomingMessage } from '../../process/http.ts';
 import { admissionProblem } from './admission.ts';
 
 function request(url: string, headers: Record<string, string> = { host: 'localhost' }) {

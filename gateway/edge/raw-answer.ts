@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from '../../process/http.ts';
 import type { ErrorName } from '../../protocol/codes.ts';
 import { REQUEST_ID } from './request-id.ts';
 

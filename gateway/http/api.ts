@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { createServer } from '../../process/http.ts';
 import type { Clock } from '../../protocol/clock.ts';
 import { errorCodes } from '../../protocol/codes.ts';
 import { formatPosition } from '../../protocol/position.ts';

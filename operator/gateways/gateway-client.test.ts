@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { Gateway } from '../../gateway/gateway.ts';
 import { silentLogger } from '../../gateway/logger.ts';
 import { settingsFrom } from '../../gateway/settings/load.ts';
+import { createServer } from '../../process/http.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { firstRing, SHARDS } from '../../protocol/ring.ts';
 import { encodeRing, ringDigest } from '../../protocol/ring-document.ts';

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { createServer } from '../../process/http.ts';
 import { ManualClock } from '../../protocol/testing/manual-clock.ts';
 import { type HttpRequest, Unanswered } from './transport.ts';
 import { endWhenSilent, UndiciTransport } from './undici-transport.ts';

@@ -48,6 +48,7 @@ const layers: readonly Layer[] = [
     'gateway/stream',
   ]),
   layer('gateway/edge', /^gateway\/(edge|auth)\//, [
+    'process',
     'protocol',
     'gateway/settings',
     'gateway/logger.ts',
@@ -55,6 +56,7 @@ const layers: readonly Layer[] = [
     'gateway/hub',
   ]),
   layer('gateway/http', /^gateway\/(http|admin)\//, [
+    'process',
     'protocol',
     'gateway/settings',
     'gateway/logger.ts',
@@ -82,6 +84,7 @@ const layers: readonly Layer[] = [
   layer('embedded/page', /^embedded\/page\//, ['protocol', 'client', 'embedded/contract']),
   layer('embedded/contract', /^embedded\/contract\.ts$/, []),
   layer('embedded', /^embedded\//, [
+    'process',
     'protocol',
     'client',
     'gateway',

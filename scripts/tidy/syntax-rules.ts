@@ -4,7 +4,9 @@ import {
   isCallExpression,
   isFunctionLikeDeclaration,
   isIdentifier,
+  isImportDeclaration,
   isNewExpression,
+  isStringLiteral,
 } from 'typescript/unstable/ast/is';
 import { isMain, isTestCode } from './layers.ts';
 import { dottedName, isTestCall, lineOf, walk } from './syntax.ts';
@@ -24,6 +26,7 @@ export function checkSyntax(modules: Iterable<Module>): Offence[] {
         parameterProblem(node) ??
         castProblem(node) ??
         leftoverProblem(node) ??
+        facadeProblem(ast, node) ??
         banProblem(node, bans);
       if (message !== undefined) offences.push({ path, line: lineOf(ast, node), message });
     });
@@ -73,6 +76,14 @@ function leftoverProblem(node: Node): string | undefined {
   const name = dottedName(node.expression);
   if (name === undefined || !/^(test|it|describe|suite)\.only$/.test(name)) return undefined;
   return `${name} hides all other tests of the file`;
+}
+
+/** What is imported as types alone is gone when the program runs. */
+function facadeProblem(ast: SourceFile, node: Node): string | undefined {
+  if (!isImportDeclaration(node) || !isStringLiteral(node.moduleSpecifier)) return undefined;
+  if (node.moduleSpecifier.text !== 'node:http') return undefined;
+  if (/^\s*import type\b/m.test(ast.text.slice(node.pos, node.end))) return undefined;
+  return 'makes each process load undici: take it from process/http.ts, and types by `import type`';
 }
 
 interface Ban {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { exportJWK, SignJWT } from 'jose';
+import { createServer } from '../../../process/http.ts';
 import { systemClock } from '../../../protocol/clock.ts';
 import { ManualClock } from '../../../protocol/testing/manual-clock.ts';
 import { silentLogger } from '../../logger.ts';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
+import { createServer } from '../../../process/http.ts';
 import { type PlacementKey, placementKey } from '../placement.ts';
 import { clientRequest } from './dial.ts';
 

@@ -1,5 +1,6 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket as NetSocket } from 'node:net';
+import { Agent, request } from '../../../process/http.ts';
 import type { Clock } from '../../../protocol/clock.ts';
 import type { Owner, PlacementKey } from '../placement.ts';
 import { CLIENT_ADDRESS, HOP, HOP_UPGRADE } from './hop-door.ts';

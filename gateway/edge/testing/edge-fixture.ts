@@ -1,5 +1,6 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createServer } from '../../../process/http.ts';
 import { type Clock, systemClock } from '../../../protocol/clock.ts';
 import { silentCounts } from '../../hub/counts.ts';
 import { TopicHub } from '../../hub/topic-hub.ts';
