@@ -32,7 +32,7 @@ const ONE_BY_ONE: AtOnce = { least: 1, most: 1, idle: () => 0 };
 /** Each has a cluster of its own. Much of its time it waits for one, and another finds room. */
 const TOGETHER: AtOnce = {
   ...{ least: 1, most: 3, idle: () => processors.idle() },
-  apart: isCrowded,
+  heavy: { is: isCrowded, most: 1 },
 };
 /** Sees all of this machine before and after: beside another it would see that. */
 const ALONE = 'e2e/cluster/leftovers.e2e.ts';

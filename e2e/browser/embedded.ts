@@ -5,6 +5,7 @@ import { decodeRing } from '../../protocol/ring-document.ts';
 import { until } from '../deadline.ts';
 import { Child } from '../processes/child.ts';
 import { freePorts } from '../processes/free-port.ts';
+import { fileOf } from '../processes/programs.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const START_MS = 30_000;
@@ -24,10 +25,9 @@ export class Embedded {
   /** Starts it and waits until it serves the page. */
   static async start(args: readonly string[] = []): Promise<Embedded> {
     const port = await embeddedPorts();
-    const main = join(ROOT, 'embedded', 'main.ts');
     const child = new Child({
       command: process.execPath,
-      args: [main, '--port', String(port), ...args],
+      args: [fileOf('embedded'), '--port', String(port), ...args],
       cwd: ROOT,
     });
     const embedded = new Embedded(port, child);

@@ -3,7 +3,7 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost, type Demand } from './demands.ts';
 import { type Evidence, noGaps, type Run } from './judges.ts';
-import { movers, placed, SILENT_MS } from './movers.ts';
+import { movers, patientMovers, placed, SILENT_MS } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -19,7 +19,7 @@ const SHARE = movers.shape.movers / 6;
 
 export const writerRows: readonly Row[] = [
   {
-    ...movers,
+    ...patientMovers,
     row: '18',
     title: 'the gateway that writes the ring is frozen, and wakes up when another one writes',
     bites: { interrupted: SHARE, generations: 1 },
@@ -28,7 +28,7 @@ export const writerRows: readonly Row[] = [
     judge: oneRing,
   },
   {
-    ...movers,
+    ...patientMovers,
     row: '18k',
     title: 'the gateway that writes the ring is killed between its write and the answer',
     proxied: true,

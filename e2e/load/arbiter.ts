@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { type ChainableCommander, Redis } from 'ioredis';
 import { decodeEntry } from '../../gateway/stream/redis/entry-codec.ts';
 import { redisKeys } from '../../gateway/stream/redis/keys.ts';
 import { within } from '../deadline.ts';
@@ -65,7 +65,7 @@ export class Arbiter {
   async readAll(): Promise<void> {
     for (const watch of this.#watches) watch.again();
     const redis = await this.#connection();
-    for (const watch of this.#watches) while (await watch.read(redis));
+    for (const watch of this.#watches) while (await look([watch], redis));
     for (const watch of this.#watches) watch.conclude();
   }
 
@@ -88,8 +88,7 @@ export class Arbiter {
   }
 
   async #round(): Promise<void> {
-    const redis = await this.#connection();
-    for (const watch of this.#watches) await watch.read(redis);
+    await look(this.#watches, await this.#connection());
   }
 
   async #connection(): Promise<Redis> {
@@ -119,6 +118,23 @@ interface WatchedKeys {
 /** `q` begins with the epoch, which is followed by a space. */
 type Reply = [q: string | null, seq: string | null, chain: string | null];
 type Raw = [id: Buffer, fields: Buffer[]];
+type Answers = [topic: Reply, world: string | null, oldest: Raw[], newest: Raw[]];
+const ANSWERS = 4;
+
+/** One look at topics, atomic. True: there is more to read of one. */
+async function look(watches: readonly TopicWatch[], redis: Redis): Promise<boolean> {
+  const t = nanoseconds();
+  const transaction = redis.multi();
+  for (const watch of watches) watch.ask(transaction);
+  const answers = ((await transaction.exec()) ?? []).map(([error, value]) => {
+    if (error !== null) throw error;
+    return value;
+  });
+  const more = watches.map((watch, index) =>
+    watch.take(t, answers.slice(index * ANSWERS, (index + 1) * ANSWERS) as Answers),
+  );
+  return more.includes(true);
+}
 
 class TopicWatch {
   head = 0;
@@ -146,28 +162,24 @@ class TopicWatch {
     this.#seen = 0;
   }
 
-  /** One look, atomic. True: there is more to read. */
-  async read(redis: Redis): Promise<boolean> {
-    const t = nanoseconds();
+  /** Asks for as many answers as `Answers` has. */
+  ask(transaction: ChainableCommander): void {
     const { log, meta, world } = this.#keys;
-    const results = await redis
-      .multi()
+    transaction
       .hmget(meta, 'q', 's', 'c')
       .hget(world, 'e')
       .xrangeBuffer(log, '-', '+', 'COUNT', 1)
-      .xrangeBuffer(log, `(${this.#seen}-0`, '+', 'COUNT', PAGE)
-      .exec();
-    const [topic, born, oldest, newest] = (results ?? []).map(([error, value]) => {
-      if (error !== null) throw error;
-      return value;
-    });
-    const [q, seq, chain] = topic as Reply;
+      .xrangeBuffer(log, `(${this.#seen}-0`, '+', 'COUNT', PAGE);
+  }
+
+  /** True: there is more to read. */
+  take(t: number, [topic, world, oldest, newest]: Answers): boolean {
+    const [q, seq, chain] = topic;
     const epoch = q?.split(' ')[0] ?? null;
-    this.#lineage({ t, epoch, seq: Number(seq ?? 0), chain, world: born as string | null });
-    this.#retained(t, oldest as Raw[]);
-    const entries = newest as Raw[];
-    for (const raw of entries) this.#entry(t, raw);
-    return entries.length === PAGE;
+    this.#lineage({ t, epoch, seq: Number(seq ?? 0), chain, world });
+    this.#retained(t, oldest);
+    for (const raw of newest) this.#entry(t, raw);
+    return newest.length === PAGE;
   }
 
   /** The last word: what the topic is now. */

@@ -149,7 +149,11 @@ export class Load {
 
   /** Whoever is attached has everything up to these heads. */
   level(heads: ReadonlyMap<string, Place>, except: ReadonlySet<string> = new Set()): boolean {
-    return this.laggards(heads, except).length === 0;
+    return this.subscribers.every(
+      (one) =>
+        except.has(one.name) ||
+        one.topics.every((topic) => reached(one.place(topic), heads.get(topic))),
+    );
   }
 
   /** Who is not, and where. */

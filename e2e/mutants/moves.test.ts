@@ -7,26 +7,27 @@ import { delegate } from '../simulation/expedition.ts';
 const WORLDS = 150;
 const MUTANT_MS = 60_000;
 
-/** A known bug, and what must be said of it. */
-const mutants: readonly (readonly [string, readonly string[]])[] = [
-  ['move-drops-topics', ['I6', 'I9']],
-  ['move-drops-publishes', ['answers']],
-  ['move-repeats', ['I3', 'I4']],
-  ['move-skips', ['I4', 'I6']],
-  ['no-shares', ['budget']],
-  ['older-ring', ['ring']],
-  ['two-writers', ['ring']],
-  ['sent-about', ['hops']],
-  ['no-rebalance', ['home']],
+/** A known bug, what must be said of it, and where it was found last: that world comes first. */
+const mutants: readonly (readonly [string, readonly string[], number])[] = [
+  ['move-drops-topics', ['I6', 'I9'], 1],
+  ['move-drops-publishes', ['answers'], 2],
+  ['move-repeats', ['I3', 'I4'], 2],
+  ['move-skips', ['I4', 'I6'], 5],
+  ['no-shares', ['budget'], 5],
+  ['older-ring', ['ring'], 26],
+  ['two-writers', ['ring'], 106],
+  ['sent-about', ['hops'], 28],
+  ['no-rebalance', ['home'], 9],
 ];
 
 describe('clients and gateways that move wrongly are found', () => {
-  for (const [name, breaks] of mutants) {
+  for (const [name, breaks, likely] of mutants) {
     it(name, { timeout: MUTANT_MS }, async (t) => {
       const mutant = join(import.meta.dirname, `${name}.ts`);
-      const range = { first: 1, step: 1, last: WORLDS };
-      const { failure, worlds } = await delegate({ ...range, ring: true }, [mutant]);
-      assert.ok(failure, `not noticed in ${worlds} worlds`);
+      const failureIn = async (first: number, last: number) =>
+        (await delegate({ first, last, step: 1, ring: true }, [mutant])).failure;
+      const failure = (await failureIn(likely, likely)) ?? (await failureIn(1, WORLDS));
+      assert.ok(failure, `not noticed in ${WORLDS} worlds`);
       t.diagnostic(`in world ${failure.seed}`);
       const found = failure.broken.some((invariant) => breaks.includes(invariant));
       assert.ok(found, failure.text);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { until } from '../deadline.ts';
 import { Child, type Exit } from './child.ts';
 import { freePort } from './free-port.ts';
+import { fileOf, sourceOf } from './programs.ts';
 
 /** A setting's value, or a section of them. */
 export type SettingsTree = {
@@ -125,11 +126,12 @@ export class GatewayProcess {
   async restart(): Promise<void> {
     this.#planned = false;
     this.#reports = 0;
-    const modules = [SELF_REPORT, ...(this.#options.imports ?? [])];
-    const imports = modules.flatMap((module) => ['--import', module]);
+    const bugs = this.#options.imports ?? [];
+    const imports = [SELF_REPORT, ...bugs].flatMap((module) => ['--import', module]);
+    const file = bugs.length > 0 ? sourceOf('gateway') : fileOf('gateway');
     const child = new Child({
       command: process.execPath,
-      args: ['--expose-gc', ...imports, join(ROOT, 'gateway/main.ts')],
+      args: ['--expose-gc', ...imports, file],
       cwd: ROOT,
       env: environment(this.#settings()),
     });

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 
 /** Shorter than this says little: the system counts in ticks of some ms. */
-const SHORTEST_MS = 900;
+const SHORTEST_MS = 400;
 
 interface Times {
   readonly all: number;

@@ -103,9 +103,11 @@ describe('the test runner', () => {
     assert.equal(await crowd({ idle: () => 0.1 }), 1);
   });
 
-  it('keeps files apart that would be in the way of each other', async () => {
-    assert.equal(await crowd({ apart: (file) => !file.includes('b.test') }), 2);
-    assert.equal(await crowd({ apart: () => true }), 1);
+  it('begins no more of those that are heavy than it may', async () => {
+    const some = (file: string) => !file.includes('b.test');
+    assert.equal(await crowd({ heavy: { is: some, most: 1 } }), 2);
+    assert.equal(await crowd({ heavy: { is: () => true, most: 1 } }), 1);
+    assert.equal(await crowd({ heavy: { is: () => true, most: 2 } }), 2);
   });
 
   it('kills a file that does not end in time', async () => {

@@ -51,19 +51,19 @@ interface RawEvent {
 
 export interface RunOptions {
   readonly root: string;
-  /** The heaviest first. */
+  /** The longest first. */
   readonly files: readonly string[];
   readonly atOnce: AtOnce;
   /** Longest time of one file; then its process is killed and the file has failed. */
   readonly fileDeadlineMs: number;
 }
 
-/** How many files run at a time: more than `least` only while processors have nothing to do. */
+/** How many files run at a time: more than `least` where processors would have nothing to do. */
 export interface AtOnce {
   readonly least: number;
   readonly most: number;
-  /** Files of which no two run at a time. Default: none. */
-  readonly apart?: (file: string) => boolean;
+  /** Files of which fewer run at a time: they would keep each other waiting. Default: none. */
+  readonly heavy?: { readonly is: (file: string) => boolean; readonly most: number };
   /** Share of the processors' time that nobody used of late, 0 to 1. */
   readonly idle: () => number;
 }
@@ -76,8 +76,10 @@ const MOST_LATE = 3;
 
 /** A file more takes about half a processor of two. */
 const ROOM = 0.25;
+/** Whoever has work to do waits for a processor. */
+const FULL = 0.05;
 /** A file that was begun shows in the processors' time by then. */
-const LOOK_MS = 1_000;
+const LOOK_MS = 500;
 
 /**
  * Runs each file in a process of its own. `onEvent` hears of one file after the other. One that
@@ -102,8 +104,9 @@ export async function runTests(
     running.set(file, run);
   };
   const waiting = [...options.files];
+  const level = new Level(options.atOnce);
   while (waiting.length > 0) {
-    await room(running, options.atOnce);
+    await room(running, level);
     const next = nextOf(waiting, running, options.atOnce);
     if (next === undefined) await Promise.race(running.values());
     else begin(next);
@@ -135,21 +138,43 @@ function latenessOf({ events, killed }: FileRun): string[] {
 function nextOf(
   waiting: string[],
   running: ReadonlyMap<string, unknown>,
-  { apart = () => false }: AtOnce,
+  { heavy = { is: () => false, most: 0 } }: AtOnce,
 ): string | undefined {
-  const occupied = [...running.keys()].some(apart);
-  const index = waiting.findIndex((file) => !occupied || !apart(file));
+  const full = [...running.keys()].filter(heavy.is).length >= heavy.most;
+  const index = waiting.findIndex((file) => !full || !heavy.is(file));
   return index === -1 ? undefined : waiting.splice(index, 1)[0];
 }
 
-async function room(
-  running: ReadonlyMap<string, Promise<void>>,
-  { least, most, idle }: AtOnce,
-): Promise<void> {
-  while (running.size >= least) {
-    await Promise.race([...running.values(), pause(LOOK_MS)]);
+/** How many may run now: one more while processors are idle, one less while they are not at all. */
+class Level {
+  readonly #atOnce: AtOnce;
+  #now: number;
+  #looked = performance.now();
+
+  constructor(atOnce: AtOnce) {
+    this.#atOnce = atOnce;
+    this.#now = atOnce.least;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  look(): void {
+    if (performance.now() - this.#looked < LOOK_MS) return;
+    this.#looked = performance.now();
+    const { least, most, idle } = this.#atOnce;
     const unused = idle();
-    if (running.size < most && unused >= ROOM) return;
+    if (unused >= ROOM) this.#now = Math.min(this.#now + 1, most);
+    else if (unused < FULL) this.#now = Math.max(this.#now - 1, least);
+  }
+}
+
+async function room(running: ReadonlyMap<string, Promise<void>>, level: Level): Promise<void> {
+  level.look();
+  while (running.size >= level.now) {
+    await Promise.race([...running.values(), pause(LOOK_MS)]);
+    level.look();
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { until } from '../../../e2e/deadline.ts';
+import { pause, until } from '../../../e2e/deadline.ts';
 import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { talk } from '../../../e2e/processes/sentinel.ts';
 import { systemClock } from '../../../protocol/clock.ts';
@@ -85,6 +85,7 @@ describe('When the URL changes while a gateway publishes', () => {
         const message: Draft = { topic: 't', data, identity: '', producer, ack: 'leader' };
         const { outcome } = await stream.publish(message);
         if (outcome === 'ok') acknowledged = seq;
+        await pause(1);
       }
     })();
     stop.push(() => {
