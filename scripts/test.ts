@@ -43,9 +43,15 @@ const LONGEST = [
   'gateway/gateway.test',
   'gateway/edge/drain',
   'e2e/',
+  'gateway/stream/redis/',
+  'gateway/stream/memory/memory-log',
   'gateway/ring/redis/',
-  'embedded/run',
+  'gateway/redis-',
+  'gateway/moves',
   'gateway/main',
+  'gateway/edge/hostile-peers',
+  'embedded/run',
+  'scripts/observability/rules',
 ];
 
 function byLength(a: string, b: string): number {

@@ -74,8 +74,8 @@ export const WARNING = 'warning: ';
 /** Files that may run again; more of them are no accident. */
 const MOST_LATE = 3;
 
-/** A file more takes about half a processor of two. */
-const ROOM = 0.25;
+/** A file more takes less than half a processor of two, most of the time. */
+const ROOM = 0.2;
 /** Whoever has work to do waits for a processor. */
 const FULL = 0.05;
 /** A file that was begun shows in the processors' time by then. */
