@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, test } from 'node:test';
-import { until } from '../../../e2e/deadline.ts';
+import { until, within } from '../../../e2e/deadline.ts';
 import { type RedisServer, startRedis } from '../../../e2e/processes/redis-server.ts';
 import { info, startSentinel, talk } from '../../../e2e/processes/sentinel.ts';
 import { systemClock } from '../../../protocol/clock.ts';
@@ -11,6 +12,8 @@ import { SentinelWatch } from './redis-sentinel-watch.ts';
 
 /** Longer than any test: nobody gives a connection up because it is silent. */
 const NEVER_MS = 60_000;
+/** The client's own patience with a stream that was ended is 2 s. */
+const CUT_MS = 1_500;
 
 const yes = () => true;
 const no = () => false;
@@ -64,6 +67,40 @@ describe('When the Sentinels choose another master', () => {
     assert.equal(await info(old, 'role'), 'master');
     assert.deepEqual(await ours(old), []);
     await a.back();
+  });
+
+  test('a handshake that is under way when it closes is cut: its answer is not read', async () => {
+    const came: Socket[] = [];
+    // As long as it does not close, and nobody cuts it, it can be written to.
+    const sentinel = createServer({ allowHalfOpen: true }, (socket) => came.push(socket.resume()));
+    await new Promise<void>((resolve) => sentinel.listen(0, '127.0.0.1', resolve));
+    open.push({
+      stop: async () => {
+        for (const socket of came) socket.destroy();
+        sentinel.close();
+      },
+    });
+    const { port } = sentinel.address() as AddressInfo;
+    const watch = new SentinelWatch({
+      settings: {
+        ...gatewaySettings.parse({ redis: { connectTimeoutMs: NEVER_MS } }).redis,
+        sentinels: [`127.0.0.1:${port}`],
+        sentinelName: 'main',
+        sentinelTls: true,
+      },
+      onSwitched: () => {},
+    });
+    watch.open();
+    await until(() => came.length > 0, { for: 'a connection', deadlineMs: WAIT_MS });
+    const [socket] = came as [Socket];
+    // With an error or without one.
+    const refused = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+    watch.close();
+    // The begin of a long record of TLS, byte by byte: nothing is wrong with it yet.
+    socket.write(Buffer.from([0x16, 3, 3, 0x3f, 0xff]));
+    const answering = setInterval(() => socket.write('-'), 20);
+    await within(refused, { for: 'the answer to be refused', deadlineMs: CUT_MS });
+    clearInterval(answering);
   });
 
   test('it is heard after an absence too, and others’ masters are not heeded', async () => {
