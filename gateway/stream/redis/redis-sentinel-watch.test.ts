@@ -90,6 +90,7 @@ describe('When the Sentinels choose another master', () => {
       },
       onSwitched: () => {},
     });
+    open.push({ stop: async () => watch.close() });
     watch.open();
     await until(() => came.length > 0, { for: 'a connection', deadlineMs: WAIT_MS });
     const [socket] = came as [Socket];
@@ -99,8 +100,8 @@ describe('When the Sentinels choose another master', () => {
     // The begin of a long record of TLS, byte by byte: nothing is wrong with it yet.
     socket.write(Buffer.from([0x16, 3, 3, 0x3f, 0xff]));
     const answering = setInterval(() => socket.write('-'), 20);
+    open.push({ stop: async () => clearInterval(answering) });
     await within(refused, { for: 'the answer to be refused', deadlineMs: CUT_MS });
-    clearInterval(answering);
   });
 
   test('it is heard after an absence too, and others’ masters are not heeded', async () => {
