@@ -29,11 +29,14 @@ export const movers = {
   volume: 2,
 } as const;
 
-/** The same where the fault takes its time: with a quarter of the traffic in between. */
-export const patientMovers = {
-  ...movers,
-  shape: { ...movers.shape, everyMs: 320 },
-} as const;
+/** The same with less traffic: one message of a publisher in so many ms. */
+const every = (everyMs: number) => ({ ...movers, shape: { ...movers.shape, everyMs } });
+
+/** Where the fault takes its time. */
+export const patientMovers = every(320);
+
+/** Where it takes a quarter of a minute. */
+export const leisurelyMovers = every(600);
 
 /** Clients that can move notice nothing. */
 export function undisturbed(run: Run): Demand[] {

@@ -6,7 +6,15 @@ import { agreed } from '../processes/ring-view.ts';
 import { ringOnBoard } from './board.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, ownersBy, PLACED_MS, patientMovers, placed, returned } from './movers.ts';
+import {
+  byName,
+  leisurelyMovers,
+  movers,
+  ownersBy,
+  PLACED_MS,
+  placed,
+  returned,
+} from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -17,7 +25,7 @@ const SHARE = movers.shape.movers / 20;
 
 export const ownerRows: readonly Row[] = [
   {
-    ...patientMovers,
+    ...leisurelyMovers,
     row: '8',
     title: 'a gateway that does not reach the board and another one own the same shards',
     proxied: true,

@@ -5,7 +5,7 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps, resumedWithin } from './judges.ts';
-import { movers, patientMovers, placed, undisturbed } from './movers.ts';
+import { leisurelyMovers, movers, patientMovers, placed, undisturbed } from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -64,7 +64,7 @@ export const ringRows: readonly Row[] = [
     ],
   },
   {
-    ...patientMovers,
+    ...leisurelyMovers,
     row: '6',
     title: 'a gateway leaves, comes back, and leaves again',
     bites: { moved: MOVERS / 5, left: 2, rings: RINGS },

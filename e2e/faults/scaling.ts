@@ -20,7 +20,7 @@ export const scalingRows: readonly Row[] = [
     row: '6s',
     title: 'two gateways become four and then two again',
     gateways: 2,
-    shape: { ...movers.shape, movers: CLIENTS, everyMs: 400 },
+    shape: { ...movers.shape, movers: CLIENTS, everyMs: 700 },
     // As in production, all have the ring without the one that leaves before it asks anybody to go:
     // who comes by a move to somebody who does not own it stays there until the next ring.
     settings: { placement: { key: 'query:key' }, edge: { drainGraceMs: 3_000 } },

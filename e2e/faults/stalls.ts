@@ -4,7 +4,15 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost, atMostMs } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { byName, movers, patientMovers, placed, SILENT_MS, undisturbed } from './movers.ts';
+import {
+  byName,
+  leisurelyMovers,
+  movers,
+  patientMovers,
+  placed,
+  SILENT_MS,
+  undisturbed,
+} from './movers.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
 
@@ -52,7 +60,7 @@ export const stallRows: readonly Row[] = [
     ],
   },
   {
-    ...patientMovers,
+    ...leisurelyMovers,
     row: '13r',
     title: 'a gateway is frozen until its shards are given away, and wakes up again',
     settings: { placement: { key: 'query:key' } },

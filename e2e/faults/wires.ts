@@ -2,7 +2,7 @@ import type { GatewayProcess } from '../processes/gateway-process.ts';
 import { agreed } from '../processes/ring-view.ts';
 import { atMost } from './demands.ts';
 import { type Evidence, noGaps } from './judges.ts';
-import { patientMovers } from './movers.ts';
+import { leisurelyMovers } from './movers.ts';
 import { drained } from './rings.ts';
 import type { Row } from './row.ts';
 import type { Stage } from './stage.ts';
@@ -18,12 +18,12 @@ const SILENCE_MS = 40_000;
 
 export const wireRows: readonly Row[] = [
   {
-    ...patientMovers,
+    ...leisurelyMovers,
     row: '2n',
     title:
       'a gateway is asked to leave (SIGTERM) while 30 % of packets are lost, the rest 100 ms late',
     wired: true,
-    shape: { ...patientMovers.shape, movers: CLIENTS },
+    shape: { ...leisurelyMovers.shape, movers: CLIENTS },
     large: { shape: { everyMs: 60 } },
     // A TCP that sees so much loss is silent for seconds, and that must be none of its ends.
     settings: {
