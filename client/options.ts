@@ -39,7 +39,7 @@ export interface ClientOptions {
   readonly publishTimeoutMs?: number;
   /**
    * A publish without an answer is not sent again when its first sending is this long ago, in ms.
-   * Must be less than the gateways' `idempotencyWindowS`. Default 100,000.
+   * At most five sixths of the gateways' `idempotencyWindowS`. Default 100,000.
    */
   readonly resendWindowMs?: number;
   /** Publishes without an answer, queued ones included. Default 1,000. */

@@ -3,11 +3,13 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock, Random } from '../protocol/clock.ts';
 import { type Check, createAdmin } from './admin/admin-api.ts';
 import { CommandTokens } from './admin/command-tokens.ts';
-import { askPeer, CutOff } from './cut-off.ts';
+import type { CutOff } from './cut-off.ts';
 import { ConfiguredAuthenticator } from './edge/auth/authenticator.ts';
+import { Backlog } from './edge/backlog.ts';
 import type { Drained } from './edge/drain.ts';
 import { Edge } from './edge/edge.ts';
 import { claimOf } from './edge/placement.ts';
+import { cutOffOf } from './gateway-cut-off.ts';
 import { GatewayDrain } from './gateway-drain.ts';
 import { GatewayRing } from './gateway-ring.ts';
 import { createApi } from './http/api.ts';
@@ -25,6 +27,7 @@ import type { PodBoard } from './ring/pod-board.ts';
 import type { HeldRing } from './ring/ring-keeper.ts';
 import { openSecrets, type Secrets } from './secrets.ts';
 import type { Settings } from './settings/declaration.ts';
+import { resendSlackMs, resendWindowMs } from './settings/idempotency.ts';
 import { settingsWarnings } from './settings/relations.ts';
 import { StartWait } from './start-wait.ts';
 import { makeStore, type Store } from './store.ts';
@@ -58,6 +61,7 @@ interface Running {
   readonly authenticator: ConfiguredAuthenticator;
   readonly store: Store;
   readonly stream: TopicStream;
+  readonly backlog: Backlog;
   readonly hub: TopicHub;
   readonly edge: Edge;
   readonly ring: GatewayRing;
@@ -96,7 +100,11 @@ export class Gateway {
     const startMs = this.#redisMs + START_MS;
     this.#lifecycle = new Lifecycle({ clock, logger, startMs, stopMs: STOP_MS });
     this.#wait = new StartWait({ clock, logger, limitMs: settings.startWaitS * 1_000 });
-    this.#cutOff = this.#makeCutOff();
+    this.#cutOff = cutOffOf(settings, {
+      ...{ clock, random: parts.random, logger },
+      peers: () => this.#peers(),
+      edge: () => this.#running?.edge,
+    });
     this.#admin = createAdmin({
       pod: settings.pod,
       host: settings.adminHost,
@@ -202,29 +210,6 @@ export class Gateway {
     return this.#settings.startWaitS * 1_000 + this.#redisMs + START_MS;
   }
 
-  #makeCutOff(): CutOff {
-    const { clock, random, logger } = this.#parts;
-    const { pod, redis } = this.#settings;
-    const timeoutMs = redis.socketTimeoutMs;
-    const ask = { pod, clock, timeoutMs, fetch: globalThis.fetch };
-    return new CutOff({
-      peers: () => this.#peers(),
-      // What loses Redis with us may be back one longest wait before us: that is no reason to move.
-      intervalMs: Math.max(timeoutMs, redis.reconnectMaxMs),
-      ...{ clock, random },
-      ask: (peer) => askPeer(peer, ask),
-      onChange: (cutOff) => {
-        if (cutOff) {
-          logger.warn({}, 'cut off from Redis, which peers reach: clients are moved away');
-          this.#running?.edge.moveAway();
-        } else {
-          logger.info({}, 'no longer cut off');
-          this.#running?.edge.stay();
-        }
-      },
-    });
-  }
-
   /** Somebody outside who decides on rings gives all gateways the same admin port. */
   #peers(): readonly string[] {
     const { peers, adminPort } = this.#settings;
@@ -298,18 +283,20 @@ export class Gateway {
       name: 'the client port',
       start: async () => {
         if (this.#running === undefined) throw new Error('the stream is not started');
-        const { edge, api } = this.#running;
+        const { edge, api, backlog } = this.#running;
         await api.ready();
+        backlog.start();
         edge.attach(api.server as Server);
         listening(await listen(api, { host, port, option: 'port' }));
       },
       stop: async () => {
         if (this.#running === undefined) return;
-        const { edge, api } = this.#running;
+        const { edge, api, backlog } = this.#running;
         // From here on nobody is let in; whoever is here is shown out.
         const closed = api.close();
         await edge.stop();
         await closed;
+        backlog.stop();
       },
     };
   }
@@ -349,6 +336,10 @@ export class Gateway {
       page: { entries: pageEntries, bytes: pageBytes },
       ...{ clock, random, counts: metrics.hub },
     });
+    const backlog = new Backlog({
+      ...{ stream, clock },
+      withinMs: Math.min(resendSlackMs(settings.stream) / 2, settings.edge.helloTimeoutMs),
+    });
     const board = this.#parts.boardLine?.(store.board) ?? store.board;
     const ring = new GatewayRing({
       ...{ settings, clock, random, logger, board, wire: store.wire },
@@ -357,7 +348,10 @@ export class Gateway {
       answer: (ask) => answerAbout(edge.clients, ask),
     });
     const { allowedOrigins } = settings.auth;
-    const front = { ...shared, stream, authenticator, allowedOrigins };
+    const front = {
+      ...{ ...shared, stream, authenticator, allowedOrigins, backlog },
+      resendWindowMs: resendWindowMs(settings.stream),
+    };
     const edge = new Edge({
       ...front,
       ...{ hub, settings: settings.edge, retentionS, counts: this.#tally.edge(metrics.edge) },
@@ -370,7 +364,7 @@ export class Gateway {
       ...{ settings: settings.http, edge: settings.edge, placement: settings.placement, pageBytes },
       ...{ ring: ring.source, allPods: ring.allPods, counts: this.#tally.http(metrics.http) },
     });
-    return { authenticator, store, stream, hub, edge, ring, api };
+    return { authenticator, store, stream, backlog, hub, edge, ring, api };
   }
 
   #observe({ hub, stream, ring, edge }: Running): void {

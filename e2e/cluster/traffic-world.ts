@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { gatewaySettings } from '../../gateway/settings/declaration.ts';
 import { minimal } from '../../operator/api/testing/samples.ts';
 import type { WsCluster, WsClusterSpecInput } from '../../operator/api/wscluster.ts';
+import { RING_KEYS } from '../../operator/reconcile/desired/mounts.ts';
+import { decodeRing } from '../../protocol/ring-document.ts';
 import { Late } from '../../scripts/testing/late.ts';
 import { until } from '../deadline.ts';
 import { processesOfPod } from '../lab/pod-processes.ts';
@@ -157,6 +159,13 @@ export class TrafficWorld {
       readonly items: readonly (Podlike & { metadata: { deletionTimestamp?: string } })[];
     };
     return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  }
+
+  /** Names of the gateways in the ring that was written last. */
+  async inRing(): Promise<string[]> {
+    const path = `-o=jsonpath={.data.${RING_KEYS.ring.replaceAll('.', '\\.')}}`;
+    const document = await this.kubectl('get', 'configmap', `${this.at.name}-ring`, path);
+    return decodeRing(document).members.map(({ id }) => id);
   }
 
   /** Resolves when the program has ended, too: its object is gone at once. */

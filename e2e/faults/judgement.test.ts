@@ -187,6 +187,7 @@ const judgements: Readonly<Record<string, Judged>> = {
     },
   ],
   13: undisturbed,
+  '13f': undisturbed,
   '13r': [
     run(),
     {

@@ -1,6 +1,6 @@
 import { pause, until } from '../deadline.ts';
 import { atMost } from './demands.ts';
-import { noGaps, resumedWithin } from './judges.ts';
+import { type Evidence, noGaps, resumedWithin } from './judges.ts';
 import type { Row } from './row.ts';
 import { HEARTBEAT_MS } from './settings.ts';
 import type { Stage } from './stage.ts';
@@ -16,6 +16,13 @@ const RESUMED_MS = 2_000;
 const SLOW_MS = 60;
 /** Rarely: what was read last is proved by leaving alone. */
 const MARKER_MS = 500;
+
+/** For what is sent again within 8 s, as publishers over HTTP do here: more than six fifths. */
+const WINDOW_S = 10;
+const SENT_AGAIN_MS = 9_000;
+/** An id is forgotten after two windows at the latest. */
+const FORGOTTEN_MS = 2_000 * WINDOW_S;
+const UNDER_WAY = 10;
 
 export const podRows: readonly Row[] = [
   {
@@ -74,7 +81,39 @@ export const podRows: readonly Row[] = [
     },
     judge: noGaps,
   },
+  {
+    row: '13f',
+    title: 'a gateway wakes up with publishes that others wrote, and the log has forgotten',
+    store: 'memory',
+    // In `npm test`, simulated worlds have it.
+    largeOnly: true,
+    settings: { stream: { idempotencyWindowS: WINDOW_S } },
+    bites: { reconnects: 3, late: 3 },
+    inject: forget,
+    judge: noGaps,
+  },
 ];
+
+/** What was sent to the frozen gateway is sent to others, written, forgotten; then it is read. */
+async function forget(stage: Stage): Promise<Evidence> {
+  const before = stage.load.counts.reconnects;
+  const zombie = stage.gateway(0);
+  zombie.freeze();
+  await until(() => stage.load.waitingFor(zombie.name) >= UNDER_WAY, {
+    for: `${UNDER_WAY} publishes to wait for the frozen gateway`,
+    deadlineMs: 10_000,
+  });
+  stage.route(stage.gateways.slice(1));
+  await pause(SENT_AGAIN_MS + FORGOTTEN_MS);
+  zombie.thaw();
+  await until(() => zombie.ready(), { for: 'the zombie to be ready', deadlineMs: 10_000 });
+  stage.route(stage.gateways);
+  await stage.recovered();
+  return {
+    reconnects: stage.load.counts.reconnects - before,
+    late: (await zombie.metric('wscluster_publishes_too_late_total')) ?? Number.NaN,
+  };
+}
 
 async function drain(stage: Stage): Promise<Record<string, number>> {
   const leaver = stage.gateway(0);

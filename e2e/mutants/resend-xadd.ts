@@ -4,7 +4,7 @@ import { mutate } from './mutate.ts';
 mutate([
   {
     file: 'gateway/stream/redis/redis-publisher.ts',
-    find: "if (producer === undefined) return ['', ''];",
-    put: "if (producer !== undefined || identity === undefined) return ['', ''];",
+    find: "if (producer === undefined) return ['', '', SENT_ONCE];",
+    put: "if (producer !== undefined || identity === undefined) return ['', '', SENT_ONCE];",
   },
 ]);

@@ -24,6 +24,7 @@ function changed(log: Log, changes: Partial<Log>): Log {
     report: (lineage, known, last) => log.report(lineage, known, last),
     listen: (topic) => log.listen(topic),
     unlisten: (topic) => log.unlisten(topic),
+    now: () => log.now(),
     probe: (token) => log.probe(token),
     openSession: (key) => log.openSession(key),
     saveSession: (key, generation, cursors) => log.saveSession(key, generation, cursors),
@@ -108,6 +109,8 @@ const bellOf = (bell: Bell): Bell => ({
   up: () => bell.up(),
   down: (reason) => bell.down(reason),
 });
+
+const withoutAge = ({ sentAfter: _, ...draft }: LogDraft): LogDraft => draft;
 
 const withoutProducer = ({ identity, data }: LogDraft): LogDraft => ({ identity, data });
 
@@ -242,6 +245,16 @@ export const mutants: readonly Mutant[] = [
         changed(log, {
           append: (topic, batch, replicas) =>
             log.append(topic, batch.map(withoutProducer), replicas),
+        }),
+    },
+  },
+  {
+    name: 'a publish that comes late is written, whatever may be forgotten of it',
+    found: ['I2', 'I3'],
+    spoilers: {
+      log: (log) =>
+        changed(log, {
+          append: (topic, batch, replicas) => log.append(topic, batch.map(withoutAge), replicas),
         }),
     },
   },

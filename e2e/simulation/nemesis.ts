@@ -1,6 +1,7 @@
 import type { Random } from '../../protocol/clock.ts';
 import { pickOne } from '../../protocol/testing/chance.ts';
 import type { Scene } from './scene.ts';
+import { FORGETFUL_S } from './settings.ts';
 import type { SimulatedGateway } from './simulated-gateway.ts';
 
 /** What can be done to a world; each returns whether it could be done now. */
@@ -16,6 +17,8 @@ export interface Fault {
 const LAG_MS = 400;
 /** Longer than a topic of a world that forgets is remembered. */
 export const AWAY_MS = 7_000;
+/** An id is surely forgotten after two windows. */
+export const KEPT_FROZEN_MS = 2_000 * FORGETFUL_S + 1_000;
 
 /**
  * Does bad things to a world, one after the other, many at a time. What it does heals by itself
@@ -78,13 +81,13 @@ export class Nemesis {
     return true;
   }
 
-  freezeGateway(gateway = this.victim()): boolean {
+  freezeGateway(gateway = this.victim(), ms = this.between(50, 4_000)): boolean {
     if (gateway === undefined) return false;
     this.#noteWitnesses();
     this.#unable += 1;
     gateway.process.freeze();
     this.#world.note(`${gateway.name} is frozen`);
-    this.undoAfter(this.between(50, 4_000), () => {
+    this.undoAfter(ms, () => {
       this.#unable -= 1;
       gateway.process.thaw();
       this.#world.note(`${gateway.name} is thawed`);
@@ -304,6 +307,12 @@ export class Nemesis {
     this.#world.note(`${process.name} is away`);
     this.#world.happened('client away for long');
     this.undoAfter(AWAY_MS, () => process.thaw());
+  }
+
+  /** A gateway is frozen until the log has forgotten what came to it before. */
+  keepFrozen(): void {
+    if (this.freezeGateway(undefined, KEPT_FROZEN_MS))
+      this.#world.happened('gateway away for long');
   }
 
   resubscribe(): boolean {

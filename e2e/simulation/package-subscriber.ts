@@ -41,7 +41,7 @@ export class PackageSubscriber implements Participant {
       backoffBaseMs: 40,
       backoffCapMs: 600,
       publishTimeoutMs: 6_000,
-      resendWindowMs: 20_000,
+      resendWindowMs: parts.resendWindowMs,
     });
     this.client.on('error', (error) => {
       history.tally.add(`client error ${error.code}`);

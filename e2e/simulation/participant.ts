@@ -28,6 +28,8 @@ export interface ParticipantParts {
   readonly history: History;
   /** Where it connects to. */
   readonly urls: readonly string[];
+  /** Of the client package, see `ClientOptions`. */
+  readonly resendWindowMs: number;
   /** Who follows it through its moves; undefined: nobody. */
   readonly trace: MoveTrace | undefined;
   /** A planted fault between the client and its socket. */

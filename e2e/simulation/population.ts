@@ -1,4 +1,5 @@
 import type { SocketLike } from '../../client/platform.ts';
+import { resendWindowMs } from '../../gateway/settings/idempotency.ts';
 import type { Random } from '../../protocol/clock.ts';
 import type { History } from './history.ts';
 import { MoveTrace } from './move-trace.ts';
@@ -25,6 +26,8 @@ export interface Population {
 }
 
 const SKEW_MS = 300_000;
+
+const LONGEST_RESEND_MS = 20_000;
 
 /** Who listens in a world. */
 export function populate(parts: PopulationParts): Population {
@@ -62,6 +65,7 @@ function partsOf(
     name,
     process: new SimulatedProcess(name, time, (random() * 2 - 1) * SKEW_MS),
     ...{ topics, network, random: fork(), history },
+    resendWindowMs: Math.min(LONGEST_RESEND_MS, resendWindowMs(world.settings.stream)),
     urls: random() < 0.5 ? [`ws://any/ws${query}`] : rotated,
     ...{ trace: ring && traceOf(name, world), spoil },
   };

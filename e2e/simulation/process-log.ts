@@ -20,6 +20,7 @@ export function logOf(log: Log, process: SimulatedProcess): Log {
     report: (lineage, known, last) => process.gate(log.report(lineage, known, last)),
     listen: (topic) => process.gate(log.listen(topic)),
     unlisten: (topic) => log.unlisten(topic),
+    now: () => log.now(),
     probe: (token) => process.gate(log.probe(token)),
     openSession: (key) => process.gate(log.openSession(key)),
     saveSession: (key, generation, changed) =>

@@ -20,6 +20,8 @@ export interface WorldSettings {
   readonly trims: boolean;
   /** Topics are forgotten a few seconds after their last message. */
   readonly expires: boolean;
+  /** Ids are forgotten a few seconds after they were written, and a gateway is away for longer. */
+  readonly forgets: boolean;
   /** Undefined: the gateways have no ring. */
   readonly ring: RingSettings | undefined;
 }
@@ -40,6 +42,9 @@ export interface RingSettings {
   readonly crowd: number;
 }
 
+/** More than twice as long as a client may be silent. */
+export const FORGETFUL_S = 6;
+
 /** As many entries a topic keeps in worlds that trim. */
 const KEPT = 10;
 
@@ -47,12 +52,13 @@ const KEPT = 10;
 export function settingsFor(random: Random, withRing: boolean): WorldSettings {
   const kind = random();
   const expires = kind < 0.08 && !withRing;
+  const forgets = kind > 0.9 && !withRing;
   const trims = kind < 0.35;
   const stream = streamSettings.parse({
     probeIntervalMs: 300,
     settleMs: 1_500,
     publishTimeoutMs: 1_200,
-    idempotencyWindowS: 60,
+    idempotencyWindowS: forgets ? FORGETFUL_S : 60,
     // What is trimmed in the step that writes it, the arbiter only sees inline.
     inlineBytes: pickOne(trims ? [1_000_000] : [0, 200, 16_384, 16_384], random),
     parkedBytes: pickOne([1_024, 65_536], random),
@@ -78,7 +84,16 @@ export function settingsFor(random: Random, withRing: boolean): WorldSettings {
   });
   const outboxBytes = pickOne([3_000, 8_000, 65_536], random);
   const ring = withRing ? ringSettingsFor(random) : undefined;
-  return { stream, hub, edge: { ...edge, outboxBytes }, cutOffMs: 400, trims, expires, ring };
+  return {
+    stream,
+    hub,
+    edge: { ...edge, outboxBytes },
+    cutOffMs: 400,
+    trims,
+    expires,
+    forgets,
+    ring,
+  };
 }
 
 /** A crowd shows whether the budget is kept: only a small one is ever used up. */

@@ -7,6 +7,7 @@ import { plainHello } from '../../gateway/edge/plain-hello.ts';
 import { type HubCounts, silentCounts } from '../../gateway/hub/counts.ts';
 import { TopicHub } from '../../gateway/hub/topic-hub.ts';
 import { silentLogger } from '../../gateway/logger.ts';
+import { resendWindowMs } from '../../gateway/settings/idempotency.ts';
 import { type StreamCounts, silentStreamCounts } from '../../gateway/stream/counts.ts';
 import type { Log } from '../../gateway/stream/log.ts';
 import { MemoryLog } from '../../gateway/stream/memory/memory-log.ts';
@@ -98,6 +99,7 @@ export class SimulatedGateway implements Endpoint {
     });
     this.#edge = new Edge({
       ...{ ...shared, hub: this.#hub, stream: this.stream, settings: settings.edge, retentionS },
+      resendWindowMs: resendWindowMs(settings.stream),
       ...{ allowedOrigins: [], authenticator: everybody },
       ...{ logger: silentLogger, pod },
       counts: { ...counts.edge, moved: (how) => this.#moved(how) },
@@ -256,6 +258,7 @@ function countsOf(tally: Tally): Counts {
       ...silentStreamCounts,
       repair: (cause) => tally.add(`repair ${cause}`),
       doubt: (cause) => tally.add(`doubt ${cause}`),
+      tooLate: () => tally.add('publish too late'),
       retried: (drafts) => tally.add('publish retried', drafts),
       repeated: (entries) => tally.add('bell repeated', entries),
       overflowed: () => tally.add('parked overflow'),

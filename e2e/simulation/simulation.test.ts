@@ -24,6 +24,7 @@ const leastPerThousand: Readonly<Record<string, number>> = {
   'publish unknown': 200,
   'publish failed': 1_000,
   'publish retried': 5_000,
+  'publish too late': 900,
   'worlds that lost': 100,
   'resumed from memory': 300,
   'resumed from log': 500,
@@ -65,8 +66,12 @@ const leastPerThousand: Readonly<Record<string, number>> = {
 /** Of every single fault. */
 const LEAST_FAULTS = 20;
 
+const longFaults = ['client away for long', 'gateway away for long'];
 const leastFaults = Object.fromEntries(
-  worldFaults.map(({ name }) => [`fault ${name}`, LEAST_FAULTS]),
+  [...worldFaults.map(({ name }) => name), ...longFaults].map((name) => [
+    `fault ${name}`,
+    LEAST_FAULTS,
+  ]),
 );
 
 test(`nothing is lost in silence, doubled or delayed for ever in ${SEEDS} worlds`, async (t) => {

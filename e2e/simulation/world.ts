@@ -10,7 +10,7 @@ import { worldFaults } from './faults.ts';
 import { History } from './history.ts';
 import { everySoOften, Homecoming } from './homecoming.ts';
 import { MoveCutter } from './move-cutter.ts';
-import { AWAY_MS, Nemesis } from './nemesis.ts';
+import { AWAY_MS, KEPT_FROZEN_MS, Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
 import type { Note, Outcome, WorldViolation } from './outcome.ts';
 import { PackageSubscriber } from './package-subscriber.ts';
@@ -257,9 +257,11 @@ export class World implements Scene {
   #unlevel: string[] = [];
 
   async #disturb(): Promise<void> {
-    const { expires } = this.settings;
+    const { expires, forgets } = this.settings;
     if (expires) this.#nemesis.sendAway();
-    const until = this.time.now() + (expires ? AWAY_MS : 0);
+    if (forgets) this.#nemesis.keepFrozen();
+    const awayMs = forgets ? KEPT_FROZEN_MS : expires ? AWAY_MS : 0;
+    const until = this.time.now() + awayMs;
     const fewest = this.ring === undefined ? 2 : 4;
     const faults = fewest + Math.floor(this.#random() * 8);
     for (let each = 0; each < faults; each += 1) {

@@ -69,7 +69,7 @@ function publish(connection: Connection, context: EdgeContext, asked: Asked<Pub>
     data,
     identity: identity.name,
     ack: command.ack ?? 'leader',
-    ...(producer && { producer }),
+    ...(producer && { producer, sentAfter: sentAfter(connection, context, retry) }),
     ...(retry && { retry }),
   };
   connection.inbox.publishBegan();
@@ -77,6 +77,11 @@ function publish(connection: Connection, context: EdgeContext, asked: Asked<Pub>
     .publish(draft)
     .then((outcome) => publishEnded(connection, context, { id, outcome }))
     .catch((error: unknown) => connection.broke(error));
+}
+
+/** When it was sent first, at the earliest: a retry is one of what may have been sent long ago. */
+function sentAfter({ heartbeat }: Connection, context: EdgeContext, retry = false): number {
+  return heartbeat.sentAfter - (retry ? context.resendWindowMs : 0);
 }
 
 function publishEnded(

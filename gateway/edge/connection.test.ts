@@ -56,6 +56,7 @@ class Scene {
     const context = newContext({
       ...{ hub, stream, clock, random, authenticator, counts, logger: silentLogger },
       ...{ settings: edgeSettings.parse({}), retentionS: 3_600, allowedOrigins: [], pod: 'p' },
+      resendWindowMs: 100_000,
       ...options.parts,
     });
     stream.listen((event) => hub.onStream(event));

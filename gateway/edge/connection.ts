@@ -49,6 +49,7 @@ export class Connection
   readonly via: string | undefined;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
+  readonly heartbeat: Heartbeat;
   /** Forgotten once it was judged. */
   token: string | undefined;
   greeted = false;
@@ -66,7 +67,6 @@ export class Connection
   tickFrom = 0;
   readonly #context: EdgeContext;
   readonly #owner: ConnectionOwner;
-  readonly #heartbeat: Heartbeat;
   #state: ConnectionState = 'opening';
   /** Of the state: hello, settling, closing. */
   #deadline: number;
@@ -86,7 +86,7 @@ export class Connection
     this.token = arrival.token;
     this.#context = context;
     this.#owner = owner;
-    this.#heartbeat = new Heartbeat(context, now, context.random());
+    this.heartbeat = new Heartbeat(context, now, context.random());
     this.inbox = new Inbox(this, context);
     this.outbox = new Outbox(this, { ...arrival, limit: context.settings.outboxBytes });
     this.#deadline = now + context.settings.helloTimeoutMs;
@@ -104,7 +104,7 @@ export class Connection
   }
 
   get health(): Heartbeat['health'] {
-    return this.#heartbeat.health;
+    return this.heartbeat.health;
   }
 
   /** Whether it is served or about to be. */
@@ -205,7 +205,7 @@ export class Connection
   onMessage(data: Uint8Array, binary: boolean): void {
     if (!this.alive) return;
     const now = this.#context.wheel.now();
-    this.#heartbeat.traffic(now);
+    this.heartbeat.traffic(now);
     this.#heard(now);
     try {
       this.inbox.receive(data, binary);
@@ -222,7 +222,7 @@ export class Connection
 
   onPong(payload: Uint8Array): void {
     const now = this.#context.wheel.now();
-    const answer = this.#heartbeat.pong(payload, now);
+    const answer = this.heartbeat.pong(payload, now);
     this.#heard(now);
     this.inbox.control();
     if (answer === undefined) return;
@@ -254,7 +254,7 @@ export class Connection
     if (this.session !== undefined) holders.leave(this.session);
     const ended = this.#closing === 0 ? code : this.#closing;
     if (this.identity !== undefined) users.leave(this, { code: ended, at: clock.wall() });
-    this.#heartbeat.end();
+    this.heartbeat.end();
     counts.closed(ended);
     logger.debug({ connection: this.id, code: ended }, 'a connection is gone');
     this.#owner.onGone(this);
@@ -289,7 +289,7 @@ export class Connection
 
   mark(): number {
     this.outbox.flushNow();
-    return this.#heartbeat.ping(this.socket);
+    return this.heartbeat.ping(this.socket);
   }
 
   onTaken(): void {
@@ -334,7 +334,7 @@ export class Connection
     if (this.#state === 'draining' && this.#leaving === undefined) return this.#deadline;
     return Math.min(
       this.#deadline,
-      this.#heartbeat.due,
+      this.heartbeat.due,
       this.inbox.due,
       this.session?.due ?? NEVER,
       this.#refreshAt,
@@ -366,10 +366,10 @@ export class Connection
 
   #beat(now: number): void {
     if (!this.alive) return;
-    if (this.outbox.spoke) this.#heartbeat.traffic(now);
+    if (this.outbox.spoke) this.heartbeat.traffic(now);
     this.outbox.spoke = false;
     const { socket } = this;
-    const beat = this.#heartbeat.beat(now, { socket, paused: this.inbox.paused });
+    const beat = this.heartbeat.beat(now, { socket, paused: this.inbox.paused });
     this.outbox.last = this.health === 'zombie';
     if (beat === 'waits') return;
     if (beat === 'dead') {
@@ -394,7 +394,7 @@ export class Connection
 
   /** A frame of any kind came. */
   #heard(now: number): void {
-    this.#heartbeat.heard(now);
+    this.heartbeat.heard(now);
     this.outbox.last = false;
   }
 }

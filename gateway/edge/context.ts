@@ -3,6 +3,7 @@ import type { Hub } from '../hub/hub.ts';
 import type { Logger } from '../logger.ts';
 import type { EdgeSettings, PlacementSettings } from '../settings/declaration.ts';
 import type { Sessions, Stream } from '../stream/stream.ts';
+import type { Backlog } from './backlog.ts';
 import type { EdgeCounts } from './counts.ts';
 import { Flusher } from './flusher.ts';
 import type { Authenticator } from './identity.ts';
@@ -23,6 +24,10 @@ export interface EdgeParts {
   readonly settings: EdgeSettings;
   /** `stream.retentionS` of the settings. */
   readonly retentionS: number;
+  /** How long after its first sending a publisher may send a publish again, milliseconds. */
+  readonly resendWindowMs: number;
+  /** Absent: whatever comes is read at once. */
+  readonly backlog?: Pick<Backlog, 'since'>;
   /** `auth.allowedOrigins` of the settings. */
   readonly allowedOrigins: readonly string[];
   readonly authenticator: Authenticator;
@@ -56,6 +61,8 @@ export interface EdgeContext {
   readonly settings: EdgeSettings;
   /** How long the log surely keeps a message, milliseconds. */
   readonly retentionMs: number;
+  readonly resendWindowMs: number;
+  readonly backlog: Pick<Backlog, 'since'>;
   readonly authenticator: Authenticator;
   readonly clock: Clock;
   readonly random: Random;
@@ -100,6 +107,8 @@ export function newContext(parts: EdgeParts): EdgeContext {
     sessions: withOutageLogged(stream.sessions, { clock, logger }),
     settings,
     retentionMs: parts.retentionS * 1_000,
+    resendWindowMs: parts.resendWindowMs,
+    backlog: parts.backlog ?? alwaysRead(stream),
     authenticator,
     clock,
     random,
@@ -133,3 +142,9 @@ export function newContext(parts: EdgeParts): EdgeContext {
     connectionId: (serial) => `${pod}:${serial.toString(36)}`,
   };
 }
+
+const alwaysRead = (stream: Stream): Pick<Backlog, 'since'> => ({
+  get since() {
+    return stream.now();
+  },
+});

@@ -15,7 +15,7 @@ import { encodingOf } from './encoding.ts';
 import type { Health } from './health.ts';
 import { Mover } from './mover.ts';
 import { notify } from './notices.ts';
-import { greetPlain } from './opening.ts';
+import { greetPlain, isForgotten } from './opening.ts';
 import { isLoopbackAddress } from './origin.ts';
 import { fromOneAddress } from './peers.ts';
 import { keyOfRequest } from './placement.ts';
@@ -126,8 +126,8 @@ export class Edge {
     if (client.stay !== undefined) this.#context.staying.set(connection, client.stay);
     hear(connection);
     this.#roster.add(connection);
-    if (plain !== undefined) greetPlain(connection, this.#context, plain);
     if (client.late) connection.close(closeCodes.helloTimeout);
+    else if (plain !== undefined) greetPlain(connection, this.#context, plain);
   }
 
   /** What the stream tells its listeners; the hub hears the same. */
@@ -307,12 +307,17 @@ export class Edge {
       this.admit({ ...upgraded, serial, key, loopback, via, ...served }, (owner) =>
         upgraded.socket.attach(upgraded.net, owner),
       );
+    const { net, head, token, plain, subprotocol } = upgraded;
+    if (plain?.session !== undefined && isForgotten(this.#context.backlog.since, this.#context)) {
+      upgraded.begin(head);
+      serve({ late: true });
+      return;
+    }
     if (!hold || this.#proxying === undefined) {
       // Who passed it on may have an older ring, or a newer one.
       serve(via === undefined ? {} : { stay: 'for_a_while' });
       return;
     }
-    const { net, head, token, plain, subprotocol } = upgraded;
     void this.#proxying.place({
       ...{ net, head, token, plain, key, loopback },
       request: clientRequest(request, { subprotocol, address, id, placement }),

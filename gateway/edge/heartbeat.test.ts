@@ -11,6 +11,9 @@ const settings = {
   idleAfterMs: 30_000,
 };
 
+/** What the log's clock is ahead of the test's. */
+const LOG_AHEAD_MS = 1_000_000_000;
+
 class Run {
   readonly socket = new FakeSocket();
   readonly heartbeat: Heartbeat;
@@ -20,7 +23,8 @@ class Run {
 
   constructor(phase = 0) {
     const counts = { health: (_: unknown, to: Health | undefined) => this.healths.push(to) };
-    this.heartbeat = new Heartbeat({ settings, counts }, 0, phase);
+    const stream = { now: () => LOG_AHEAD_MS + this.now };
+    this.heartbeat = new Heartbeat({ settings, counts, stream }, 0, phase);
   }
 
   /** Goes to each time at which the heartbeat has something to do, until `end` or its death. */
@@ -44,6 +48,31 @@ class Run {
 }
 
 describe('a heartbeat', () => {
+  it('knows that what comes now was sent after the ping that was answered last', () => {
+    const run = new Run(0.5);
+    const seen: number[] = [];
+    run.until(40_000, (counter) => {
+      run.answer(counter, 20);
+      seen.push(run.heartbeat.sentAfter - LOG_AHEAD_MS);
+    });
+    assert.deepEqual(seen, [7_000, 22_000, 37_000], 'whole seconds before the pings');
+    run.until(70_000);
+    assert.equal(run.heartbeat.sentAfter - LOG_AHEAD_MS, 37_000, 'unanswered since');
+    const marker = run.heartbeat.ping(run.socket);
+    run.answer(marker, 20);
+    assert.equal(run.heartbeat.sentAfter - LOG_AHEAD_MS, 67_000, 'a later ping answers for it');
+  });
+
+  it('does not take the answer to an earlier ping for one to the last', () => {
+    const run = new Run(0.5);
+    const first: number[] = [];
+    run.until(10_000, (counter) => first.push(counter));
+    run.heartbeat.heard(run.now);
+    run.until(25_000);
+    run.answer(first[0] as number, 0);
+    assert.equal(run.heartbeat.sentAfter - LOG_AHEAD_MS, 0, 'as when it began');
+  });
+
   it('pings at its phase of the interval and keeps it', () => {
     const run = new Run(0.5);
     const times: number[] = [];

@@ -1,3 +1,4 @@
+import type { Stream } from '../stream/stream.ts';
 import type { EdgeCounts } from './counts.ts';
 import { type Health, judge } from './health.ts';
 import type { Socket } from './socket.ts';
@@ -11,6 +12,7 @@ export interface HeartbeatContext {
     readonly idleAfterMs: number;
   };
   readonly counts: Pick<EdgeCounts, 'health'>;
+  readonly stream: Pick<Stream, 'now'>;
 }
 
 const PAYLOAD_BYTES = 4;
@@ -20,7 +22,7 @@ const PAYLOAD_BYTES = 4;
  * and a pong answers all pings up to its own (RFC 6455 allows a peer to answer only the newest):
  * so any ping can also prove what was read before it (`session.ts`).
  *
- * All times are the wheel's.
+ * All times are the wheel's, but for `sentAfter`.
  */
 export class Heartbeat {
   readonly #context: HeartbeatContext;
@@ -33,6 +35,9 @@ export class Heartbeat {
   /** The last ping that was sent as a heartbeat, and when. */
   #pinged = 0;
   #sentAt = 0;
+  /** The same by the log's clock, and that of the last ping that was answered; seconds. */
+  #sentSecond: number;
+  #answeredSecond: number;
   /** Nothing was heard since. */
   #unanswered = false;
   /** The socket's progress when that ping was queued behind unsent bytes; otherwise undefined. */
@@ -45,11 +50,21 @@ export class Heartbeat {
     this.#context = context;
     this.#nextPing = now + phase * context.settings.heartbeatMs;
     this.#trafficAt = now;
+    this.#sentSecond = this.#second();
+    this.#answeredSecond = this.#sentSecond;
     context.counts.health(undefined, this.#health);
   }
 
   get health(): Health {
     return this.#health;
+  }
+
+  /**
+   * By the log's clock, milliseconds since 1970: what comes now was sent after this, wherever it
+   * was held up on its way. The pong that came last was sent before it, and its ping before that.
+   */
+  get sentAfter(): number {
+    return this.#answeredSecond * 1_000;
   }
 
   /** Application traffic, in either direction. */
@@ -83,6 +98,7 @@ export class Heartbeat {
     const view = new DataView(payload.buffer, payload.byteOffset, PAYLOAD_BYTES);
     const counter = view.getUint32(0);
     if (counter > this.#counter) return undefined;
+    if (counter >= this.#pinged) this.#answeredSecond = this.#sentSecond;
     if (counter !== this.#pinged) return { counter, roundTripMs: undefined };
     this.#roundTrip = now - this.#sentAt;
     return { counter, roundTripMs: this.#roundTrip };
@@ -115,6 +131,7 @@ export class Heartbeat {
       this.#pinged = this.ping(peer.socket);
       this.#unanswered = true;
       this.#sentAt = now;
+      this.#sentSecond = this.#second();
       this.#progress = peer.socket.buffered > 0 ? peer.socket.progress : undefined;
     }
     return 'interval';
@@ -138,6 +155,11 @@ export class Heartbeat {
     if (health === this.#health) return;
     counts.health(this.#health, health);
     this.#health = health;
+  }
+
+  /** Whole ones, which cost a connection less memory. */
+  #second(): number {
+    return Math.floor(this.#context.stream.now() / 1_000);
   }
 
   #judge(peer: Peer): void {

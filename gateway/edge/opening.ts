@@ -14,6 +14,10 @@ import { refusals, subscribeOne, UNASKED } from './subscribing.ts';
 
 /** The store is asked for a session again after this, until the hello deadline. */
 const RETRY_MS = 200;
+/** By a clock that knows no stalls, a hello may take so many hello deadlines, and a second. */
+const PATIENCE = 1.5;
+/** What is known of times is known in whole seconds. */
+const SECOND_MS = 1_000;
 const FORGOTTEN = 'session: its identity has too many; the cursors of this one are kept no more';
 const SESSION_LENGTH = 22;
 /** Names that are tried until one belongs here: nearly always found among 20 gateways. */
@@ -51,6 +55,10 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
     connection.inbox.refuse('bad_request', 'hello was said already', hello.id);
     return;
   }
+  if (isForgotten(connection.heartbeat.sentAfter, context)) {
+    connection.close(closeCodes.helloTimeout);
+    return;
+  }
   connection.token ??= hello.token;
   begin(connection, context, {
     id: hello.id,
@@ -61,6 +69,14 @@ export function greet(connection: Connection, context: EdgeContext, hello: Hello
     topics: [],
     problems: [],
   });
+}
+
+/**
+ * Whether its client has surely gone elsewhere meanwhile, as where this process stood still: its
+ * session is then in use there, and must not be taken back.
+ */
+export function isForgotten(sentAfter: number, { stream, settings }: EdgeContext): boolean {
+  return stream.now() - sentAfter > PATIENCE * settings.helloTimeoutMs + SECOND_MS;
 }
 
 /** A plain client: its URL says what `hello` and `sub` would have said. */

@@ -65,6 +65,7 @@ class Scene {
     this.#edge = new Edge({
       ...{ hub, stream, clock, random, counts: silentEdgeCounts, logger: silentLogger },
       ...{ settings: edgeSettings.parse({}), retentionS: 3_600, allowedOrigins: [], pod: 'p' },
+      resendWindowMs: 100_000,
       authenticator: openAuthenticator,
     });
     stream.listen((event) => hub.onStream(event));

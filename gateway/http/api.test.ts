@@ -7,25 +7,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import type { FastifyInstance } from 'fastify';
-import type { z } from 'zod';
 import { until } from '../../e2e/deadline.ts';
 import { systemClock } from '../../protocol/clock.ts';
 import { SHARDS, shardOf } from '../../protocol/ring.ts';
-import { openAuthSecrets } from '../edge/auth/auth-secrets.ts';
-import { ConfiguredAuthenticator } from '../edge/auth/authenticator.ts';
-import { silentAuthCounts } from '../edge/auth/counts.ts';
 import { MemoryBoard } from '../ring/memory-board.ts';
-import type { RingSource } from '../ring/ring-source.ts';
-import { RingPod } from '../ring/testing/fleet.ts';
-import type { SettingsInput } from '../settings/declaration.ts';
-import { settingsFrom } from '../settings/load.ts';
-import { MemoryLog } from '../stream/memory/memory-log.ts';
-import { MemoryStore } from '../stream/memory/memory-store.ts';
-import { type Stream, StreamError } from '../stream/stream.ts';
-import { TopicStream } from '../stream/topic-stream.ts';
-import { createApi } from './api.ts';
+import { StreamError } from '../stream/stream.ts';
 import { failure, history, published, publishedAll, ring, route } from './shapes.ts';
+import {
+  type Answer,
+  ask,
+  assertFails,
+  limited,
+  logged,
+  post,
+  read,
+  ringPod,
+  type Served,
+  serve,
+} from './testing/api-fixture.ts';
 
 const secret = Buffer.alloc(32, 3);
 const apiKey = 'a-key-of-the-test-suite';
@@ -35,109 +34,6 @@ function tokenOf(claims: object): string {
   const exp = Math.floor(Date.now() / 1_000) + 600;
   const head = `${part({ alg: 'HS256' })}.${part({ sub: 'user', exp, ...claims })}`;
   return `${head}.${createHmac('sha256', secret).update(head).digest('base64url')}`;
-}
-
-interface Served {
-  readonly app: FastifyInstance;
-  readonly url: string;
-  readonly stop: () => Promise<void>;
-}
-
-/** Who was refused because of a rate. */
-const limited: string[] = [];
-/** Everything that was logged, at every level. */
-const logged: string[] = [];
-const note = (fields: object, message: string) => {
-  logged.push(`${message} ${JSON.stringify(fields)}`);
-};
-const logger = { debug: note, info: note, warn: note, error: note };
-
-const ringPod = (name: string, board = new MemoryBoard(systemClock)) =>
-  new RingPod({ name, board, clock: systemClock, intervalMs: 20 });
-
-async function serve(
-  input: SettingsInput = {},
-  over: Partial<Stream> = {},
-  source: RingSource = ringPod('pod').source,
-): Promise<Served> {
-  const settings = settingsFrom({ pod: 'pod', ...input });
-  const shared = { clock: systemClock, random: Math.random, settings: settings.stream };
-  const log = new MemoryLog(new MemoryStore(shared), 'pod');
-  const stream = new TopicStream({ ...shared, log, replicas: 0, listener: { onStream() {} } });
-  await stream.start(5_000);
-  const parts = { clock: systemClock, counts: silentAuthCounts, logger };
-  const secrets = await openAuthSecrets(settings.auth, parts);
-  const authenticator = new ConfiguredAuthenticator({
-    ...{ ...parts, settings: settings.auth, secrets, fetch: globalThis.fetch },
-  });
-  const probe: Pick<Stream, 'publish' | 'read' | 'latest'> = {
-    publish: (draft) => stream.publish(draft),
-    read: (topic, cursor, limit) => stream.read(topic, cursor, limit),
-    latest: (topic, count) => stream.latest(topic, count),
-  };
-  const app = createApi({
-    stream: { ...probe, sessions: stream.sessions, health: stream.health, ...unused, ...over },
-    authenticator,
-    ring: source,
-    allPods: { ask: () => assert.fail('not called') },
-    placement: settings.placement,
-    settings: settings.http,
-    edge: settings.edge,
-    pageBytes: settings.stream.pageBytes,
-    allowedOrigins: settings.auth.allowedOrigins,
-    counts: { answered() {}, limited: (by) => limited.push(by) },
-    logger,
-    clock: systemClock,
-    pod: settings.pod,
-  });
-  const url = await app.listen({ host: '127.0.0.1', port: 0 });
-  const stop = async () => {
-    await app.close();
-    await source.stop();
-    authenticator.close();
-    await stream.stop(1_000);
-  };
-  return { app, url, stop };
-}
-
-/** What the API never calls. */
-const unused = {
-  start: () => assert.fail('not called'),
-  stop: () => assert.fail('not called'),
-  probe: () => assert.fail('not called'),
-  follow: () => assert.fail('not called'),
-  unfollow: () => assert.fail('not called'),
-};
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-}
-
-async function ask(url: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(5_000) });
-  return { status: response.status, headers: response.headers, text: await response.text() };
-}
-
-const post = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
-  method: 'POST',
-  headers: { 'content-type': 'application/json', ...headers },
-  body: typeof body === 'string' ? body : JSON.stringify(body),
-});
-
-/** The body, which must be of the documented form. */
-function read<T extends z.ZodType>(shape: T, answer: Answer): z.infer<T> {
-  const outcome = shape.safeParse(JSON.parse(answer.text));
-  assert.ok(outcome.success, `${answer.text}: ${outcome.error?.message}`);
-  return outcome.data;
-}
-
-function assertFails(answer: Answer, status: number, code: string): string {
-  const body = read(failure, answer);
-  assert.deepEqual([answer.status, body.code], [status, code], answer.text);
-  assert.equal(answer.headers.get('x-request-id'), body.request);
-  return body.message;
 }
 
 describe('publish over HTTP', () => {
@@ -391,7 +287,7 @@ describe('the ring over HTTP', () => {
   it('is told with its members, their shares and how busy they are', async (t) => {
     const board = new MemoryBoard(systemClock);
     const [one, other] = [ringPod('one', board), ringPod('other', board)];
-    const served = await serve({}, {}, one.source);
+    const served = await serve({}, {}, { source: one.source });
     t.after(() => Promise.all([served.stop(), other.source.stop()]));
     await until(() => one.members.length === 2 && other.members.length === 2, {
       for: 'a ring of two',
@@ -413,7 +309,7 @@ describe('the ring over HTTP', () => {
   it('says where a key belongs', async (t) => {
     const pod = ringPod('one');
     const placement = { podEndpoint: 'wss://{pod}.example.com/ws' };
-    const served = await serve({ placement }, {}, pod.source);
+    const served = await serve({ placement }, {}, { source: pod.source });
     t.after(() => served.stop());
     await until(() => pod.members.length === 1, { for: 'a ring', deadlineMs: 5_000 });
     for (const key of ['alice', 'ünï', 'a b&c=d']) {
@@ -426,7 +322,7 @@ describe('the ring over HTTP', () => {
   it('says it in a URL with the key, where the query places connections', async (t) => {
     const pod = ringPod('one');
     const placement = { podEndpoint: 'wss://{pod}.example.com/ws?v=1', key: 'query:room' };
-    const served = await serve({ placement }, {}, pod.source);
+    const served = await serve({ placement }, {}, { source: pod.source });
     t.after(() => served.stop());
     await until(() => pod.members.length === 1, { for: 'a ring', deadlineMs: 5_000 });
     const answer = read(
@@ -440,7 +336,7 @@ describe('the ring over HTTP', () => {
     const board = new MemoryBoard(systemClock);
     board.beat = () => Promise.reject(new Error('no store'));
     board.pods = () => Promise.reject(new Error('no store'));
-    const served = await serve({}, {}, ringPod('one', board).source);
+    const served = await serve({}, {}, { source: ringPod('one', board).source });
     t.after(() => served.stop());
     const body = read(ring, await ask(`${served.url}/v1/ring`));
     assert.deepEqual(body, { source: 'self-organised', shards: SHARDS, members: [] });

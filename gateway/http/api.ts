@@ -5,6 +5,7 @@ import type { Clock } from '../../protocol/clock.ts';
 import { errorCodes } from '../../protocol/codes.ts';
 import { formatPosition } from '../../protocol/position.ts';
 import { httpLimits } from '../edge/admission.ts';
+import type { Backlog } from '../edge/backlog.ts';
 import type { Authenticator, Identity } from '../edge/identity.ts';
 import { originProblem } from '../edge/origin.ts';
 import { answerNoRequest } from '../edge/raw-answer.ts';
@@ -13,7 +14,7 @@ import type { Logger } from '../logger.ts';
 import type { AllPods } from '../ring/all-pods.ts';
 import type { RingSource } from '../ring/ring-source.ts';
 import type { EdgeSettings, HttpSettings, PlacementSettings } from '../settings/declaration.ts';
-import type { Outcome, Stream } from '../stream/stream.ts';
+import type { Draft, Outcome, Stream } from '../stream/stream.ts';
 import { ApiError, apiErrorOf } from './api-error.ts';
 import { addCors } from './cors.ts';
 import type { HttpCounts, Route } from './counts.ts';
@@ -26,6 +27,9 @@ import { Visitors } from './visitors.ts';
 
 export interface ApiParts {
   readonly stream: Stream;
+  /** As `EdgeParts` says, both. */
+  readonly resendWindowMs: number;
+  readonly backlog: Pick<Backlog, 'since'>;
   readonly authenticator: Authenticator;
   readonly ring: RingSource;
   readonly allPods: Pick<AllPods, 'ask'>;
@@ -220,7 +224,7 @@ async function publish(parts: ApiParts, { request, visitors }: Visit, reply: Fas
   visitors.charge(request, messages.length - 1);
   // Called in order, so that messages of one topic are written in the order of the request.
   const outcomes = await Promise.all(
-    messages.map((message) => parts.stream.publish(draftOf(message, identity))),
+    messages.map((message) => parts.stream.publish(draftOf(message, identity, parts))),
   );
   const results = outcomes.map(resultOf);
   const failed = outcomes.find((outcome) => outcome.outcome !== 'ok');
@@ -236,8 +240,12 @@ function idempotencyKey({ headers }: FastifyRequest): string | undefined {
   return Array.isArray(key) ? key.join() : key;
 }
 
-function draftOf(message: Message, identity: Identity) {
-  return { ...message, identity: identity.name, ack: message.ack ?? 'leader' };
+/** Nobody says here whether an id is used for the first time: the worst is taken to be true. */
+function draftOf(message: Message, identity: Identity, parts: ApiParts): Draft {
+  const { backlog, resendWindowMs } = parts;
+  const draft = { ...message, identity: identity.name, ack: message.ack ?? 'leader' };
+  if (message.producer === undefined) return draft;
+  return { ...draft, sentAfter: backlog.since - resendWindowMs };
 }
 
 function resultOf(outcome: Outcome): object {

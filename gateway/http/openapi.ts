@@ -145,7 +145,8 @@ function publishOperation({ publishMessages, bodyBytes }: HttpSettings): object 
       'or a topic that may not be published to refuses the whole request before anything is ' +
       'written. After that each message has an outcome of its own; when any failed, the status ' +
       'is that of the first that did, and `results` tells of each. `unknown_outcome` means ' +
-      'written or not: try again with the same producer or the same Idempotency-Key.',
+      'written or not: try again with the same producer or the same Idempotency-Key, within five ' +
+      'sixths of `stream.idempotencyWindowS` (100 s by default) after the first try.',
     parameters: [
       requestId,
       {

@@ -10,7 +10,7 @@ import type { HubState } from '../hub/topic-hub.ts';
 import type { RedisFile } from '../redis-files.ts';
 import type { AskCounts, RingCounts } from '../ring/counts.ts';
 import type { DoubtCause, RepairCause, StreamCounts } from '../stream/counts.ts';
-import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-log.ts';
+import type { ConnectionName, RedisLogCounts } from '../stream/redis/redis-counts.ts';
 import { authCounts } from './auth-series.ts';
 import { edgeCounts } from './edge-series.ts';
 import { codes, outcomes } from './labels.ts';
@@ -194,6 +194,10 @@ function streamCounts(make: SeriesMaker): StreamCounts {
       drafts(count);
     },
     retried: make.counter('publish_retries_total', 'Publishes tried again.'),
+    tooLate: make.counter(
+      'publishes_too_late_total',
+      'Publishes that came when an earlier sending may have been forgotten, and were not written.',
+    ),
     told: make.counter('entries_heard_total', 'Messages of followed topics.'),
     repeated: make.counter(
       'entries_repeated_total',

@@ -120,7 +120,12 @@ export const streamSettings = z.strictObject({
     'Messages of a topic beyond this many leave the log, even if young.',
   ),
   inlineBytes: bytes(16 * KIB, [0, MIB], 'Largest batch that PUBLISH carries; larger: announced.'),
-  idempotencyWindowS: seconds(120, [1, DAY], 'How long a (producer, seq) is surely remembered.'),
+  idempotencyWindowS: seconds(
+    120,
+    [1, DAY],
+    'How long a (producer, seq) is surely remembered; longer where a client may be silent for ' +
+      'longer before it is given up.',
+  ),
   idempotencyEntries: count(
     100_000,
     [100, 10_000_000],

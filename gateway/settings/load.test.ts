@@ -48,6 +48,15 @@ describe('settings', () => {
     assert.equal(load('--auth-anonymous false --port 1').auth.anonymous, false);
   });
 
+  it('remembers ids for as long as a client may be silent, at least', () => {
+    const window = (line: string) => load(line).stream.idempotencyWindowS;
+    assert.equal(window(''), 120);
+    assert.equal(window('--stream-idempotency-window-s 200'), 200);
+    const slow = '--edge-heartbeat-ms 60000 --edge-pong-timeout-ms 10500 --edge-missed-pings 3';
+    assert.equal(window(slow), 191, 'three pings unanswered, and the time for the last answer');
+    assert.equal(window(`${slow} --stream-idempotency-window-s 30`), 191);
+  });
+
   it('takes variables, and options win over them', () => {
     const env = { WSCLUSTER_PORT: '7000', WSCLUSTER_REDIS_URL: 'rediss://r', PATH: '/bin' };
     assert.equal(load('', env).port, 7000);

@@ -8,6 +8,7 @@ import {
   type SettingsInput,
 } from './declaration.ts';
 import type { Field } from './field-catalogue.ts';
+import { idempotencyWindowS } from './idempotency.ts';
 import { type Problem, SettingsError, shown } from './problem.ts';
 import { brokenRelations } from './relations.ts';
 import { type Given, readArguments, readEnvironment } from './sources.ts';
@@ -127,7 +128,7 @@ function settle(input: object, { given, problems, podIp }: Origin): ReadSettings
 
 /** With the defaults that follow from other settings. */
 function completed({ pod, adminPort, ...rest }: GivenSettings, podIp?: string): Settings {
-  const { port, admin, ring, redis } = rest;
+  const { port, admin, ring, redis, stream, edge } = rest;
   const name = pod ?? defaultPod(port);
   const address = ring.address ?? addressOf(podIp, port);
   return {
@@ -135,6 +136,7 @@ function completed({ pod, adminPort, ...rest }: GivenSettings, podIp?: string): 
     pod: name,
     adminPort: adminPort ?? (port === 0 ? 0 : port + 1_000),
     admin: { ...admin, audience: admin.audience ?? name },
+    stream: { ...stream, idempotencyWindowS: idempotencyWindowS(stream, edge) },
     ring: {
       ...ring,
       ...(address === undefined ? {} : { address }),

@@ -9,6 +9,8 @@ export interface StreamCounts {
   appended(drafts: number): void;
   /** Publishes whose outcome was unknown, or that found no log, are tried again. */
   retried(drafts: number): void;
+  /** A publish was under way for longer than the log remembers ids, and was not written. */
+  tooLate(): void;
   /** Entries were told to the listener. */
   told(entries: number): void;
   /** Entries of a live copy had been told before. */
@@ -43,6 +45,7 @@ export const silentStreamCounts: StreamCounts = {
   published: nothing,
   appended: nothing,
   retried: nothing,
+  tooLate: nothing,
   told: nothing,
   repeated: nothing,
   repair: nothing,

@@ -40,6 +40,8 @@ export interface Log {
   listen(topic: string): Promise<void>;
   unlisten(topic: string): void;
 
+  /** See `Stream`. */
+  now(): number;
   /** A message to this pod itself, which must come back through `bell.probed`. */
   probe(token: string): Promise<Probe>;
 
@@ -68,6 +70,7 @@ export interface LogDraft {
   readonly producer?: { readonly id: string; readonly seq: number };
   /** See `Draft`. */
   readonly retry?: boolean;
+  readonly sentAfter?: number;
   readonly data: Entry['data'];
 }
 

@@ -57,10 +57,11 @@ export class Publication {
       return true;
     }
     const now = this.#clock.now();
-    this.#doubtfulSince ??= this.#triedAt;
+    const late = outcome.outcome === 'unknown' && outcome.tooLate === true;
+    if (!late) this.#doubtfulSince ??= this.#triedAt;
     const overtaken = outcome.outcome === 'failed' && outcome.code === 'out_of_order';
-    const remembered = now - this.#doubtfulSince < this.#windowMs;
-    const again = remembered && !overtaken && now < this.deadline;
+    const remembered = now - (this.#doubtfulSince ?? now) < this.#windowMs;
+    const again = remembered && !overtaken && !late && now < this.deadline;
     if (this.draft.producer !== undefined && again) return false;
     this.#end(outcome.outcome === 'unknown' ? outcome : DOUBTFUL);
     return true;

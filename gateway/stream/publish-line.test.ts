@@ -183,6 +183,19 @@ describe('A publish', () => {
     assert.deepEqual(codes(await outcomes), ['unknown']);
   });
 
+  test('that came too late is unknown at once, and those behind it leave', async () => {
+    const { stage, taken, publish } = await staged();
+    const TOO_LATE: Outcome = { ...UNKNOWN, tooLate: true };
+    const { outcomes, sent } = publish(numbered('1', 1), numbered('2', 2));
+    await sent;
+    const behind = publish(numbered('3', 3));
+    await taken().answer([TOO_LATE, ok(1)]);
+    assert.deepEqual(codes(await outcomes), ['unknown', 'ok']);
+    assert.equal(taken().text, '3', 'it is not tried again');
+    assert.equal(stage.tooLate, 1);
+    await behind.sent;
+  });
+
   test('is a retry from its second try on, and unknown when the log refuses that', async () => {
     const { stage, taken, publish } = await staged();
     const { outcomes, sent } = publish(numbered('1', 1), { ...numbered('2', 2), retry: true });

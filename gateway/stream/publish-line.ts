@@ -10,7 +10,7 @@ export interface PublishLineOptions {
   readonly log: Pick<Log, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
-  readonly counts: Pick<StreamCounts, 'published' | 'appended' | 'retried'>;
+  readonly counts: Pick<StreamCounts, 'published' | 'appended' | 'retried' | 'tooLate'>;
   readonly settings: {
     readonly publishTimeoutMs: number;
     readonly publishQueueBytes: number;
@@ -220,6 +220,8 @@ class TopicLine {
       const outcome = outcomes[index] ?? NO_OUTCOME;
       if (outcome.outcome === 'ok') {
         this.#options.acknowledged(this.topic, outcome.position);
+      } else if (outcome.outcome === 'unknown' && outcome.tooLate) {
+        this.#options.counts.tooLate();
       }
       if (!publication.settle(outcome)) again.push(publication);
     }

@@ -49,6 +49,11 @@ export interface Stream {
   /** Cursors that the server keeps for a session. */
   readonly sessions: Sessions;
 
+  /**
+   * The log's clock, milliseconds since 1970, as far as it is known: never ahead of it, and behind
+   * it by no more than an answer takes.
+   */
+  now(): number;
   /** One round trip to the log's master that began after the call. Rejects with `StreamError`. */
   probe(): Promise<void>;
   readonly health: StreamHealth;
@@ -99,6 +104,12 @@ export interface Draft {
    * is not written any more, since that would change their order: `failed`, `out_of_order`.
    */
   readonly retry?: boolean;
+  /**
+   * By the log's clock: it was sent for the first time after this, milliseconds since 1970. Where
+   * that is longer ago than ids are remembered, another sending of it may have been written and
+   * forgotten: it is not written any more, `tooLate`. Absent: nobody sends it twice.
+   */
+  readonly sentAfter?: number;
   readonly ack: AckLevel;
 }
 
@@ -106,8 +117,16 @@ export type Outcome =
   | { readonly outcome: 'ok'; readonly position: Position; readonly duplicate: boolean }
   /** Certainly not written. */
   | { readonly outcome: 'failed'; readonly code: ErrorName; readonly message: string }
-  /** Written or not, nobody knows. The same (producer, seq) may be tried again. */
-  | { readonly outcome: 'unknown'; readonly code: 'unknown_outcome'; readonly message: string };
+  /**
+   * Written or not, nobody knows. The same (producer, seq) may be tried again; not where it was
+   * under way for longer than the log remembers ids.
+   */
+  | {
+      readonly outcome: 'unknown';
+      readonly code: 'unknown_outcome';
+      readonly message: string;
+      readonly tooLate?: true;
+    };
 
 /** Whichever is reached first; at least one entry is returned when there is one. */
 export interface PageLimit {

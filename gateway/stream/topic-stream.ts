@@ -131,6 +131,10 @@ export class TopicStream implements Stream {
     return this.#reader.latest(topic, count);
   }
 
+  now(): number {
+    return this.#log.now();
+  }
+
   async probe(): Promise<void> {
     try {
       await this.#liveness.prove();

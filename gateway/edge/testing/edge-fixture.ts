@@ -55,6 +55,7 @@ export async function startEdge<S extends Stream>(
     stream,
     settings,
     retentionS: 3_600,
+    resendWindowMs: 100_000,
     allowedOrigins: [],
     authenticator: openAuthenticator,
     clock,

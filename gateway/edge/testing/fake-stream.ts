@@ -40,7 +40,10 @@ export class FakeStream implements Stream, Sessions {
   forgetful = false;
   /** With what reading the log fails. */
   unreadable: ErrorName | undefined;
+  /** What the log's clock says. */
+  time = 1_000_000;
   readonly drafts: Draft[] = [];
+  readonly opened: SessionKey[] = [];
   readonly #held: (() => void)[] = [];
   readonly #topics = new Map<string, Entry[]>();
   readonly #followed = new Set<string>();
@@ -57,6 +60,10 @@ export class FakeStream implements Stream, Sessions {
 
   start(): Promise<void> {
     return Promise.resolve();
+  }
+
+  now(): number {
+    return this.time;
   }
 
   stop(): Promise<void> {
@@ -126,6 +133,7 @@ export class FakeStream implements Stream, Sessions {
 
   async open(key: SessionKey): Promise<OpenedSession> {
     if (this.down) throw new StreamError('store_unavailable', 'down');
+    this.opened.push(key);
     const name = JSON.stringify(key);
     const before = this.#generations.get(name);
     const generation = (before?.generation ?? 0) + 1;

@@ -184,6 +184,10 @@ export class ScriptedStream implements Stream {
     return Promise.reject(new Error('publish through the topic'));
   }
 
+  now(): number {
+    return 0;
+  }
+
   probe(): Promise<void> {
     return Promise.resolve();
   }

@@ -28,6 +28,7 @@ import type {
   SaveResult,
   SessionKey,
 } from '../stream.ts';
+import { TOO_LATE } from '../too-late.ts';
 import type { Remembered } from './memory-answers.ts';
 import type { MemoryPeer, MemoryStore } from './memory-store.ts';
 import type { MemoryTopic } from './memory-topic.ts';
@@ -82,6 +83,7 @@ export class MemoryLog implements Log {
     const print = fingerprint(data);
     const before = log.answers.of(whose, producer.seq);
     if (before !== undefined) return repeated(before, print);
+    if (this.#store.mayHaveForgotten(draft)) return TOO_LATE;
     if (retry && log.answers.hasLater(whose, producer.seq)) return OUT_OF_ORDER;
     if (log.answers.size >= this.#store.settings.idempotencyEntries) {
       return {
@@ -155,6 +157,10 @@ export class MemoryLog implements Log {
 
   unlisten(topic: string): void {
     this.#peer.topics.delete(topic);
+  }
+
+  now(): number {
+    return this.#store.nowMs;
   }
 
   probe(token: string): Promise<Probe> {

@@ -105,6 +105,12 @@ export class MemoryStore {
     return 2 * this.settings.retentionS * 1000 + META_SLACK_MS;
   }
 
+  /** Whether an earlier sending of it may have been written and forgotten. */
+  mayHaveForgotten({ sentAfter }: { readonly sentAfter?: number }): boolean {
+    if (sentAfter === undefined) return false;
+    return this.nowMs - sentAfter > this.settings.idempotencyWindowS * 1_000;
+  }
+
   freshEpoch(): string {
     const letter = () => EPOCH_LETTERS[Math.floor(this.random() * EPOCH_LETTERS.length)];
     return Array.from({ length: 10 }, letter).join('');

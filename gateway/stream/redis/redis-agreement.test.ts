@@ -10,7 +10,8 @@ import { gatewaySettings, type RedisSettings } from '../../settings/declaration.
 import { draft, Gateway, streamSettings, WAIT_MS } from '../testing/log-world.ts';
 import { redisKeys } from './keys.ts';
 import { Agreement } from './redis-agreement.ts';
-import { type ConnectionName, RedisLog, silentRedisLogCounts } from './redis-log.ts';
+import { type ConnectionName, silentRedisLogCounts } from './redis-counts.ts';
+import { RedisLog } from './redis-log.ts';
 
 const ARGS = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
 const SHY = ['--user', 'shy', 'on', '>pw', '~*', '&*', '+@all', '-info'];

@@ -1,4 +1,4 @@
-import { StoreDown, StoreRefused } from '../log.ts';
+import { StoreDown, StoreRefused, StoreUnknown } from '../log.ts';
 import type { Connection } from './redis-connections.ts';
 import { storeError } from './redis-errors.ts';
 import { readFacts, refusalOf, type ServerFacts } from './suitability.ts';
@@ -27,4 +27,20 @@ export async function factsOfMaster(connection: Asked): Promise<ServerFacts> {
   if (facts.loading) throw new StoreDown('Redis is still loading');
   if (facts.replica) throw new StoreDown('this Redis is a replica');
   return facts;
+}
+
+/** The clock of the server on a connection, milliseconds since 1970. Rejects as `factsOf`. */
+export async function timeOf(connection: Asked): Promise<number> {
+  try {
+    const reply = await connection.call('TIME');
+    const [seconds, micros] = (Array.isArray(reply) ? reply : []).map((part) =>
+      Number(String(part)),
+    );
+    if (seconds !== undefined && micros !== undefined && seconds > 0) {
+      return seconds * 1_000 + micros / 1_000;
+    }
+  } catch (error) {
+    throw storeError(error);
+  }
+  throw new StoreUnknown('Redis gave an answer to TIME that cannot be');
 }

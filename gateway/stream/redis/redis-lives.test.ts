@@ -10,7 +10,8 @@ import { gatewaySettings, type StreamSettings } from '../../settings/declaration
 import { chainBounds } from '../chain.ts';
 import { draft, Gateway, streamSettings, WAIT_MS } from '../testing/log-world.ts';
 import { redisKeys } from './keys.ts';
-import { RedisLog, silentRedisLogCounts } from './redis-log.ts';
+import { silentRedisLogCounts } from './redis-counts.ts';
+import { RedisLog } from './redis-log.ts';
 
 const keys = redisKeys('wscluster');
 const [world, pods, unreported] = keys.partition;

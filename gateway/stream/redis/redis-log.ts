@@ -22,9 +22,11 @@ import type { CursorChanges, OpenedSession, Outcome, SaveResult, SessionKey } fr
 import { type Keys, redisKeys } from './keys.ts';
 import type { RedisAccess } from './redis-access.ts';
 import { Agreement } from './redis-agreement.ts';
+import { RedisClock } from './redis-clock.ts';
 import { Connection, type ConnectionOwner } from './redis-connections.ts';
+import { type ConnectionName, type RedisLogCounts, silentRedisLogCounts } from './redis-counts.ts';
 import { judge, storeError } from './redis-errors.ts';
-import { factsOfMaster } from './redis-facts.ts';
+import { factsOfMaster, timeOf } from './redis-facts.ts';
 import { Move } from './redis-move.ts';
 import { RedisPublisher } from './redis-publisher.ts';
 import { probeReply, resumeReply, type TopicReply, type UnbornReply } from './redis-replies.ts';
@@ -35,21 +37,6 @@ import { RedisSessions } from './redis-sessions.ts';
 import { RedisSubscriber } from './redis-subscriber.ts';
 import { shortcomings } from './suitability.ts';
 import { WriteCount } from './write-count.ts';
-
-/** What a RedisLog counts. */
-export interface RedisLogCounts {
-  /** A connection to Redis was lost. */
-  disconnected(connection: ConnectionName): void;
-  /** Reports of what was known came after the change of lineage was settled. */
-  lateLossReports(topics: number): void;
-  /** A batch was written, and Redis refused to send its live copy. */
-  silentPublish(reason: string): void;
-  /** Somebody else's message on one of our channels. */
-  foreignMessage(): void;
-}
-
-/** `ring`: not of the log itself, but beside it on the same Redis. */
-export type ConnectionName = 'publish' | 'control' | 'bell' | 'ring' | 'wire';
 
 export interface RedisLogOptions {
   readonly redis: RedisAccess;
@@ -64,15 +51,6 @@ export interface RedisLogOptions {
   /** See `SentinelWatch`; for what else is on the same Redis. */
   readonly onSwitched?: (from: string) => void;
 }
-
-const nothing = () => {};
-
-export const silentRedisLogCounts: RedisLogCounts = {
-  disconnected: nothing,
-  lateLossReports: nothing,
-  silentPublish: nothing,
-  foreignMessage: nothing,
-};
 
 const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const EPOCH_LETTERS = 10;
@@ -98,6 +76,7 @@ export class RedisLog implements Log {
   readonly #move = new Move(() => this.#connections());
   readonly #sessions: RedisSessions;
   readonly #writes = new WriteCount();
+  readonly #clock: RedisClock;
   #bell: RedisSubscriber | undefined;
   #unsuitable: readonly string[] = [];
   /** The newest probe that is not back yet. */
@@ -108,6 +87,7 @@ export class RedisLog implements Log {
   constructor(options: RedisLogOptions) {
     this.#options = options;
     this.#counts = options.counts ?? silentRedisLogCounts;
+    this.#clock = new RedisClock(options.clock);
     this.#keys = redisKeys(options.redis.keyPrefix);
     this.#scripts = redisScripts(options.stream);
     const { publish, ...others } = this.#scripts;
@@ -132,6 +112,7 @@ export class RedisLog implements Log {
       settings: options.stream,
       freshEpoch: () => this.#freshEpoch(),
       writes: this.#writes,
+      onTime: (ms) => this.#clock.saw(ms),
       onSilent: (reason) => this.#counts.silentPublish(reason),
     });
     this.#sessions = new RedisSessions({
@@ -232,7 +213,10 @@ export class RedisLog implements Log {
       prepare: async (connection) => {
         const facts = await factsOfMaster(connection);
         this.#unsuitable = shortcomings(facts);
-        if (connection === this.#publishConnection) this.#agreement.showed(facts);
+        if (connection === this.#publishConnection) {
+          this.#agreement.showed(facts);
+          this.#clock.restart(await timeOf(connection));
+        }
         for (const { text } of scripts) await connection.call('SCRIPT', 'LOAD', text);
         queueMicrotask(() => queueMicrotask(() => this.#starting?.check()));
       },
@@ -257,6 +241,10 @@ export class RedisLog implements Log {
 
   append(topic: string, batch: readonly LogDraft[], replicas: number): Promise<Outcome[]> {
     return this.#publisher.append(topic, batch, replicas);
+  }
+
+  now(): number {
+    return this.#clock.now();
   }
 
   async resume(topic: string, request: ResumeRequest): Promise<Resumed> {

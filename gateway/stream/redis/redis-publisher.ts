@@ -19,6 +19,8 @@ export interface PublisherOptions {
   readonly settings: Pick<StreamSettings, 'waitTimeoutMs' | 'publishQueueBytes'>;
   readonly freshEpoch: () => string;
   readonly writes: WriteCount;
+  /** Redis' clock, when it answered: milliseconds since 1970. */
+  readonly onTime: (ms: number) => void;
   /** A batch was written, and Redis refused to send the live copy. */
   readonly onSilent: (reason: string) => void;
 }
@@ -124,8 +126,9 @@ export class RedisPublisher {
 
   async #finish(shipment: Shipment, reply: Promise<unknown>, wait?: Promise<unknown>) {
     try {
-      const { outcomes, silent, written } = publishOutcomes(await reply, shipment.drafts);
+      const { outcomes, silent, written, at } = publishOutcomes(await reply, shipment.drafts);
       this.#options.writes.saw(written);
+      this.#options.onTime(at);
       if (silent !== undefined) this.#options.onSilent(silent);
       const replicated = wait === undefined || Number(await wait) >= shipment.replicas;
       this.#settle(shipment, () =>
@@ -181,10 +184,16 @@ const OVERLOADED: Outcome = {
   message: 'too many publishes wait for Redis',
 };
 
-function idArguments({ identity, producer, data, retry }: LogDraft): [string, string] {
-  if (producer === undefined) return ['', ''];
+/** Sorts behind every time. */
+const SENT_ONCE = '~';
+
+function idArguments(draft: LogDraft): [string, string, string] {
+  const { identity, producer, data, retry, sentAfter } = draft;
+  if (producer === undefined) return ['', '', SENT_ONCE];
   const print = fingerprint(data);
-  return [`${identity} ${producer.id}:${producer.seq}`, retry ? `${print}!` : print];
+  const sent =
+    sentAfter === undefined ? SENT_ONCE : String(Math.floor(sentAfter)).padStart(13, '0');
+  return [`${identity} ${producer.id}:${producer.seq}`, retry ? `${print}!` : print, sent];
 }
 
 /** Written at the master, and too few replicas said so too. */

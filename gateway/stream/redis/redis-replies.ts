@@ -2,6 +2,7 @@ import { isEpoch, type Position, parsePosition } from '../../../protocol/positio
 import type { ChainLink, Excerpt, TopicHistory } from '../chain.ts';
 import { type Probe, StoreUnknown } from '../log.ts';
 import type { Entry, OpenedSession, Outcome } from '../stream.ts';
+import { TOO_LATE } from '../too-late.ts';
 import { count, decodeEntry } from './entry-codec.ts';
 import { decodeName } from './keys.ts';
 import { refusal } from './redis-errors.ts';
@@ -27,6 +28,8 @@ const number = (value: unknown): number | undefined => count(text(value));
 
 export interface Published {
   readonly outcomes: Outcome[];
+  /** Of Redis' clock, milliseconds since 1970. */
+  readonly at: number;
   /** Why the live copy was not sent. */
   readonly silent: string | undefined;
   readonly written: Written | undefined;
@@ -55,7 +58,7 @@ export function publishOutcomes(reply: unknown, drafts: number): Published {
     return { outcome: 'ok', position, duplicate: false };
   });
   const silent = statuses[drafts]?.replace(/^! /, '');
-  return { outcomes, silent, written: readWritten(lineage, writes) };
+  return { outcomes, at, silent, written: readWritten(lineage, writes) };
 }
 
 function publishOutcome(status: string): Outcome {
@@ -70,6 +73,7 @@ function publishOutcome(status: string): Outcome {
     const message = 'this id was used for another payload';
     return { outcome: 'failed', code: 'conflict', message };
   }
+  if (kind === 'l') return TOO_LATE;
   if (kind === 'r') {
     const message = 'a later message of this producer was written';
     return { outcome: 'failed', code: 'out_of_order', message };

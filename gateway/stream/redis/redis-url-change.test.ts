@@ -10,7 +10,8 @@ import { CheckingListener } from '../testing/checking-listener.ts';
 import { draft, streamSettings, WAIT_MS } from '../testing/log-world.ts';
 import { HIDING_INFO } from '../testing/redis-world.ts';
 import { TopicStream } from '../topic-stream.ts';
-import { type ConnectionName, RedisLog, silentRedisLogCounts } from './redis-log.ts';
+import { type ConnectionName, silentRedisLogCounts } from './redis-counts.ts';
+import { RedisLog } from './redis-log.ts';
 import { Move } from './redis-move.ts';
 
 const ARGS = ['--save', '', '--appendonly', 'no', ...HIDING_INFO];

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { until } from '../../../e2e/deadline.ts';
 import type { LogDraft } from '../log.ts';
+import type { Outcome } from '../stream.ts';
 import {
   draft,
   eachWithTwoGateways,
@@ -14,6 +15,13 @@ import {
   texts,
   WAIT_MS,
 } from './log-world.ts';
+
+/** The number that it got, or why it got none. */
+function inWords(outcome: Outcome): number | string {
+  if (outcome.outcome === 'ok') return outcome.duplicate ? 'duplicate' : outcome.position.seq;
+  if (outcome.outcome === 'failed') return outcome.code;
+  return outcome.tooLate ? 'too late' : 'unknown';
+}
 
 /** Every rule of the `Log` seam that both stores must keep. */
 export function logConformance(name: string, open: () => Promise<LogStore>): void {
@@ -172,6 +180,36 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         assert.deepEqual(texts((await a.resume('t', { latest: 9 })).steps), [
           ...['1', '4', '3', '5', 'other', '2'],
         ]);
+      });
+
+      test('what may have been written and forgotten is not written any more', async () => {
+        await again({ idempotencyWindowS: 100 });
+        const old = (ageMs: number, seq: number, text = `${seq}`) => {
+          return { ...draft(text, id(seq)), sentAfter: a.log.now() - ageMs };
+        };
+        const seen = async (...batch: LogDraft[]) =>
+          (await a.log.append('t', batch, 0)).map(inWords);
+        assert.deepEqual(await seen(old(98_000, 1), old(102_000, 2), draft('3', id(3))), [
+          ...[1, 'too late', 2],
+        ]);
+        const retry = { ...old(102_000, 2), retry: true };
+        assert.deepEqual(await seen(old(102_000, 1), old(102_000, 1, 'x'), retry), [
+          ...['duplicate', 'conflict', 'too late'],
+        ]);
+        assert.deepEqual(await seen(old(0, 2)), [3], 'it was not noted as written');
+      });
+
+      test('the clock is known, and is not ahead', async () => {
+        const before = Date.now();
+        const known = a.log.now();
+        // Memory's is ours; Redis' is of this machine too.
+        assert.ok(known <= Date.now() + 1 && known > before - 2_000, `${known - before} ms`);
+        await a.publish('t', '1');
+        const [step] = (await a.resume('t', { latest: 1 })).steps;
+        const at = step?.kind === 'entry' ? step.entry.at : assert.fail('no entry');
+        const behind = Date.now() - a.log.now();
+        assert.ok(behind >= -1 && behind < 2_000, `${behind} ms behind`);
+        assert.ok(a.log.now() >= at - 1, 'not behind what it answered');
       });
 
       test('what a failover lost of later ones does not refuse a retry', async () => {

@@ -3,6 +3,7 @@ import type { Position } from '../../../protocol/position.ts';
 import { seeded } from '../../../protocol/testing/chance.ts';
 import { ManualClock, turn } from '../../../protocol/testing/manual-clock.ts';
 import { gatewaySettings, type StreamSettings } from '../../settings/declaration.ts';
+import { silentStreamCounts } from '../counts.ts';
 import type { Bell, Log, LogDraft, Probe, Resumed, ResumeRequest } from '../log.ts';
 import type { Entry, Outcome, PageStep, SaveResult } from '../stream.ts';
 import { TopicStream } from '../topic-stream.ts';
@@ -64,6 +65,10 @@ class ScriptedLog implements Log {
 
   unlisten(topic: string): void {
     this.unlistened.push(topic);
+  }
+
+  now(): number {
+    return 1_000 * this.probe_.second;
   }
 
   async probe(token: string): Promise<Probe> {
@@ -137,12 +142,18 @@ export class Stage {
   readonly clock = new ManualClock();
   readonly listener = new CheckingListener();
   readonly stream: TopicStream;
+  /** Publishes that were counted as too late. */
+  tooLate = 0;
 
   constructor(overrides: Partial<StreamSettings> = {}, replicas = 1) {
     const settings = { ...gatewaySettings.parse({}).stream, ...overrides };
     const { log, clock, listener } = this;
     const random = seeded(1);
-    this.stream = new TopicStream({ log, listener, settings, replicas, clock, random });
+    const tooLate = () => {
+      this.tooLate += 1;
+    };
+    const counts = { ...silentStreamCounts, tooLate };
+    this.stream = new TopicStream({ log, listener, settings, replicas, clock, random, counts });
   }
 
   async start(): Promise<this> {

@@ -3,14 +3,16 @@
 -- KEYS  1 world, 2 pods, 3 unreported, 4 log, 5 meta; and where a draft has an id:
 --       6, 7 what producers were answered in even and in odd windows
 -- ARGV  1 a random epoch of 10 characters, behind it '1' when a WAIT follows, and a claim (see
---       write-count.ts), 2 the topic's channel, then the n blobs; and with KEYS 6: n pairs of
---       `identity producer:seq` ('' without) and fingerprint, behind it '!' when it is a retry
+--       write-count.ts), 2 the topic's channel, then the n blobs; and with KEYS 6: n triples of
+--       `identity producer:seq` ('' without), fingerprint, behind it '!' when it is a retry, and
+--       the ms after which it was sent first, 13 digits ('~': only once)
 -- Returns `<epoch> <first seq> <ms>` when every draft was written and announced, else an array of
 --       that line and one status per draft. Where INFO is hidden ` <lineage> <count of writes>`
 --       follows on the line. A status is
 --       `w` written, `d <epoch> <seq> <second>` was written before, `c` the id was used for
---       another payload, `r` a retry of what was not written and a later one was, `o` too many
---       ids in this window, `x <error>` certainly not written,
+--       another payload, `l` sent so long ago that what was written of it may be forgotten, `r` a
+--       retry of what was not written and a later one was, `o` too many ids in this window,
+--       `x <error>` certainly not written,
 --       `? <error>` nobody knows; after them perhaps `! <error>`: the live copy was not sent.
 --
 -- Atomic: all of it. Everything that may refuse is called before the first entry is written; from
@@ -46,18 +48,19 @@ else
 end
 
 local keyed = KEYS[6] ~= nil
-local count = keyed and (#ARGV - 2) / 3 or #ARGV - 2
-local known, answers, held, window = nil, nil, 0, 0
+local count = keyed and (#ARGV - 2) / 4 or #ARGV - 2
+local known, answers, held, window, oldest = nil, nil, 0, 0, nil
 local producers, numbers, retries, newest = {}, {}, {}, {}
 if keyed then
   window = math.floor(ms / WINDOW_MS)
+  oldest = string.format('%013.0f', ms - WINDOW_MS)
   local current, before = KEYS[6 + window % 2], KEYS[7 - window % 2]
   -- What each draft was answered; and of each producer, `identity producer:`, the highest seq.
   local fields = {}
   for i = 1, count do
-    fields[i] = ARGV[1 + count + 2 * i]
+    fields[i] = ARGV[count + 3 * i]
     producers[i], numbers[i] = string.match(fields[i], '(.*:)(%d+)')
-    retries[i] = string.byte(ARGV[2 + count + 2 * i], -1) == 33
+    retries[i] = string.byte(ARGV[1 + count + 3 * i], -1) == 33
   end
   -- Of each producer the field `identity producer:` is the seq that it wrote last, and its highest
   -- if they grow; asked for only where it decides.
@@ -78,15 +81,17 @@ end
 local first, last, blobs, bytes = seq + 1, nil, {}, 0
 local line, status, failure
 for i = 1, count do
-  local said, field = nil, keyed and ARGV[1 + count + 2 * i] or ''
+  local said, field = nil, keyed and ARGV[count + 3 * i] or ''
   local producer, own, print = producers[i], nil, nil
   if producer then
     local before = known[field]
-    own, print = tonumber(numbers[i]), ARGV[2 + count + 2 * i]
+    own, print = tonumber(numbers[i]), ARGV[1 + count + 3 * i]
     if retries[i] then print = string.sub(print, 1, -2) end
     if before then
       local same = string.sub(before, 1, #print + 1) == print .. ' '
       said = same and 'd ' .. string.sub(before, #print + 2) or 'c'
+    elseif ARGV[2 + count + 3 * i] < oldest then
+      said = 'l'
     elseif retries[i] and newest[producer] > own then
       said = 'r'
     elseif held >= WINDOW_ENTRIES then
