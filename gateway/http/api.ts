@@ -46,6 +46,8 @@ export interface ApiParts {
   readonly pod: string;
 }
 
+/** Nobody waits for an answer for so long: whoever asked has asked another gateway since. */
+const GIVEN_UP_MS = 30_000;
 /** HTTP connections that are kept free beside the WebSockets. */
 const SPARE_CONNECTIONS = 1_000;
 /** A user's name: 256 characters of three bytes, each percent-encoded; a topic has less. */
@@ -165,6 +167,8 @@ function guard(app: FastifyInstance, parts: ApiParts): void {
     const { configured } = authenticator;
     const problem = originProblem({ host, origin }, { configured, allowedOrigins });
     if (problem !== undefined) throw new ApiError('forbidden', `this ${problem} is not served`);
+    const waitedMs = parts.stream.now() - parts.backlog.since;
+    if (request.method === 'POST' && waitedMs > GIVEN_UP_MS) throw stoodStill();
   });
   app.addHook('onResponse', async (request, reply) => {
     counts.answered(routeOf(request), reply.statusCode, reply.elapsedTime / 1_000);
@@ -256,6 +260,11 @@ function resultOf(outcome: Outcome): object {
   const position = formatPosition(outcome.position);
   return outcome.duplicate ? { position, duplicate: true } : { position };
 }
+
+const stoodStill = () =>
+  new ApiError('overloaded', 'this gateway stood still, and may have read the request too late', {
+    retryAfterS: 5,
+  });
 
 const forbidden = (what: string, topic: string) =>
   new ApiError('forbidden', `may not ${what} ${JSON.stringify(topic)}`);
