@@ -17,6 +17,8 @@ const CGROUPS = '/sys/fs/cgroup';
  */
 export class MemoryEater {
   readonly #process: ChildProcess;
+  /** From the begin: a kubelet may end it too, with what is left of the container. */
+  readonly #ended: Promise<unknown>;
 
   /** `pid`: one in the container, whose memory has a limit. */
   constructor(pid: number) {
@@ -25,6 +27,7 @@ export class MemoryEater {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
     this.#process = child;
+    this.#ended = once(child, 'exit');
     try {
       writeFileSync(join(memoryCgroupOf(pid), 'cgroup.procs'), `${child.pid}`);
     } catch (error) {
@@ -36,9 +39,8 @@ export class MemoryEater {
 
   /** Resolves when it is gone; what it ate is free. */
   async stop(): Promise<void> {
-    const ended = once(this.#process, 'exit');
     this.#process.kill('SIGKILL');
-    await ended;
+    await this.#ended;
   }
 }
 
