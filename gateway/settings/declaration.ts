@@ -123,8 +123,8 @@ export const streamSettings = z.strictObject({
   idempotencyWindowS: seconds(
     120,
     [1, DAY],
-    'How long a (producer, seq) is surely remembered; longer where a client may be silent for ' +
-      'longer before it is given up.',
+    'How long a (producer, seq) is surely remembered; longer where heartbeats are rare, 7.5 of ' +
+      'them or until a silent client is given up.',
   ),
   idempotencyEntries: count(
     100_000,

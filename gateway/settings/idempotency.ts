@@ -18,11 +18,19 @@ export function resendSlackMs(stream: Window): number {
   return stream.idempotencyWindowS * 1_000 - resendWindowMs(stream);
 }
 
+/** By how much the answer to a ping may be late, on a connection on which all is well. */
+const LATE_PONG = 1.25;
+
 /**
- * Seconds for which ids are remembered: as it was set, or longer where a client may be silent for
- * longer before it is given up. For so long nobody knows how old a publish of it is.
+ * Seconds for which ids are remembered: as it was set, or longer where heartbeats are rare. How old
+ * a publish may be is known by the last ping that was answered: of a client that is not given up
+ * yet, all of them must be remembered; and of one with which all is well, those that it sends again.
  */
-export function idempotencyWindowS(stream: Window, edge: EdgeSettings): number {
-  const silentMs = edge.missedPings * edge.heartbeatMs + edge.pongTimeoutMs;
-  return Math.max(stream.idempotencyWindowS, Math.ceil(silentMs / 1_000));
+export function idempotencyWindowS(
+  stream: Window,
+  { heartbeatMs, pongTimeoutMs, missedPings }: EdgeSettings,
+): number {
+  const silentMs = missedPings * heartbeatMs + pongTimeoutMs;
+  const againMs = (LATE_PONG * heartbeatMs) / (1 - RESEND_SHARE);
+  return Math.max(stream.idempotencyWindowS, Math.ceil(Math.max(silentMs, againMs) / 1_000));
 }

@@ -48,13 +48,15 @@ describe('settings', () => {
     assert.equal(load('--auth-anonymous false --port 1').auth.anonymous, false);
   });
 
-  it('remembers ids for as long as a client may be silent, at least', () => {
+  it('remembers ids for longer where heartbeats are rare', () => {
     const window = (line: string) => load(line).stream.idempotencyWindowS;
     assert.equal(window(''), 120);
     assert.equal(window('--stream-idempotency-window-s 200'), 200);
-    const slow = '--edge-heartbeat-ms 60000 --edge-pong-timeout-ms 10500 --edge-missed-pings 3';
-    assert.equal(window(slow), 191, 'three pings unanswered, and the time for the last answer');
-    assert.equal(window(`${slow} --stream-idempotency-window-s 30`), 191);
+    const rare = '--edge-heartbeat-ms 60000';
+    assert.equal(window(rare), 450, 'a sixth of it is a heartbeat and a quarter');
+    assert.equal(window(`${rare} --stream-idempotency-window-s 30`), 450);
+    const patient = `${rare} --edge-pong-timeout-ms 10500 --edge-missed-pings 10`;
+    assert.equal(window(patient), 611, 'ten pings unanswered, and the time for the last answer');
   });
 
   it('takes variables, and options win over them', () => {
