@@ -42,8 +42,8 @@ export interface RingSettings {
   readonly crowd: number;
 }
 
-/** More than twice as long as a client may be silent. */
-export const FORGETFUL_S = 6;
+/** As the settings of users demand it of these heartbeats. */
+export const FORGETFUL_S = 8;
 
 /** As many entries a topic keeps in worlds that trim. */
 const KEPT = 10;

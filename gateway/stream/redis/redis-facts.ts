@@ -33,12 +33,9 @@ export async function factsOfMaster(connection: Asked): Promise<ServerFacts> {
 export async function timeOf(connection: Asked): Promise<number> {
   try {
     const reply = await connection.call('TIME');
-    const [seconds, micros] = (Array.isArray(reply) ? reply : []).map((part) =>
-      Number(String(part)),
-    );
-    if (seconds !== undefined && micros !== undefined && seconds > 0) {
-      return seconds * 1_000 + micros / 1_000;
-    }
+    const [seconds, micros] = Array.isArray(reply) ? reply.map(String).map(Number) : [];
+    const ms = Number(seconds) * 1_000 + Number(micros) / 1_000;
+    if (ms > 0) return ms;
   } catch (error) {
     throw storeError(error);
   }

@@ -210,6 +210,8 @@ export function logConformance(name: string, open: () => Promise<LogStore>): voi
         const behind = Date.now() - a.log.now();
         assert.ok(behind >= -1 && behind < 2_000, `${behind} ms behind`);
         assert.ok(a.log.now() >= at - 1, 'not behind what it answered');
+        await a.probe();
+        assert.ok(a.log.now() >= at - 1, 'and a probe, which knows seconds, takes nothing away');
       });
 
       test('what a failover lost of later ones does not refuse a retry', async () => {
