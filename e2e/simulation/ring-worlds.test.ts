@@ -20,6 +20,8 @@ const leastPerThousand: Readonly<Record<string, number>> = {
   'delivered at app': 120_000,
   'delivered at wire': 60_000,
   'publish ok': 50_000,
+  'publish too late': 1_000,
+  'fault gateway away for long': 40,
   'client moved: rebalance': 2_000,
   'client moved: redirect': 150,
   'client moved: drain': 150,

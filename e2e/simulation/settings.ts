@@ -52,7 +52,7 @@ const KEPT = 10;
 export function settingsFor(random: Random, withRing: boolean): WorldSettings {
   const kind = random();
   const expires = kind < 0.08 && !withRing;
-  const forgets = kind > 0.9 && !withRing;
+  const forgets = kind > 0.9;
   const trims = kind < 0.35;
   const stream = streamSettings.parse({
     probeIntervalMs: 300,
