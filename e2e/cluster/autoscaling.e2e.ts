@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { WsCluster } from '../../operator/api/wscluster.ts';
 import type { ConditionType } from '../../operator/reconcile/condition.ts';
 import { closeCodes } from '../../protocol/codes.ts';
+import { Late } from '../../scripts/testing/late.ts';
 import { pause, until } from '../deadline.ts';
 import type { Lab } from '../lab/lab.ts';
 import { reaches } from './cluster-state.ts';
@@ -325,7 +326,13 @@ describe('autoscaling', labOnly, () => {
     );
     await questions?.stop();
     t.diagnostic(`${questions?.answers} answers meanwhile`);
-    assert.equal(questions?.refusals, '');
+    const refusals = (questions?.refusals ?? '').trim();
+    // A gateway without a processor for half a minute says nothing: no certificate's fault.
+    const starved = /did not say their load/;
+    if (refusals !== '' && refusals.split('\n').every((line) => starved.test(line))) {
+      throw new Late(refusals);
+    }
+    assert.equal(refusals, '');
   });
 
   test('demand that is back in the middle calls back what is being emptied', async (t) => {
