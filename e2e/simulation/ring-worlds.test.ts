@@ -34,7 +34,7 @@ const leastPerThousand: Readonly<Record<string, number>> = {
 };
 
 /** Of every single fault, and of moves that are cut at a step. */
-const LEAST_FAULTS = 10;
+const LEAST_FAULTS = 6;
 const LEAST_CUTS = 3;
 const faults = [...worldFaults, ...ringFaults]
   .filter(({ ringless }) => ringless !== true)
