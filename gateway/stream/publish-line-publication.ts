@@ -52,16 +52,15 @@ export class Publication {
   /** Takes what a try came to. False: it has to be tried again. */
   settle(outcome: Outcome): boolean {
     if (this.#settled) return true;
-    if (this.#isCertain(outcome)) {
+    if (this.#isFinal(outcome)) {
       this.#end(outcome);
       return true;
     }
     const now = this.#clock.now();
-    const late = outcome.outcome === 'unknown' && outcome.tooLate === true;
-    if (!late) this.#doubtfulSince ??= this.#triedAt;
+    this.#doubtfulSince ??= this.#triedAt;
     const overtaken = outcome.outcome === 'failed' && outcome.code === 'out_of_order';
-    const remembered = now - (this.#doubtfulSince ?? now) < this.#windowMs;
-    const again = remembered && !overtaken && !late && now < this.deadline;
+    const remembered = now - this.#doubtfulSince < this.#windowMs;
+    const again = remembered && !overtaken && now < this.deadline;
     if (this.draft.producer !== undefined && again) return false;
     this.#end(outcome.outcome === 'unknown' ? outcome : DOUBTFUL);
     return true;
@@ -78,12 +77,12 @@ export class Publication {
   }
 
   /**
-   * A refusal after a doubtful try says nothing of that try, except where the log compared the
-   * ids: then what it remembers is another message.
+   * No other try would tell more. A refusal after a doubtful try says nothing of that try, except
+   * where the log compared the ids: then what it remembers is another message.
    */
-  #isCertain(outcome: Outcome): boolean {
+  #isFinal(outcome: Outcome): boolean {
     if (outcome.outcome === 'ok') return true;
-    if (outcome.outcome === 'unknown') return false;
+    if (outcome.outcome === 'unknown') return outcome.tooLate === true;
     return this.#doubtfulSince === undefined || outcome.code === 'conflict';
   }
 
