@@ -59,12 +59,14 @@ describe('what README shows first, on a cluster', () => {
   const said = async (pod: string) => (await inHome('logs', pod)).trim().split('\n');
   /** The runtime may write what a container said after its end was told: to the last brace. */
   const visited = async (): Promise<Visited> => {
+    let last = '';
     const isWhole = async () => {
-      const last = (await said('visitor')).at(-1) ?? '';
-      return last.startsWith('{') && last.endsWith('}]}') && last;
+      last = (await said('visitor')).at(-1) ?? '';
+      return last.startsWith('{') && last.endsWith('}]}');
     };
-    const last = await until(isWhole, {
-      for: 'all that the clients have to tell',
+    await until(isWhole, {
+      for: () =>
+        `all that the clients have to tell, not ${last.length} characters: ${last.slice(-40)}`,
       ...{ deadlineMs: 30_000, everyMs: 500 },
     });
     return JSON.parse(last) as Visited;

@@ -32,7 +32,8 @@ const UNTOUCHED = { moves: 0, interrupted: 0 };
 const COMING = 50;
 
 const plan = JSON.parse(process.argv[2] ?? '') as CrowdPlan;
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const say = (line: object, then?: () => void) =>
+  process.stdout.write(`${JSON.stringify(line)}\n`, then);
 
 const recorder = new Recorder('crowd');
 const load = new Load({
@@ -262,8 +263,8 @@ async function obey(): Promise<void> {
       say({ answer: told.call, served: served() });
     } else {
       await load.delivered(load.counts.deliveries + plan.clients * 4, RECOVER_MS);
-      say(await finish());
-      process.exit();
+      // What a pipe does not take at once would be lost with the process.
+      say(await finish(), () => process.exit());
     }
   }
 }

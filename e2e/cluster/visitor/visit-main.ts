@@ -48,5 +48,5 @@ while (visitors.some(({ seen }) => seen.length < published) && performance.now()
   await pause(50);
 }
 const told = visitors.map(({ seen, gaps, moves }) => ({ seen, gaps, moves }));
-process.stdout.write(`${JSON.stringify({ published, told })}\n`);
-process.exit();
+// A pipe takes no more than 64 KiB at once: whoever exits before the rest is read loses it.
+process.stdout.write(`${JSON.stringify({ published, told })}\n`, () => process.exit());
