@@ -1,4 +1,5 @@
 import { type Figure, type Measurement, median } from './figure.ts';
+import { DATA, FRAME } from './message.ts';
 import { Stage } from './stage.ts';
 
 /**
@@ -23,16 +24,6 @@ export const fanOut: Measurement = {
 const CONNECTIONS = 10_000;
 const ROUNDS = 24;
 const BATCH = 10;
-const DATA = { text: 'x'.repeat(40) };
-/** As long as the frame that the gateway makes of it. */
-const FRAME = JSON.stringify({
-  type: 'msg',
-  topic: 'room',
-  position: 'abcdefghij:100@1700000000',
-  at: 1_700_000_000_000,
-  data: DATA,
-});
-
 interface Round {
   readonly bare: number;
   readonly one: number;

@@ -2,6 +2,7 @@ import { fanOut } from './fan-out.ts';
 import type { Figure, Measurement } from './figure.ts';
 import { memory } from './memory.ts';
 import { moves } from './moves.ts';
+import { peers } from './peers.ts';
 import { proxy } from './proxy.ts';
 import { redisCost } from './redis-cost.ts';
 import { resume } from './resume.ts';
@@ -20,6 +21,7 @@ const measurements: readonly Measurement[] = [
   ring,
   moves,
   proxy,
+  peers,
 ];
 
 const wanted = process.argv.slice(2);

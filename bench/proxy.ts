@@ -1,20 +1,12 @@
 import { until } from '../e2e/deadline.ts';
 import { startRedis } from '../e2e/processes/redis-server.ts';
 import { type Figure, type Measurement, median } from './figure.ts';
+import { DATA, FRAME } from './message.ts';
 import { Stage } from './stage.ts';
 
 const CONNECTIONS = 2_000;
 const ROUNDS = 12;
 const SETTLE_MS = 3_000;
-const DATA = { text: 'x'.repeat(40) };
-const FRAME = JSON.stringify({
-  type: 'msg',
-  topic: 'room',
-  position: 'abcdefghij:100@1700000000',
-  at: 1_700_000_000_000,
-  data: DATA,
-});
-
 /**
  * What it costs the gateway between that it passes clients on: its CPU per message, beside a bare
  * loop of `socket.write` to the same clients, and its memory per client.

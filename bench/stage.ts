@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { freePort } from '../e2e/processes/free-port.ts';
-import type { Order, ReceiversSay, Usage } from './messages.ts';
+import { answer } from './answer.ts';
+import type { Order, Usage } from './messages.ts';
 import { onOwnCore } from './pin.ts';
-
-const ANSWER_MS = 120_000;
+import { Receivers, received } from './receivers.ts';
 
 /** A gateway and its clients, each in processes of their own, for as long as one measurement. */
 export class Stage {
@@ -13,7 +13,7 @@ export class Stage {
   readonly port: number;
   readonly adminPort: number;
   readonly #gateway: ChildProcess;
-  readonly #receivers: ChildProcess[] = [];
+  readonly #receivers: Receivers[] = [];
 
   private constructor(gateway: ChildProcess, ports: { port: number; adminPort: number }) {
     this.#gateway = gateway;
@@ -47,17 +47,14 @@ export class Stage {
    * resume from they wait for `go`.
    */
   async connect(connections: number, topic: string, ...positions: string[]): Promise<void> {
-    const receivers = fork(join(import.meta.dirname, 'receivers-main.ts'), [
-      ...['127.0.0.1', String(this.port), this.path, String(connections), topic, ...positions],
-    ]);
-    this.#receivers.push(receivers);
-    const said = await answer<ReceiversSay>(receivers);
-    if (!('ready' in said)) throw new Error(`connection ${JSON.stringify(said)} of ${connections}`);
+    const { port, path } = this;
+    const options = { dialect: 'wscluster' as const, port, path, connections, topic, positions };
+    this.#receivers.push(await Receivers.connect(options));
   }
 
   /** All who wait with a position subscribe at once. */
   go(): void {
-    for (const receivers of this.#receivers) receivers.send('go');
+    for (const receivers of this.#receivers) receivers.go();
   }
 
   /** The sum of a metric's series. */
@@ -87,38 +84,13 @@ export class Stage {
     if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
   }
 
-  /** Waits until the clients have got so many messages since the last call. */
-  async received(expected: number): Promise<void> {
-    let messages = 0;
-    const deadline = performance.now() + ANSWER_MS;
-    while (messages < expected) {
-      if (performance.now() > deadline) throw new Error(`${messages} of ${expected} arrived`);
-      for (const receivers of this.#receivers) {
-        receivers.send('count');
-        const said = await answer<ReceiversSay>(receivers);
-        if ('lost' in said) throw new Error(`connection ${said.lost} was lost`);
-        if ('messages' in said) messages += said.messages;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    if (messages > expected) throw new Error(`${messages} arrived where ${expected} were sent`);
+  /** Waits until the clients have got so many messages since the last call; bytes of them all. */
+  received(expected: number): Promise<number> {
+    return received(this.#receivers, expected);
   }
 
   close(): void {
-    for (const child of [...this.#receivers, this.#gateway]) child.kill('SIGKILL');
+    for (const receivers of this.#receivers) receivers.close();
+    this.#gateway.kill('SIGKILL');
   }
-}
-
-function answer<T>(child: ChildProcess): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => reject(new Error('no answer in time')), ANSWER_MS);
-  const onExit = (code: number | null) => reject(new Error(`a process ended with ${code}`));
-  const onMessage = (message: unknown) => resolve(message as T);
-  child.once('exit', onExit);
-  child.once('message', onMessage);
-  return promise.finally(() => {
-    clearTimeout(timer);
-    child.off('exit', onExit);
-    child.off('message', onMessage);
-  });
 }
