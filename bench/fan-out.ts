@@ -24,6 +24,7 @@ export const fanOut: Measurement = {
 const CONNECTIONS = 10_000;
 const ROUNDS = 24;
 const BATCH = 10;
+
 interface Round {
   readonly bare: number;
   readonly one: number;

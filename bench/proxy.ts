@@ -7,6 +7,7 @@ import { Stage } from './stage.ts';
 const CONNECTIONS = 2_000;
 const ROUNDS = 12;
 const SETTLE_MS = 3_000;
+
 /**
  * What it costs the gateway between that it passes clients on: its CPU per message, beside a bare
  * loop of `socket.write` to the same clients, and its memory per client.

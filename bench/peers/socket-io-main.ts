@@ -17,6 +17,10 @@ const io = new Server(http, {
   transports: ['websocket'],
   connectionStateRecovery: {},
 });
+// As its documentation has it for who has many: the upgrade request is not kept.
+io.engine.on('connection', (raw: { request: unknown }) => {
+  raw.request = null;
+});
 io.on('connection', (socket) => socket.join('room'));
 http.listen(Number(process.argv[2]), '127.0.0.1');
 await once(http, 'listening');

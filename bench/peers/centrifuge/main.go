@@ -56,7 +56,9 @@ func main() {
 	if err := node.Run(); err != nil {
 		log.Fatal(err)
 	}
-	clients := centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{})
+	// What costs it least: buffers for writing are shared.
+	config := centrifuge.WebsocketConfig{UseWriteBufferPool: true}
+	clients := centrifuge.NewWebsocketHandler(node, config)
 	http.Handle("/connection/websocket", clients)
 	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
 	if err != nil {
