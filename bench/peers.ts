@@ -30,7 +30,11 @@ export const peers: Measurement = {
       for (const program of await programs(progress)) contenders.push(await Peer.open(program));
       const results: Result[] = [];
       for (const each of contenders) results.push(await filled(each, progress));
-      const bare = { ...ours(stage), name: BARE, publish: () => write(stage) };
+      const bare = {
+        ...ours(stage),
+        name: BARE,
+        publish: () => stage.order({ order: 'write', frame: FRAME }),
+      };
       return figures(results, await costs([bare, ...contenders]));
     } finally {
       for (const each of contenders) each.close();
@@ -59,8 +63,6 @@ const ours = (stage: Stage): Contender => ({
   received: (expected) => stage.received(expected),
   close: () => stage.close(),
 });
-
-const write = (stage: Stage) => stage.order({ order: 'write', frame: FRAME });
 
 /** With all its clients, and a first message that all of them got. */
 async function filled(each: Contender, progress: (line: string) => void): Promise<Result> {

@@ -1,13 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { freePort } from '../../e2e/processes/free-port.ts';
+import { answerLine } from '../answer.ts';
 import type { DialectName } from '../dialects.ts';
 import type { Usage } from '../messages.ts';
 import { onOwnCore } from '../pin.ts';
 import { Receivers, received } from '../receivers.ts';
 import type { PeerOrder } from './orders.ts';
-
-const ANSWER_MS = 60_000;
 
 /** Another server that brings a message to everybody who listens. */
 export interface PeerProgram {
@@ -24,7 +24,7 @@ export class Peer {
   readonly name: string;
   readonly #program: PeerProgram;
   readonly #port: number;
-  readonly #process: ChildProcess;
+  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: Interface;
   readonly #receivers: Receivers[] = [];
 
@@ -33,24 +33,25 @@ export class Peer {
     this.#program = program;
     this.#port = port;
     const [command = '', ...args] = program.command;
-    const environment = { ...process.env, GOMAXPROCS: '1' };
+    // They have one core.
+    const env = { ...process.env, GOMAXPROCS: '1' };
     this.#process = spawn(command, [...args, String(port)], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: environment,
+      env,
     });
-    this.#lines = createInterface({ input: this.#process.stdout ?? process.stdin });
+    this.#lines = createInterface({ input: this.#process.stdout });
   }
 
   static async open(program: PeerProgram): Promise<Peer> {
     const peer = new Peer(program, await freePort());
-    await peer.#answer();
+    await answerLine(peer.#process, peer.#lines);
     await onOwnCore(peer.#process.pid ?? -1);
     return peer;
   }
 
   order(order: PeerOrder): Promise<Usage> {
-    this.#process.stdin?.write(`${JSON.stringify(order)}\n`);
-    return this.#answer();
+    this.#process.stdin.write(`${JSON.stringify(order)}\n`);
+    return answerLine(this.#process, this.#lines);
   }
 
   publish(data: object): Promise<unknown> {
@@ -71,20 +72,5 @@ export class Peer {
   close(): void {
     for (const receivers of this.#receivers) receivers.close();
     this.#process.kill('SIGKILL');
-  }
-
-  #answer(): Promise<Usage> {
-    const { promise, resolve, reject } = Promise.withResolvers<Usage>();
-    const timer = setTimeout(() => reject(new Error(`${this.name}: no answer`)), ANSWER_MS);
-    const onExit = (code: number | null) => reject(new Error(`${this.name} ended with ${code}`));
-    const onError = (error: Error) => reject(error);
-    const onLine = (line: string) => resolve(JSON.parse(line) as Usage);
-    this.#process.once('exit', onExit).once('error', onError);
-    this.#lines.once('line', onLine);
-    return promise.finally(() => {
-      clearTimeout(timer);
-      this.#process.off('exit', onExit).off('error', onError);
-      this.#lines.off('line', onLine);
-    });
   }
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from '../../e2e/lab/artefacts.ts';
 import { attempt } from '../../e2e/lab/command.ts';
-import { go, STRIPPED } from '../../e2e/lab/programs.ts';
+import { ownProgram } from '../../e2e/lab/programs.ts';
 import type { PeerProgram } from './peer.ts';
 
 const CENTRIFUGE = 'v0.40.1';
@@ -40,19 +40,11 @@ async function centrifugeProgram(say: (line: string) => void): Promise<PeerProgr
     say('centrifuge is not measured: there is no Go');
     return undefined;
   }
-  const folder = here('centrifuge');
-  const files = ['main.go', 'go.mod', 'go.sum'].map((file) =>
-    readFileSync(join(folder, file), 'utf8'),
-  );
-  const built = await build(
-    {
-      ...{ name: 'centrifuge', version: CENTRIFUGE, inputs: [...files, ...STRIPPED] },
-      make: async (into) => {
-        await go(['build', ...STRIPPED, '-o', join(into, 'centrifuge'), '.'], folder);
-      },
-    },
-    say,
-  );
+  const program = ownProgram({
+    ...{ name: 'centrifuge', version: CENTRIFUGE, folder: here('centrifuge') },
+    files: ['main.go', 'go.mod', 'go.sum'],
+  });
+  const built = await build(program, say);
   return {
     name: `centrifuge ${CENTRIFUGE.slice(1)} in Go`,
     command: [join(built, 'centrifuge')],

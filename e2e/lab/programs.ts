@@ -49,13 +49,29 @@ function kubernetes(): Artefact {
 }
 
 /** The program that holds a pod's namespaces. */
-export function pause(): Artefact {
+export const pause = (): Artefact =>
+  ownProgram({
+    ...{ name: 'pause', version: '1', folder: source('pause') },
+    files: ['main.go', 'go.mod'],
+  });
+
+interface OwnProgram {
+  /** Of the program in the artefact's folder, too. */
+  readonly name: string;
+  readonly version: string;
+  /** Where its source is. */
+  readonly folder: string;
+  /** All that is there. */
+  readonly files: readonly string[];
+}
+
+/** A program whose source, in Go, stands in this repository. */
+export function ownProgram({ name, version, folder, files }: OwnProgram): Artefact {
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8'));
   return {
-    name: 'pause',
-    version: '1',
-    inputs: [read('pause', 'main.go'), read('pause', 'go.mod'), ...STRIPPED],
-    make: async (folder) => {
-      await go(['build', ...STRIPPED, '-o', join(folder, 'pause'), '.'], source('pause'));
+    ...{ name, version, inputs: [...texts, ...STRIPPED] },
+    make: async (into) => {
+      await go(['build', ...STRIPPED, '-o', join(into, name), '.'], folder);
     },
   };
 }
